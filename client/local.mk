@@ -1,0 +1,1 @@
+# client: files of this folder; included by the top Makefile.am.

@@ -1,0 +1,1 @@
+# conf: files of this folder; included by the top Makefile.am.

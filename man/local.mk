@@ -1,0 +1,1 @@
+# man: files of this folder; included by the top Makefile.am.

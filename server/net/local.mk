@@ -1,0 +1,1 @@
+# server/net: files of this folder; included by the top Makefile.am.

@@ -1,0 +1,1 @@
+# server/state: files of this folder; included by the top Makefile.am.

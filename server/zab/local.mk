@@ -1,0 +1,1 @@
+# server/zab: files of this folder; included by the top Makefile.am.

@@ -1,0 +1,1 @@
+# tests/fuzz: files of this folder; included by the top Makefile.am.

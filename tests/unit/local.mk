@@ -1,0 +1,1 @@
+# tests/unit: files of this folder; included by the top Makefile.am.
