@@ -1,0 +1,63 @@
+/* command.h: what the log holds for the state: a client's request as it came, plus who sent it and when.
+ *
+ * Everything that may differ between servers (an address, a password drawn at random, a configuration flag, the
+ * verdict that a session is dead) was decided at the door and travels in here as data, so that each replica computes
+ * the same result from the same bytes. Fields of the request itself stay the client's own jute bytes (`payload`).
+ *
+ * Encoding: big-endian fixed fields in the order of the struct, then the payload to the end. Written by the server
+ * the client is connected to; the leader overwrites only `time_ms` (command_stamp). First byte: COMMAND_FORMAT.
+ */
+#pragma once
+#include "common/buf.h"
+
+#define COMMAND_FORMAT 1
+
+enum command_kind {
+    COMMAND_REQUEST = 1,  /* a client's write: op, xid, payload = the request record (jute) */
+    COMMAND_OPEN = 2,     /* a new session; its id is the zxid of this entry. payload: struct command_open */
+    COMMAND_ATTACH = 3,   /* a session comes to a connection: raises its generation. payload: struct command_attach */
+    COMMAND_AUTH = 4,     /* adds an identity to the session. payload: two jute strings: scheme, id */
+    COMMAND_CLOSE = 5,    /* the client's closeSession: numbered like a request, xid as sent, no payload */
+    COMMAND_EXPIRE = 6,   /* the leader's verdict; nothing happens unless `generation` is still the session's */
+    COMMAND_FORGET = 7,   /* drop the memories of sessions that ended before payload = int64 zxid */
+    COMMAND_LEVEL = 8,    /* raise the level of the rules to payload = int32 */
+};
+
+struct command {
+    uint8_t kind;
+    int64_t time_ms;     /* wall clock of the leader, never decreasing in the log */
+    uint64_t session;    /* 0 for OPEN, FORGET, LEVEL */
+    uint32_t generation; /* of the session, as told by OPEN (1) or ATTACH; ATTACH: 0 */
+    uint64_t number;     /* 1, 2, 3... in each generation, over REQUEST, AUTH and CLOSE; 0 elsewhere */
+    uint64_t origin;     /* OPEN, ATTACH: opaque token of (server, connection), echoed in the effects */
+    int32_t xid;
+    int32_t op;
+    struct zk_slice payload;
+};
+#define COMMAND_HEADER_BYTES 50
+
+void command_encode(struct zk_buf *out, const struct command *c);
+/* Borrows `body`. False: not a command of a format this server knows. */
+ZK_MUST_CHECK bool command_decode(struct zk_slice body, struct command *ret_command);
+/* Overwrites the time of an encoded command (the leader's stamp). */
+void command_stamp(uint8_t *body, size_t len, int64_t time_ms);
+
+/* Identities travel as a jute vector of {string scheme, string id}. */
+struct command_open {
+    int32_t timeout_ms;           /* already clamped at the door */
+    int32_t memory;               /* K of libzk's memory; 0: an Apache client */
+    struct zk_slice password;     /* ZK_PASSWORD_BYTES of getrandom at the door */
+    struct zk_slice identities;   /* the encoded vector: ip of the connection */
+    int32_t server;               /* the server the client is connected to */
+};
+void command_open_encode(struct zk_buf *out, const struct command_open *o);
+ZK_MUST_CHECK bool command_open_decode(struct zk_slice payload, struct command_open *ret_open);
+
+struct command_attach {
+    int32_t timeout_ms; /* already clamped at the door */
+    struct zk_slice password;
+    struct zk_slice identities; /* replace the session's: auth is sent again by the client */
+    int32_t server;
+};
+void command_attach_encode(struct zk_buf *out, const struct command_attach *a);
+ZK_MUST_CHECK bool command_attach_decode(struct zk_slice payload, struct command_attach *ret_attach);

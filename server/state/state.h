@@ -1,0 +1,147 @@
+/* state.h: the face of the replicated state machine: a tree of znodes, the sessions, and one way to change them.
+ *
+ * WHY HERE    Every replica applies the same committed commands in log order and must come to the same bytes. So this
+ *             folder is pure: no I/O, no clock, no randomness, no threads, no globals; time is the command's stamp.
+ * INVARIANTS  S1  apply is total: each command has a defined result in each state, an error too, and changes nothing
+ *                 unless all its checks passed; a multi stands or falls whole, watch events and dirty marks included.
+ *             S2  the digest is the sum (mod 2^64) of XXH3-64 over each znode's and session's canonical record, so it
+ *                 depends on content only and never on the order of insertion.
+ *             S3  every ephemeral's owner is a live session, and hangs on it.
+ *             S4  time_ms and zxid never decrease from one apply to the next.
+ * OWNERSHIP   The state copies what it keeps. Slices in effects and reads are borrowed until the next state_ call that
+ *             changes something.
+ */
+#pragma once
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/proto.h"
+#include "server/state/command.h"
+
+struct state;
+
+/* The level of the rules that this build implements; an entry is applied by the level in force at its zxid. */
+#define STATE_LEVEL_MAX 1
+
+/* The state of a new ensemble: /, /zookeeper, /zookeeper/quota, /zookeeper/config; zxid 0. */
+struct state *state_new(void);
+void state_free(struct state *s);
+
+/* --- applying --- */
+
+struct state_watch_event {
+    int32_t type; /* enum zk_event_type: CREATED, DELETED, DATA_CHANGED; CHILDREN_CHANGED events for the parent are
+                     listed too, in the order Apache fires them: node first, then parent */
+    struct zk_slice path;
+    struct zk_slice acl; /* encoded ACL vector in force for READ on it (node's own; parent's for child events) */
+};
+
+enum state_session_change { STATE_SESSION_NONE, STATE_SESSION_OPENED, STATE_SESSION_ATTACHED, STATE_SESSION_ENDED };
+
+/* What one command did. Owned by the caller, reused from call to call; state_effects_reset empties it. */
+struct state_effects {
+    uint64_t zxid;
+    int64_t time_ms;
+    bool duplicate; /* number already applied in this generation: nothing happened; `reply` is empty */
+    bool stale;     /* older generation: the sender's connection lost the session (SESSION_MOVED) */
+    bool gap;       /* a number was skipped: nothing happened; the sender sends again from where it stopped */
+    int32_t err;    /* enum zk_err of the reply header (0 for a failed multi, as on the wire) */
+    struct zk_buf reply; /* the reply record's jute bytes, without header */
+    enum state_session_change session_change;
+    uint64_t session; /* the session it concerns (for OPEN: the new one); 0 if none */
+    uint32_t generation;
+    uint64_t origin; /* of OPEN, ATTACH */
+    size_t event_count;
+    struct state_watch_event *events;
+    size_t event_cap;
+    struct zk_buf arena; /* bytes the events point into */
+};
+void state_effects_init(struct state_effects *fx);
+void state_effects_fini(struct state_effects *fx);
+
+/* Apply one committed command. `zxid` must be above every earlier one. Never fails. */
+void state_apply(struct state *s, uint64_t zxid, const struct command *c, struct state_effects *fx);
+/* An entry that is not a command (NEWLEADER, membership): only the position moves. */
+void state_skip(struct state *s, uint64_t zxid);
+
+uint64_t state_zxid(const struct state *s);
+int64_t state_time_ms(const struct state *s); /* the last stamp */
+uint64_t state_digest(const struct state *s);
+int32_t state_level(const struct state *s);
+/* Bytes that the tree and the sessions hold, counted by a fixed rule, the same on every replica. */
+uint64_t state_size_bytes(const struct state *s);
+size_t state_node_count(const struct state *s);
+size_t state_ephemeral_count(const struct state *s);
+uint64_t state_data_bytes(const struct state *s);
+
+/* --- reading: never changes anything; err and, if 0, the reply record's jute bytes appended to `out` --- */
+
+int state_exists(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
+int state_get_data(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
+int state_get_children(const struct state *s, uint64_t session, struct zk_slice path, bool with_stat,
+                       struct zk_buf *out);
+int state_get_acl(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
+/* For setWatches and the reads' watches: false if there is no such node. */
+bool state_stat(const struct state *s, struct zk_slice path, struct zk_stat *ret_stat);
+/* May `session` read what this encoded ACL protects? The one function that decides; used for events at delivery. */
+bool state_may_read(const struct state *s, uint64_t session, struct zk_slice acl);
+/* The encoded ACL of a node; absent slice if there is no such node. */
+struct zk_slice state_acl_of(const struct state *s, struct zk_slice path);
+
+/* --- sessions --- */
+
+struct state_session {
+    uint64_t id;
+    uint32_t generation;
+    uint64_t number; /* the last number applied in this generation */
+    int32_t timeout_ms;
+    int32_t memory; /* K; 0: none */
+    int32_t server; /* where it was attached last */
+    uint8_t password[ZK_PASSWORD_BYTES];
+    size_t ephemeral_count;
+};
+bool state_session_get(const struct state *s, uint64_t id, struct state_session *ret_session);
+/* Sessions in the order of their ids, from `after` (0: the first); false at the end. */
+bool state_session_next(const struct state *s, uint64_t after, struct state_session *ret_session);
+size_t state_session_count(const struct state *s);
+
+/* The remembered result of a write that was sent again: true and the reply header's zxid and err, and the record's
+ * bytes, if session `id`, live or ended, remembers `xid`. A result above STATE_MEMORY_RESULT_MAX is remembered as
+ * zxid and err only: `*ret_whole` is then false. */
+#define STATE_MEMORY_RESULT_MAX 65536
+#define STATE_MEMORY_K 128
+bool state_memory_get(const struct state *s, uint64_t id, int32_t xid, uint64_t *ret_zxid, int32_t *ret_err,
+                      struct zk_slice *ret_record, bool *ret_whole);
+/* Zxid at which the oldest remembered ended session ended; 0: none is remembered. The leader proposes FORGET. */
+uint64_t state_memory_oldest(const struct state *s, int64_t *ret_time_ms);
+
+/* --- checkpoints: the rows that changed since the last one, in key order --- */
+
+/* One row of the store: `value` absent means that the row is to be deleted. Keys sort bytewise. */
+struct state_row {
+    struct zk_slice key;
+    struct zk_slice value;
+};
+
+/* Start a checkpoint of the state as it is now; ZK_ASSERTs that none runs. While it runs, applies go on: whatever is
+ * about to change first hands over its old record. */
+void state_checkpoint_begin(struct state *s);
+/* The next row, in key order; false at the end (the checkpoint is then over). Rows borrow until the next call. The
+ * caller takes as many as fit into its slice of time. */
+bool state_checkpoint_next(struct state *s, struct state_row *ret_row);
+/* Give up: what was dirty is dirty again. */
+void state_checkpoint_abort(struct state *s);
+/* Bytes that the next checkpoint would write, about. */
+uint64_t state_dirty_bytes(const struct state *s);
+
+/* Load: into a state fresh from state_load_begin, each row of a checkpoint in key order, then end, which verifies the
+ * tree (parents, owners) and the digest. False with a sentence in `why` (of `size` bytes) if it does not hold. */
+struct state *state_load_begin(void);
+ZK_MUST_CHECK bool state_load_row(struct state *s, struct zk_slice key, struct zk_slice value, char *why, size_t size);
+ZK_MUST_CHECK bool state_load_end(struct state *s, uint64_t zxid, uint64_t digest, char *why, size_t size);
+
+/* Every invariant of this folder, recomputed (tests and the simulator): NULL, or what does not hold. */
+const char *state_check(const struct state *s);
+
+/* Paths of all nodes and their records, in path order (tests, the simulator's comparison with its plain model). */
+typedef void state_node_fn(void *arg, struct zk_slice path, struct zk_slice data, const struct zk_stat *stat);
+void state_each_node(const struct state *s, state_node_fn *fn, void *arg);
