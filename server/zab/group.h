@@ -35,22 +35,26 @@ struct entry {
 struct group {
     uint32_t count;
     uint64_t prev_hash;
+    uint64_t prev_zxid;   /* of the entry read last; 0 before the first */
     struct zk_slice rest; /* the entries not yet read */
 };
 
 uint64_t entry_hash(uint64_t prev_hash, uint64_t zxid, uint8_t kind, struct zk_slice body);
 
-/* Building: begin, add entries (each gets its chain hash from the one before), end. */
+/* Building: begin (in an empty `out`), add entries (each gets its chain hash from the one before), end with how many
+ * were added. The caller keeps GROUP_ENTRIES_MAX and GROUP_BYTES_MAX. */
 void group_begin(struct zk_buf *out, uint64_t prev_hash);
 uint64_t group_add(struct zk_buf *out, uint64_t prev_hash, uint64_t zxid, uint8_t kind, struct zk_slice body);
 void group_end(struct zk_buf *out, uint32_t count);
 
-/* Reading. open checks the format and the counts against the bytes; next also verifies each entry's hash and that
- * zxids ascend. False: malformed, or no more (then g->count is 0). Bodies borrow `bytes`. */
+/* Reading. open checks the format and the counts against the bytes (a group has at least one entry); next also
+ * verifies each entry's hash and that zxids ascend. False: malformed, or no more (then g->count is 0, which it is only
+ * if the last entry ended the bytes too). Bodies borrow `bytes`. */
 ZK_MUST_CHECK bool group_open(struct zk_slice bytes, struct group *ret_group);
 ZK_MUST_CHECK bool group_next(struct group *g, struct entry *ret_entry);
 /* The whole group is well-formed; its first and last entry's zxid and the last hash. */
 ZK_MUST_CHECK bool group_check(struct zk_slice bytes, uint64_t *ret_first, uint64_t *ret_last, uint64_t *ret_hash);
-/* The group's entries up to and with `zxid` / after `zxid` as a group of their own. */
-bool group_head(struct zk_slice bytes, uint64_t zxid, struct zk_buf *out);
-bool group_tail(struct zk_slice bytes, uint64_t zxid, struct zk_buf *out);
+/* The group's entries up to and with `zxid` / after `zxid` as a group of their own, appended to `out`. False, with
+ * `out` as it was: the group is malformed, or no entry is left. */
+ZK_MUST_CHECK bool group_head(struct zk_slice bytes, uint64_t zxid, struct zk_buf *out);
+ZK_MUST_CHECK bool group_tail(struct zk_slice bytes, uint64_t zxid, struct zk_buf *out);

@@ -1,1 +1,7 @@
 # tests/unit: files of this folder; included by the top Makefile.am.
+if WITH_CHECK
+check_PROGRAMS += tests/unit/test_group
+TESTS += tests/unit/test_group
+tests_unit_test_group_SOURCES = tests/unit/test_group.c
+tests_unit_test_group_LDADD = libgroup.la $(CHECK_LIBS)
+endif
