@@ -1,0 +1,148 @@
+/* replica.h: one server without sockets, disks or clocks: what the daemon drives and what the simulator runs.
+ *
+ * WHY HERE    Zab orders, the state computes; here they meet the clients: requests are checked for form, writes go to
+ *             the leader, reads are answered from the local state behind that client's own writes, watches fire,
+ *             sessions are kept alive and expire.
+ * TURN        The driver feeds what has arrived (client frames, peer messages, a tick, storage reports), then calls
+ *             replica_flush once: everything that came in this turn is proposed or forwarded as one, and the effects
+ *             come out. So batches grow with the load and never wait on a timer.
+ * INVARIANTS  R1  replies to a connection leave in the order of its requests (ping and auth apart).
+ *             R2  a watch event is queued before any reply that shows the change.
+ *             R3  a write is answered after this server has applied it, with the result of its own application.
+ *             R4  of a session, only commands of its newest generation, in their order, each once, have an effect.
+ *             R5  what waits for the leader is forwarded again to the next one; nothing is answered twice.
+ * OWNERSHIP   The replica owns zab, state and watches; the storage stays the caller's. Effects are borrowed until the
+ *             next call.
+ */
+#pragma once
+#include "common/buf.h"
+#include "server/replica/storage.h"
+#include "server/zab/zab.h"
+
+/* A connection that has no session yet may send one frame of at most this. */
+#define REPLICA_CONNECT_BYTES_MAX 1024
+/* A connection's requests that were read and not answered: then reading pauses. */
+#define REPLICA_CLIENT_REQUESTS_MAX 1000
+#define REPLICA_CLIENT_BYTES_MAX (4u << 20)
+/* Commands of all own clients that wait for the leader; above it all reading pauses. */
+#define REPLICA_PENDING_BYTES_MAX (64u << 20)
+/* Output that a slow reader has not taken (the driver tells): above it the connection is closed. */
+#define REPLICA_OUTPUT_BYTES_MAX (64u << 20)
+#define REPLICA_WATCHES_PER_CLIENT_MAX 1000000
+
+struct replica_config {
+    struct zab_config zab;
+    int32_t min_session_timeout_ms;
+    int32_t max_session_timeout_ms;
+    uint32_t jute_max_buffer; /* largest client frame */
+    int32_t memory;           /* K given to libzk's sessions: STATE_MEMORY_K */
+    uint64_t memory_limit_bytes; /* the leader refuses client writes above it (state_size_bytes); 0: none */
+    uint64_t space_low_bytes;    /* less free disk than this: short of space */
+    /* Secrets (session passwords): getrandom(2) in the daemon, seeded in the simulator. */
+    void (*random)(void *arg, void *ptr, size_t len);
+    void *random_arg;
+};
+
+struct replica;
+struct state;
+
+/* Loads the state from the storage, replays the log up to the durable commit point and starts zab. NULL: one sentence
+ * in `why`. */
+struct replica *replica_new(const struct replica_config *config, struct storage storage, uint64_t now_ms,
+                            int64_t wall_ms, char *why, size_t size);
+void replica_free(struct replica *r);
+
+/* --- events --- */
+
+/* Tell the time before anything else of a turn: monotonic and wall clock. */
+void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms);
+/* A client connected: `conn` is the driver's number for it, never used again; `address` its IP as text. */
+void replica_client_open(struct replica *r, uint64_t conn, const char *address);
+/* One whole frame, without its length. After a close effect for `conn` frames are ignored. */
+void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice frame);
+void replica_client_closed(struct replica *r, uint64_t conn);
+
+void replica_peer_up(struct replica *r, uint64_t peer, bool inbound);
+void replica_peer_down(struct replica *r, uint64_t peer, bool inbound);
+/* False: malformed; close the channel. */
+ZK_MUST_CHECK bool replica_peer_message(struct replica *r, uint64_t peer, bool inbound, struct zk_slice message);
+/* The storage has signalled reports: takes them all. */
+void replica_storage(struct replica *r);
+/* Stop cleanly: a leader hands over first. replica_may_stop says when. */
+void replica_stop(struct replica *r);
+bool replica_may_stop(const struct replica *r);
+
+/* --- effects --- */
+
+enum replica_effect_kind {
+    REPLICA_CLIENT_SEND,   /* bytes: whole frames, with lengths */
+    REPLICA_CLIENT_CLOSE,  /* after what was sent has left */
+    REPLICA_CLIENT_PAUSE,  /* do not read from it until */
+    REPLICA_CLIENT_RESUME,
+    REPLICA_CLIENT_READY,  /* its session is established: frames up to jute_max_buffer from now on */
+    REPLICA_PEER_SEND,     /* bytes: one message */
+    REPLICA_PEER_CLOSE,    /* and, if we dialled it, dial again */
+    REPLICA_NEWS,          /* bytes: a line for the log */
+    REPLICA_FATAL,         /* bytes: why this process must end now */
+};
+
+struct replica_effect {
+    enum replica_effect_kind kind;
+    uint64_t conn;
+    uint64_t peer;
+    bool inbound;
+    enum { REPLICA_INFO, REPLICA_WARN, REPLICA_ERROR } severity; /* of NEWS */
+    struct zk_slice bytes;
+};
+
+/* End of the turn: propose or forward what came in, and collect. */
+size_t replica_flush(struct replica *r, const struct replica_effect **ret_effects);
+/* When replica_time and replica_flush want to be called again at the latest, monotonic ms. */
+uint64_t replica_deadline_ms(const struct replica *r);
+
+/* --- what there is to see: a picture for words, metrics, the simulator --- */
+
+struct replica_report {
+    enum zab_phase phase;
+    uint64_t leader;
+    uint64_t epoch;
+    uint64_t last_zxid; /* applied */
+    uint64_t digest;
+    bool serving;       /* clients get answers here */
+    bool is_observer;
+    bool is_standalone;
+    size_t connections; /* with a session or on their way to one */
+    size_t sessions;    /* of the ensemble */
+    size_t nodes;
+    size_t ephemerals;
+    size_t watches;
+    size_t watched_paths;
+    size_t outstanding; /* requests read and not answered */
+    uint64_t data_bytes;
+    uint64_t state_bytes;
+    uint64_t packets_received;
+    uint64_t packets_sent;
+    uint64_t latency_min_us, latency_max_us, latency_sum_us, latency_count;
+    int32_t proposal_last_bytes, proposal_min_bytes, proposal_max_bytes; /* -1: none yet */
+    size_t followers, synced_followers, synced_observers; /* leader */
+    uint64_t free_bytes, total_bytes;
+    const char *waiting_for; /* "" or a sentence: who is missing, what helps */
+};
+void replica_report_get(const struct replica *r, struct replica_report *ret_report);
+
+struct replica_client_report {
+    uint64_t session;
+    int32_t timeout_ms;
+    size_t queued;
+    uint64_t received, sent;
+    int32_t last_op, last_xid;
+    uint64_t last_zxid;
+    uint64_t latency_last_us, latency_min_us, latency_max_us, latency_sum_us, latency_count;
+};
+/* False: no such connection. */
+bool replica_client_report_get(const struct replica *r, uint64_t conn, struct replica_client_report *ret_report);
+
+const struct state *replica_state(const struct replica *r);
+struct zab *replica_zab(struct replica *r);
+/* Every invariant (tests and the simulator): NULL, or what does not hold. */
+const char *replica_check(const struct replica *r);
