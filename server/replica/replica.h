@@ -58,7 +58,8 @@ void replica_free(struct replica *r);
 void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms);
 /* A client connected: `conn` is the driver's number for it, never used again; `address` its IP as text. */
 void replica_client_open(struct replica *r, uint64_t conn, const char *address);
-/* One whole frame, without its length. After a close effect for `conn` frames are ignored. */
+/* One whole frame, without its length. The first is the connect request; the driver then gives no other before
+ * REPLICA_CLIENT_READY (what the client sends meanwhile stays unread). After a close effect frames are ignored. */
 void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice frame);
 void replica_client_closed(struct replica *r, uint64_t conn);
 
