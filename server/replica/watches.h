@@ -3,7 +3,8 @@
  *
  * Kinds as in ZooKeeper 3.9: data (getData, exists) and child (getChildren) fire once; persistent and recursive stay.
  * One connection may hold a standard watch, a persistent and a recursive one on one path and gets one event a change.
- * Iteration is in the order of arming, so that what a client sees does not depend on a hash.
+ * Iteration is kind by kind (persistent, recursive, then those that fire once), in the order of arming, so that nothing
+ * depends on a hash. A watch takes about 40 bytes, a watched path 60 and its name.
  */
 #pragma once
 #include "common/buf.h"

@@ -4,4 +4,8 @@ check_PROGRAMS += tests/unit/test_group
 TESTS += tests/unit/test_group
 tests_unit_test_group_SOURCES = tests/unit/test_group.c
 tests_unit_test_group_LDADD = libgroup.la $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_watches
+TESTS += tests/unit/test_watches
+tests_unit_test_watches_SOURCES = tests/unit/test_watches.c
+tests_unit_test_watches_LDADD = libwatches.la $(CHECK_LIBS)
 endif
