@@ -70,6 +70,9 @@ struct settings_messages {
 
 void settings_messages_init(struct settings_messages *m);
 void settings_messages_fini(struct settings_messages *m);
+/* Adds one; `line` 0 means not one line's fault. */
+void settings_say(struct settings_messages *m, enum settings_severity severity, const char *file, size_t line,
+                  const char *format, ...) ZK_PRINTF(5, 6);
 /* "zoo.cfg:12: tickTime: 'x' is not a whole number" */
 void settings_message_format(const struct settings_message *m, struct zk_buf *out);
 

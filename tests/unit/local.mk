@@ -8,4 +8,9 @@ check_PROGRAMS += tests/unit/test_watches
 TESTS += tests/unit/test_watches
 tests_unit_test_watches_SOURCES = tests/unit/test_watches.c
 tests_unit_test_watches_LDADD = libwatches.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_settings
+TESTS += tests/unit/test_settings
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
+tests_unit_test_settings_LDADD = libsettings.la $(CHECK_LIBS)
 endif
