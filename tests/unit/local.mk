@@ -13,4 +13,8 @@ check_PROGRAMS += tests/unit/test_settings
 TESTS += tests/unit/test_settings
 tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
 tests_unit_test_settings_LDADD = libsettings.la $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_client_core
+TESTS += tests/unit/test_client_core
+tests_unit_test_client_core_SOURCES = tests/unit/test_client_core.c
+tests_unit_test_client_core_LDADD = libzkc.la libcommon.la $(CHECK_LIBS)
 endif
