@@ -1,1 +1,7 @@
-# man: files of this folder; included by the top Makefile.am.
+# man: the pages of this folder.
+dist_man_MANS += man/zoo.cfg.5
+if WITH_DAEMON
+dist_man_MANS += man/zkd.8
+else
+EXTRA_DIST += man/zkd.8
+endif
