@@ -1,5 +1,7 @@
 #include "server/replica/storage.h"
 #include "common/jute.h"
+#include "common/zxid.h"
+#include "server/zab/group.h"
 
 void storage_rows_put(struct zk_buf *out, struct zk_slice key, struct zk_slice value)
 {
@@ -23,4 +25,113 @@ bool storage_rows_next(struct zk_slice *rows, struct zk_slice *ret_key, struct z
     *ret_key = key;
     *ret_value = value;
     return true;
+}
+
+void storage_order_init(struct storage_order *order, const struct storage_image *image)
+{
+    *order = (struct storage_order){.last_zxid = image->last_zxid, .last_hash = image->last_hash};
+}
+
+/* A group that goes behind (*zxid, *hash), which becomes its end. */
+static void check_group(uint64_t *zxid, uint64_t *hash, const struct storage_op *op)
+{
+    struct group g;
+    ZK_ASSERT(group_open(op->bytes, &g));
+    ZK_ASSERT(g.prev_hash == *hash);
+    ZK_ASSERT(op->first_zxid > *zxid);
+    ZK_ASSERT(op->zxid >= op->first_zxid);
+    *zxid = op->zxid;
+    *hash = op->hash;
+}
+
+static void check_snapshot_op(struct storage_order *order, const struct storage_op *op)
+{
+    if (op->kind == STORAGE_SNAP_BEGIN) {
+        order->staging = true;
+        order->staged_zxid = op->zxid;
+        order->staged_hash = op->hash;
+        return;
+    }
+    if (op->kind == STORAGE_SNAP_DROP) {
+        order->staging = false;
+        return;
+    }
+    ZK_ASSERT(order->staging);
+    if (op->kind == STORAGE_SNAP_GROUP)
+        check_group(&order->staged_zxid, &order->staged_hash, op);
+    if (op->kind != STORAGE_SNAP_LIVE)
+        return;
+    ZK_ASSERT(op->zxid == order->staged_zxid);
+    ZK_ASSERT(op->commit <= op->zxid);
+    *order = (struct storage_order){.last_zxid = order->staged_zxid, .last_hash = order->staged_hash};
+}
+
+void storage_order_check(struct storage_order *order, const struct storage_op *op)
+{
+    switch (op->kind) {
+    case STORAGE_APPEND:
+        check_group(&order->last_zxid, &order->last_hash, op);
+        break;
+    case STORAGE_TRUNC:
+        ZK_ASSERT(op->zxid <= order->last_zxid);
+        order->last_zxid = op->zxid;
+        order->last_hash = op->hash;
+        break;
+    case STORAGE_COMMIT:
+        ZK_ASSERT(op->zxid <= order->last_zxid);
+        break;
+    case STORAGE_PROMISE:
+    case STORAGE_WITNESS:
+    case STORAGE_SYNC_MARK:
+    case STORAGE_PURGE:
+        break;
+    case STORAGE_SNAP_BEGIN:
+    case STORAGE_SNAP_ROWS:
+    case STORAGE_SNAP_GROUP:
+    case STORAGE_SNAP_LIVE:
+    case STORAGE_SNAP_DROP:
+        check_snapshot_op(order, op);
+        break;
+    case STORAGE_CHECKPOINT_BEGIN:
+        ZK_ASSERT(!order->checkpoint_ended);
+        order->checkpointing = true;
+        order->checkpoint_zxid = op->zxid;
+        break;
+    case STORAGE_CHECKPOINT_ROWS:
+        ZK_ASSERT(order->checkpointing);
+        break;
+    case STORAGE_CHECKPOINT_END:
+        ZK_ASSERT(order->checkpointing);
+        order->checkpointing = false;
+        order->checkpoint_ended = true;
+        break;
+    }
+}
+
+void storage_order_checkpointed(struct storage_order *order)
+{
+    order->checkpoint_ended = false;
+}
+
+void storage_image_add(struct storage_image *image, uint64_t zxid, uint64_t hash)
+{
+    size_t count = image->epoch_count;
+    if (count == 0 || zxid_epoch(image->epochs[count - 1].last_zxid) != zxid_epoch(zxid)) {
+        /* Doubling, without keeping a capacity: the array is full exactly at the powers of two. */
+        if ((count & (count - 1)) == 0)
+            image->epochs = zk_realloc(image->epochs, (count ? 2 * count : 1) * sizeof *image->epochs);
+        image->epoch_count = ++count;
+    }
+    image->epochs[count - 1] = (struct storage_epoch){zxid, hash};
+    image->last_zxid = zxid;
+    image->last_hash = hash;
+}
+
+void storage_image_fini(struct storage_image *image)
+{
+    free(image->epochs);
+    free(image->witnesses);
+    if (image->checkpoint_members.ptr != NULL)
+        free((void *)(uintptr_t)image->checkpoint_members.ptr);
+    memset(image, 0, sizeof *image);
 }

@@ -9,6 +9,9 @@
  *             operations, never a hole. Operations of one storage_submit are one batch or part of one: never torn.
  * FAILURE     Any failed write or sync is fatal to the replica (storage_report.failed): nobody can know what is on the
  *             disk. There is no retry.
+ * DAMAGE      A store that opens DAMAGED says so at every opening, until something learnt from a leader (an APPEND or a
+ *             SNAP_LIVE) is durable; from then on its new incarnation tells the story. So a damaged server that is
+ *             restarted is never taken for a blank one.
  * THREADS     All calls come from the core's thread; completions come back through storage_ops.poll's reports, which
  *             the driver asks for when the store has signalled it.
  */
@@ -64,20 +67,27 @@ struct storage_image {
 
 enum storage_op_kind {
     STORAGE_APPEND = 1,  /* a group: bytes, first zxid, last zxid, last hash; must chain to the tail */
-    STORAGE_TRUNC,       /* drop every entry after `zxid` (whose hash is `hash`), inside a group too */
+    STORAGE_TRUNC,       /* drop every entry after `zxid` (whose hash is `hash`), inside a group too. Below the commit
+                            point known to the store: STORAGE_FAILED, for that is proof of lost data */
     STORAGE_PROMISE,     /* promised = `epoch`; the mark is synced */
     STORAGE_COMMIT,      /* entries up to `zxid` are known to be committed; rides with the next batch, alone it may wait */
-    STORAGE_WITNESS,     /* remember `witness` */
+    STORAGE_WITNESS,     /* remember `witness`: one a server, the newest; alone it may wait like COMMIT */
     STORAGE_SYNC_MARK,   /* sync the mark with this batch (before NEWLEADER's acknowledgement) */
-    STORAGE_SNAP_BEGIN,  /* a snapshot comes: stage it. zxid, hash, digest, bytes = membership */
+    STORAGE_SNAP_BEGIN,  /* a snapshot comes: stage it (what was staged before is dropped). zxid, hash, digest, bytes =
+                            membership */
     STORAGE_SNAP_ROWS,   /* bytes = packed rows (storage_rows_*), in key order */
-    STORAGE_SNAP_GROUP,  /* a group of the log after the snapshot, staged too */
-    STORAGE_SNAP_LIVE,   /* one batch: rows and staged groups replace tree and log; `zxid` = tail, commit = `commit` */
+    STORAGE_SNAP_GROUP,  /* a group of the log after the snapshot, staged too; fields as APPEND's */
+    STORAGE_SNAP_LIVE,   /* one batch: rows and staged groups replace tree and log; `zxid` = tail, commit = `commit`. The
+                            snapshot is the new checkpoint and the new base. Below the commit point: STORAGE_FAILED.
+                            A checkpoint under way is forgotten: no CHECKPOINTED comes for it */
     STORAGE_SNAP_DROP,   /* forget what is staged */
-    STORAGE_CHECKPOINT_BEGIN, /* rows of the state as of zxid, hash, digest, bytes = membership */
+    STORAGE_CHECKPOINT_BEGIN, /* rows of the state as of zxid, hash, digest, bytes = membership. One at a time: not
+                                 between an END and its CHECKPOINTED; a BEGIN without END before is forgotten */
     STORAGE_CHECKPOINT_ROWS,  /* bytes = packed rows, in key order */
-    STORAGE_CHECKPOINT_END,   /* ingest atomically, once the log is durable up to its zxid and so is commit >= zxid */
-    STORAGE_PURGE,       /* entries up to `zxid` are not needed any more (never above the last finished checkpoint) */
+    STORAGE_CHECKPOINT_END,   /* ingest atomically, once the log is durable up to its zxid and so is commit >= zxid.
+                                 DURABLE does not wait for that: CHECKPOINTED says when it is in place */
+    STORAGE_PURGE,       /* entries up to `zxid` are not needed any more (never above the last finished checkpoint).
+                            Whole groups only, so what stays may begin a little below */
 };
 
 struct storage_op {
@@ -111,11 +121,12 @@ struct storage_report {
     uint64_t zxid;   /* SNAP_OPENED, CHECKPOINTED; LOG: of the first group */
     uint64_t hash;
     uint64_t digest;
-    bool gone;       /* LOG: the entry after which to read is no longer (or not) in the log */
+    bool gone;       /* LOG: the entry after which to read is no longer (or not) in the log; SNAP_OPENED: there is no
+                        checkpoint; SNAP_CHUNK: no such snapshot is open */
     bool last;
     uint64_t free_bytes;
     uint64_t total_bytes;
-    uint32_t group_count;  /* LOG: groups packed one behind the other in bytes, each after an int32 length */
+    uint32_t group_count;  /* LOG (0: at the tail): groups packed one behind the other in bytes, each after an int32 length */
     struct zk_slice bytes; /* valid until the next poll; SNAP_OPENED: membership */
     char why[256];
 };
@@ -126,8 +137,8 @@ typedef int storage_row_fn(void *arg, struct zk_slice key, struct zk_slice value
 typedef int storage_group_fn(void *arg, struct zk_slice group);
 
 struct storage_ops {
-    /* While starting, before any submit: what opening found; the tree's rows in key order; the log's groups that hold
-     * entries after `after_zxid`, in order. A callback's non-zero result stops and is returned; -1: read error. */
+    /* While starting, before any submit: what opening found (valid until closed, not kept up to date); the tree's rows
+     * in key order; the log's groups that hold entries after `after_zxid`, in order. A callback's non-zero result stops and is returned; -1: read error. */
     const struct storage_image *(*image)(void *store);
     int (*each_row)(void *store, storage_row_fn *fn, void *arg);
     int (*each_group)(void *store, uint64_t after_zxid, storage_group_fn *fn, void *arg);
@@ -135,8 +146,8 @@ struct storage_ops {
     /* Queue operations; returns the number of the last one (they count 1, 2, 3... from opening). Never blocks. */
     uint64_t (*submit)(void *store, const struct storage_op *ops, size_t count);
 
-    /* Read groups from the one that holds the entry after `after_zxid` on, up to about max_bytes, at least one, out
-     * of what is durable. The answer carries `token`. */
+    /* Read groups from the one that holds the entry after `after_zxid` on (whole, so its first entries may be older), up
+     * to about max_bytes, at least one, out of what is durable. The answer carries `token`. */
     void (*read_log)(void *store, uint64_t token, uint64_t after_zxid, size_t max_bytes);
 
     /* A consistent picture of the last finished checkpoint's rows, streamed in key order. While it is open the log
@@ -154,7 +165,34 @@ struct storage {
     void *self;
 };
 
+/* --- what both stores share --- */
+
+/* Keys below this byte are the store's own; the tree's rows have keys from here on. */
+#define STORAGE_ROW_KEY_MIN 0x10
+
 /* Packed rows: (int32 key length, key, int32 value length or -1, value)*, as jute buffers. */
 void storage_rows_put(struct zk_buf *out, struct zk_slice key, struct zk_slice value);
 /* The next row of `rows`, which is shortened by it; false at the end. Malformed: false with *ret_bad. */
 bool storage_rows_next(struct zk_slice *rows, struct zk_slice *ret_key, struct zk_slice *ret_value, bool *ret_bad);
+
+/* What a driver may ask for next. Both stores assert it at submit, where the mistake is still on the stack: appended
+ * groups chain to the tail of everything submitted, a staged snapshot is staged in order, checkpoints do not overlap. */
+struct storage_order {
+    uint64_t last_zxid;
+    uint64_t last_hash;
+    bool staging;
+    uint64_t staged_zxid;
+    uint64_t staged_hash;
+    bool checkpointing;   /* between BEGIN and END */
+    bool checkpoint_ended; /* between END and CHECKPOINTED */
+    uint64_t checkpoint_zxid;
+};
+void storage_order_init(struct storage_order *order, const struct storage_image *image);
+void storage_order_check(struct storage_order *order, const struct storage_op *op);
+/* The driver has been told CHECKPOINTED. */
+void storage_order_checkpointed(struct storage_order *order);
+
+/* An entry (or the base, first of all) in log order: keeps image->epochs, last_zxid and last_hash. */
+void storage_image_add(struct storage_image *image, uint64_t zxid, uint64_t hash);
+/* Frees what the image owns (epochs, witnesses, members) and clears it. */
+void storage_image_fini(struct storage_image *image);

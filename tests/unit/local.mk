@@ -17,4 +17,13 @@ check_PROGRAMS += tests/unit/test_client_core
 TESTS += tests/unit/test_client_core
 tests_unit_test_client_core_SOURCES = tests/unit/test_client_core.c
 tests_unit_test_client_core_LDADD = libzkc.la libcommon.la $(CHECK_LIBS)
+
+STORE_CONFORMANCE = \
+	tests/unit/store_conformance.c tests/unit/store_conformance.h \
+	tests/unit/store_rig.c
+
+check_PROGRAMS += tests/unit/test_disk
+TESTS += tests/unit/test_disk
+tests_unit_test_disk_SOURCES = tests/unit/test_disk.c $(STORE_CONFORMANCE)
+tests_unit_test_disk_LDADD = libdisk.la $(CHECK_LIBS)
 endif
