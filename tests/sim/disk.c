@@ -139,7 +139,8 @@ static struct report *add_report(struct disk *d, enum storage_report_kind kind)
 {
     struct process *p = &d->p;
     if (p->report_head + p->report_count == p->report_cap) {
-        memmove(p->reports, p->reports + p->report_head, p->report_count * sizeof *p->reports);
+        if (p->report_head > 0)
+            memmove(p->reports, p->reports + p->report_head, p->report_count * sizeof *p->reports);
         p->report_head = 0;
         if (p->report_count * 2 >= p->report_cap) {
             p->report_cap = p->report_cap ? 2 * p->report_cap : 16;
@@ -400,7 +401,8 @@ static void drop_pending(struct process *p, size_t count)
         free(p->pending[i].bytes);
     }
     p->pending_count -= count;
-    memmove(p->pending, p->pending + count, p->pending_count * sizeof *p->pending);
+    if (p->pending_count > 0)
+        memmove(p->pending, p->pending + count, p->pending_count * sizeof *p->pending);
 }
 
 static uint64_t pending_bytes(const struct process *p, size_t count)

@@ -7,7 +7,7 @@
 #include "server/replica/storage.h"
 #include "server/store/mark.h"
 
-#define DISK_WITNESSES_MAX 64
+#define DISK_WITNESSES_MAX 32
 
 struct disk_group {
     uint32_t refs;
