@@ -19,8 +19,8 @@ enum command_kind {
     COMMAND_AUTH = 4,     /* adds an identity to the session. payload: two jute strings: scheme, id */
     COMMAND_CLOSE = 5,    /* the client's closeSession: numbered like a request, xid as sent, no payload */
     COMMAND_EXPIRE = 6,   /* the leader's verdict; nothing happens unless `generation` is still the session's */
-    COMMAND_FORGET = 7,   /* drop the memories of sessions that ended before payload = int64 zxid */
-    COMMAND_LEVEL = 8,    /* raise the level of the rules to payload = int32 */
+    COMMAND_FORGET = 7,   /* drop the memories of sessions that ended at or before payload = int64 zxid */
+    COMMAND_LEVEL = 8,    /* raise the level of the rules to payload = int32; never lowers it */
 };
 
 struct command {
@@ -34,7 +34,7 @@ struct command {
     int32_t op;
     struct zk_slice payload;
 };
-#define COMMAND_HEADER_BYTES 50
+#define COMMAND_HEADER_BYTES 46
 
 void command_encode(struct zk_buf *out, const struct command *c);
 /* Borrows `body`. False: not a command of a format this server knows. */
@@ -42,7 +42,8 @@ ZK_MUST_CHECK bool command_decode(struct zk_slice body, struct command *ret_comm
 /* Overwrites the time of an encoded command (the leader's stamp). */
 void command_stamp(uint8_t *body, size_t len, int64_t time_ms);
 
-/* Identities travel as a jute vector of {string scheme, string id}. */
+/* Identities travel as a jute vector of {string scheme, string id}; the absent slice is encoded as the empty vector.
+ * A payload that does not decode makes the command fail (MARSHALLING_ERROR), never the replica. */
 struct command_open {
     int32_t timeout_ms;           /* already clamped at the door */
     int32_t memory;               /* K of libzk's memory; 0: an Apache client */
@@ -61,3 +62,6 @@ struct command_attach {
 };
 void command_attach_encode(struct zk_buf *out, const struct command_attach *a);
 ZK_MUST_CHECK bool command_attach_decode(struct zk_slice payload, struct command_attach *ret_attach);
+
+/* Is this a vector of {string scheme, string id} and nothing else? */
+bool command_identities_are_sound(struct zk_slice identities);

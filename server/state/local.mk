@@ -1,1 +1,26 @@
 # server/state: files of this folder; included by the top Makefile.am.
+# The pure core: the replicated tree, sessions and their memory. No I/O, no clock, no threads, no globals.
+noinst_LTLIBRARIES += libstate.la
+libstate_la_SOURCES = \
+	server/state/acl.c server/state/acl.h \
+	server/state/address.c server/state/address.h \
+	server/state/apply.c \
+	server/state/change.c server/state/change.h \
+	server/state/check.c \
+	server/state/checkpoint.c \
+	server/state/command.c server/state/command.h \
+	server/state/digest.c \
+	server/state/dirty.c server/state/dirty.h \
+	server/state/effects.c server/state/effects.h \
+	server/state/index.c server/state/index.h \
+	server/state/inside.h \
+	server/state/load.c \
+	server/state/multi.c \
+	server/state/read.c \
+	server/state/rows.c server/state/rows.h \
+	server/state/session.c server/state/session.h \
+	server/state/state.c server/state/state.h \
+	server/state/tree.c server/state/tree.h \
+	server/state/write.c server/state/write.h
+libstate_la_LIBADD = libcommon.la $(XXHASH_LIBS)
+EXTRA_DIST += server/state/README.md

@@ -22,6 +22,10 @@ struct state;
 /* The level of the rules that this build implements; an entry is applied by the level in force at its zxid. */
 #define STATE_LEVEL_MAX 1
 
+/* Identities of a session; more is AUTH_FAILED. */
+#define STATE_IDENTITY_COUNT_MAX 64
+#define STATE_IDENTITY_BYTES_MAX 16384
+
 /* The state of a new ensemble: /, /zookeeper, /zookeeper/quota, /zookeeper/config; zxid 0. */
 struct state *state_new(void);
 void state_free(struct state *s);
@@ -37,7 +41,7 @@ struct state_watch_event {
 
 enum state_session_change { STATE_SESSION_NONE, STATE_SESSION_OPENED, STATE_SESSION_ATTACHED, STATE_SESSION_ENDED };
 
-/* What one command did. Owned by the caller, reused from call to call; state_effects_reset empties it. */
+/* What one command did. Owned by the caller, reused from call to call; state_apply empties it first. */
 struct state_effects {
     uint64_t zxid;
     int64_t time_ms;
@@ -109,6 +113,11 @@ size_t state_session_count(const struct state *s);
  * zxid and err only: `*ret_whole` is then false. */
 #define STATE_MEMORY_RESULT_MAX 65536
 #define STATE_MEMORY_K 128
+/* Bytes of records that one session remembers; a result that would pass it is remembered as zxid and err only. */
+#define STATE_MEMORY_SESSION_MAX 1048576
+/* Ended sessions that are remembered, and the bytes of their results; beyond it the one that ended first goes. */
+#define STATE_ENDED_COUNT_MAX 4096
+#define STATE_ENDED_BYTES_MAX 16777216
 bool state_memory_get(const struct state *s, uint64_t id, int32_t xid, uint64_t *ret_zxid, int32_t *ret_err,
                       struct zk_slice *ret_record, bool *ret_whole);
 /* Zxid at which the oldest remembered ended session ended; 0: none is remembered. The leader proposes FORGET. */
@@ -125,6 +134,9 @@ struct state_row {
 /* Start a checkpoint of the state as it is now; ZK_ASSERTs that none runs. While it runs, applies go on: whatever is
  * about to change first hands over its old record. */
 void state_checkpoint_begin(struct state *s);
+/* The next piece of sorting, some 0.1 ms; true: there is more to do. Once it says false rows come at their own price.
+ * A caller that does not care leaves it to state_checkpoint_next, which then does all of it at once. */
+bool state_checkpoint_prepare(struct state *s);
 /* The next row, in key order; false at the end (the checkpoint is then over). Rows borrow until the next call. The
  * caller takes as many as fit into its slice of time. */
 bool state_checkpoint_next(struct state *s, struct state_row *ret_row);

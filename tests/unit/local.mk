@@ -26,4 +26,9 @@ check_PROGRAMS += tests/unit/test_disk
 TESTS += tests/unit/test_disk
 tests_unit_test_disk_SOURCES = tests/unit/test_disk.c $(STORE_CONFORMANCE)
 tests_unit_test_disk_LDADD = libdisk.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_state_write
+TESTS += tests/unit/test_state_write
+tests_unit_test_state_write_SOURCES = tests/unit/test_state_write.c tests/unit/state_kit.h
+tests_unit_test_state_write_LDADD = libstate.la $(CHECK_LIBS)
 endif

@@ -1,0 +1,60 @@
+/* acl.h: access control lists: who may what, and each distinct list kept once.
+ *
+ * A list is its jute vector of {int perms, string scheme, string id}; the bytes are the value. Identities are the
+ * session's vector of {string scheme, string id}. Schemes served: world, auth (only in requests: it stands for the
+ * requester's authenticated identities and is expanded before the list is kept), digest, ip. Identity scheme "super"
+ * may everything.
+ */
+#pragma once
+#include "common/err.h"
+#include "common/proto.h"
+#include "server/state/index.h"
+
+/* Most entries of a list, and bytes of the list that is kept. More is INVALID_ACL. */
+#define ACL_ENTRY_COUNT_MAX 512
+#define ACL_BYTES_MAX 65536
+
+struct acl {
+    uint64_t hash; /* XXH3 of the bytes */
+    uint32_t refs;
+    uint32_t chain;
+    uint32_t len;
+    uint8_t world; /* what everybody may: saves decoding in the usual case */
+    uint8_t bytes[];
+};
+
+/* Interned lists by id, from 1. */
+struct acls {
+    struct acl **by_id;
+    uint32_t used; /* ids below were given out */
+    uint32_t cap;
+    uint32_t *free_ids;
+    uint32_t free_count;
+    struct index index;
+};
+
+void acls_init(struct acls *acls);
+void acls_fini(struct acls *acls);
+/* The id of this list, with a reference for the caller. */
+uint32_t acls_intern(struct acls *acls, struct zk_slice encoded);
+void acls_unref(struct acls *acls, uint32_t id);
+
+static inline const struct acl *acls_at(const struct acls *acls, uint32_t id)
+{
+    return acls->by_id[id];
+}
+
+static inline struct zk_slice acl_bytes(const struct acl *acl)
+{
+    return zk_slice(acl->bytes, acl->len);
+}
+
+/* Does the list give one of `perms` to one of `identities`? An empty list allows everything, as in Apache's. */
+bool acl_allows(struct zk_slice encoded, int32_t perms, struct zk_slice identities);
+
+/* What a request asks for, made what a node keeps: duplicates dropped, schemes and ids checked, `auth` expanded;
+ * appended to `out`. 0, ZK_ERR_INVALID_ACL, or ZK_ERR_MARSHALLING_ERROR where Apache's server trips over a null id. */
+int acl_fixup(struct zk_slice requested, struct zk_slice identities, struct zk_buf *out);
+
+/* Appends the list with the hash of every digest id replaced by "x". */
+void acl_mask(struct zk_slice encoded, struct zk_buf *out);

@@ -1,0 +1,301 @@
+#include "common/path.h"
+#include "server/state/effects.h"
+#include "server/state/write.h"
+
+/* --- the end of a session --- */
+
+struct doomed {
+    uint32_t handle;
+    size_t path_at;
+    struct zk_slice path;
+};
+
+static int by_path(const void *a, const void *b)
+{
+    return zk_slice_cmp(((const struct doomed *)a)->path, ((const struct doomed *)b)->path);
+}
+
+/* The session's ephemerals in the order of their paths, which lie in `paths`. */
+static struct doomed *list_ephemerals(const struct state *s, const struct session *session, struct zk_buf *paths)
+{
+    struct doomed *doomed = zk_alloc((session->ephemeral_count + 1) * sizeof *doomed);
+    for (uint32_t i = 0; i < session->ephemeral_count; i++) {
+        size_t at = paths->len;
+        tree_path(&s->tree, session->ephemerals[i], paths);
+        doomed[i] = (struct doomed){session->ephemerals[i], at, {NULL, paths->len - at}};
+    }
+    for (uint32_t i = 0; i < session->ephemeral_count; i++)
+        doomed[i].path.ptr = paths->ptr + doomed[i].path_at;
+    qsort(doomed, session->ephemeral_count, sizeof *doomed, by_path);
+    return doomed;
+}
+
+/* Apache's order is that of a Java hash set; ours must be the same on a replica that has just loaded a checkpoint, so
+ * not that of their creation: it is that of the paths. */
+static void remove_ephemerals(struct state *s, struct session *session, struct state_effects *fx)
+{
+    struct zk_buf paths;
+    zk_buf_init(&paths);
+    uint32_t count = session->ephemeral_count;
+    struct doomed *doomed = list_ephemerals(s, session, &paths);
+    for (uint32_t i = 0; i < count; i++) {
+        change_begin(s);
+        write_remove(s, doomed[i].handle, doomed[i].path, fx);
+        change_commit(s);
+    }
+    zk_buf_fini(&paths);
+    free(doomed);
+}
+
+static void end_session(struct state *s, struct session *session, struct state_effects *fx)
+{
+    remove_ephemerals(s, session, fx);
+    change_session_end_life(s, session);
+    fx->session_change = STATE_SESSION_ENDED;
+}
+
+/* --- a session's own commands --- */
+
+/* The live session that may issue this numbered command, its number now the last; NULL: fx says why not. */
+static struct session *admit(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct session *session = sessions_find_live(&s->sessions, c->session);
+    fx->session = c->session;
+    fx->generation = c->generation;
+    if (session == NULL) {
+        fx->err = ZK_ERR_SESSION_EXPIRED;
+        return NULL;
+    }
+    fx->stale = c->generation != session->generation;
+    fx->duplicate = !fx->stale && c->number <= session->number;
+    fx->gap = !fx->stale && c->number > session->number + 1;
+    if (fx->stale || fx->duplicate || fx->gap)
+        return NULL;
+    change_session_begin(s, session);
+    session->number = c->number;
+    return session;
+}
+
+/* A write that was sent again: answered as it was then. */
+static bool answer_from_memory(const struct session *session, int32_t xid, struct state_effects *fx)
+{
+    uint32_t i = session_recall(session, xid);
+    if (i == session->result_count)
+        return false;
+    const struct result *result = session_result(session, i);
+    fx->zxid = result->zxid;
+    fx->err = result->err;
+    zk_buf_append(&fx->reply, result->bytes, result->len);
+    return true;
+}
+
+static void remember(struct state *s, struct session *session, int32_t xid, const struct state_effects *fx)
+{
+    struct result result = {.zxid = fx->zxid, .err = fx->err, .len = (uint32_t)fx->reply.len, .whole = true};
+    result.bytes = fx->reply.ptr;
+    if (fx->reply.len > STATE_MEMORY_RESULT_MAX ||
+        session->result_bytes + fx->reply.len > STATE_MEMORY_SESSION_MAX) {
+        result.len = 0;
+        result.whole = false;
+    }
+    change_session_remember(s, session, xid, &result);
+}
+
+static void carry_out(struct state *s, struct session *session, const struct command *c, struct state_effects *fx)
+{
+    struct call call = {s, session, fx};
+    if (c->op == ZK_OP_MULTI) {
+        fx->err = multi_apply(&call, c->payload, &fx->reply);
+        return;
+    }
+    if (!write_knows(c->op) || c->op == ZK_OP_CHECK) { /* a check stands only in a multi */
+        fx->err = ZK_ERR_UNIMPLEMENTED;
+        return;
+    }
+    struct zk_jute in = zk_jute(c->payload);
+    change_begin(s);
+    fx->err = write_op(&call, c->op, &in, &fx->reply);
+    ZK_ASSERT(fx->err == 0 || s->journal.count == 0); /* S1: what failed has changed nothing */
+    change_commit(s);
+}
+
+static void apply_request(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct session *session = admit(s, c, fx);
+    if (session == NULL)
+        return;
+    if (session->memory == 0) {
+        carry_out(s, session, c, fx);
+    } else if (!answer_from_memory(session, c->xid, fx)) {
+        carry_out(s, session, c, fx);
+        remember(s, session, c->xid, fx);
+    }
+    change_session_end(s, session);
+}
+
+static void apply_auth(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct session *session = admit(s, c, fx);
+    if (session == NULL)
+        return;
+    struct zk_jute in = zk_jute(c->payload);
+    struct zk_slice scheme = zk_jute_string(&in);
+    struct zk_slice id = zk_jute_string(&in);
+    if (in.bad || scheme.ptr == NULL || id.ptr == NULL)
+        fx->err = ZK_ERR_MARSHALLING_ERROR;
+    else if (!session_add_identity(session, scheme, id))
+        fx->err = ZK_ERR_AUTH_FAILED;
+    change_session_end(s, session);
+}
+
+static void apply_close(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct session *session = admit(s, c, fx);
+    if (session == NULL)
+        return;
+    change_session_end(s, session);
+    end_session(s, session, fx);
+}
+
+/* --- commands about a session --- */
+
+static void apply_open(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct command_open o;
+    fx->origin = c->origin;
+    if (!command_open_decode(c->payload, &o) || o.identities.len > STATE_IDENTITY_BYTES_MAX) {
+        fx->err = ZK_ERR_MARSHALLING_ERROR;
+        return;
+    }
+    struct session *session = change_session_open(s, s->zxid);
+    session->generation = 1;
+    session->timeout_ms = o.timeout_ms;
+    session->memory = o.memory < 0 ? 0 : o.memory > STATE_MEMORY_K ? STATE_MEMORY_K : o.memory;
+    session->server = o.server;
+    memcpy(session->password, o.password.ptr, ZK_PASSWORD_BYTES);
+    session_set_identities(session, o.identities);
+    change_session_end(s, session);
+    fx->session = session->id;
+    fx->generation = session->generation;
+    fx->session_change = STATE_SESSION_OPENED;
+}
+
+/* Takes the same time wherever they differ. */
+static bool is_password(const uint8_t *a, const uint8_t *b)
+{
+    uint8_t difference = 0;
+    for (int i = 0; i < ZK_PASSWORD_BYTES; i++)
+        difference |= a[i] ^ b[i];
+    return difference == 0;
+}
+
+static void apply_attach(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct command_attach a;
+    fx->origin = c->origin;
+    fx->session = c->session;
+    if (!command_attach_decode(c->payload, &a) || a.identities.len > STATE_IDENTITY_BYTES_MAX) {
+        fx->err = ZK_ERR_MARSHALLING_ERROR;
+        return;
+    }
+    struct session *session = sessions_find_live(&s->sessions, c->session);
+    if (session == NULL || !is_password(session->password, a.password.ptr) || session->generation == UINT32_MAX) {
+        fx->err = ZK_ERR_SESSION_EXPIRED;
+        return;
+    }
+    change_session_begin(s, session);
+    session->generation++;
+    session->number = 0;
+    session->timeout_ms = a.timeout_ms;
+    session->server = a.server;
+    session_set_identities(session, a.identities);
+    change_session_end(s, session);
+    fx->generation = session->generation;
+    fx->session_change = STATE_SESSION_ATTACHED;
+}
+
+static void apply_expire(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct session *session = sessions_find_live(&s->sessions, c->session);
+    fx->session = c->session;
+    fx->generation = c->generation;
+    if (session != NULL && session->generation == c->generation)
+        end_session(s, session, fx);
+}
+
+static void apply_forget(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct zk_jute in = zk_jute(c->payload);
+    uint64_t up_to = (uint64_t)zk_jute_long(&in);
+    if (in.bad) {
+        fx->err = ZK_ERR_MARSHALLING_ERROR;
+        return;
+    }
+    struct session *oldest;
+    while ((oldest = sessions_oldest_ended(&s->sessions)) != NULL && oldest->ended_zxid <= up_to)
+        change_session_forget(s, oldest);
+}
+
+static void apply_level(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct zk_jute in = zk_jute(c->payload);
+    int32_t level = zk_jute_int(&in);
+    if (in.bad)
+        fx->err = ZK_ERR_MARSHALLING_ERROR;
+    else if (level > s->level)
+        s->level = level;
+}
+
+/* --- the entrance --- */
+
+static void apply_kind(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    switch (c->kind) {
+    case COMMAND_REQUEST:
+        apply_request(s, c, fx);
+        break;
+    case COMMAND_OPEN:
+        apply_open(s, c, fx);
+        break;
+    case COMMAND_ATTACH:
+        apply_attach(s, c, fx);
+        break;
+    case COMMAND_AUTH:
+        apply_auth(s, c, fx);
+        break;
+    case COMMAND_CLOSE:
+        apply_close(s, c, fx);
+        break;
+    case COMMAND_EXPIRE:
+        apply_expire(s, c, fx);
+        break;
+    case COMMAND_FORGET:
+        apply_forget(s, c, fx);
+        break;
+    case COMMAND_LEVEL:
+        apply_level(s, c, fx);
+        break;
+    default:
+        fx->err = ZK_ERR_UNIMPLEMENTED;
+    }
+}
+
+void state_apply(struct state *s, uint64_t zxid, const struct command *c, struct state_effects *fx)
+{
+    ZK_ASSERT(!s->loading);
+    ZK_ASSERT(zxid > s->zxid);
+    s->zxid = zxid;
+    if (c->time_ms > s->time_ms)
+        s->time_ms = c->time_ms;
+    effects_reset(fx);
+    fx->zxid = zxid;
+    fx->time_ms = s->time_ms;
+    apply_kind(s, c, fx);
+    effects_finish(fx);
+}
+
+void state_skip(struct state *s, uint64_t zxid)
+{
+    ZK_ASSERT(zxid > s->zxid);
+    s->zxid = zxid;
+}

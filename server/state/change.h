@@ -1,0 +1,36 @@
+/* change.h: the only ways to change the tree and a session's record: each keeps digest, totals, links and the dirty
+ * set true, and what changes znodes can be undone.
+ *
+ * HOW         change_begin, changes of znodes, then change_commit or change_rollback. The journal keeps each old record
+ *             whole; nothing is freed and nothing is marked dirty before the commit.
+ * INVARIANTS  C1 after a rollback the state is what it was: content, digest, totals, order of siblings, dirty marks.
+ */
+#pragma once
+#include "server/state/inside.h"
+
+void change_begin(struct state *s);
+void change_commit(struct state *s);
+void change_rollback(struct state *s);
+
+struct change_create {
+    uint32_t parent;
+    struct zk_slice path;
+    struct zk_slice data;
+    uint32_t acl;          /* adopts the reference */
+    struct session *owner; /* NULL: persistent */
+};
+/* Stamped with the state's zxid and time; the parent's creates and pzxid follow. */
+uint32_t change_create(struct state *s, const struct change_create *c);
+void change_remove(struct state *s, uint32_t handle);
+void change_data(struct state *s, uint32_t handle, struct zk_slice data);
+void change_acl(struct state *s, uint32_t handle, uint32_t acl); /* adopts the reference */
+
+/* A session's fixed fields and identities change between the two. */
+void change_session_begin(struct state *s, struct session *session);
+void change_session_end(struct state *s, struct session *session);
+struct session *change_session_open(struct state *s, uint64_t id); /* and then change_session_end */
+/* Remembers a result, the oldest makes room. Between begin and end. */
+void change_session_remember(struct state *s, struct session *session, int32_t xid, const struct result *result);
+/* Ends a live session, whose ephemerals are gone: kept while it has results to tell, else removed. */
+void change_session_end_life(struct state *s, struct session *session);
+void change_session_forget(struct state *s, struct session *session); /* the oldest ended one */

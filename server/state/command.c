@@ -1,0 +1,111 @@
+#include "server/state/command.h"
+#include "common/proto.h"
+
+/* Where command_stamp finds the time: behind format and kind. */
+#define TIME_OFFSET 2
+
+void command_encode(struct zk_buf *out, const struct command *c)
+{
+    zk_jute_put_u8(out, COMMAND_FORMAT);
+    zk_jute_put_u8(out, c->kind);
+    zk_jute_put_long(out, c->time_ms);
+    zk_jute_put_long(out, (int64_t)c->session);
+    zk_jute_put_int(out, (int32_t)c->generation);
+    zk_jute_put_long(out, (int64_t)c->number);
+    zk_jute_put_long(out, (int64_t)c->origin);
+    zk_jute_put_int(out, c->xid);
+    zk_jute_put_int(out, c->op);
+    zk_buf_append_slice(out, c->payload);
+}
+
+bool command_decode(struct zk_slice body, struct command *ret_command)
+{
+    struct zk_jute in = zk_jute(body);
+    if (zk_jute_u8(&in) != COMMAND_FORMAT)
+        return false;
+    struct command c;
+    c.kind = zk_jute_u8(&in);
+    c.time_ms = zk_jute_long(&in);
+    c.session = (uint64_t)zk_jute_long(&in);
+    c.generation = (uint32_t)zk_jute_int(&in);
+    c.number = (uint64_t)zk_jute_long(&in);
+    c.origin = (uint64_t)zk_jute_long(&in);
+    c.xid = zk_jute_int(&in);
+    c.op = zk_jute_int(&in);
+    c.payload = zk_jute_rest(&in);
+    if (in.bad || c.kind < COMMAND_REQUEST || c.kind > COMMAND_LEVEL)
+        return false;
+    *ret_command = c;
+    return true;
+}
+
+void command_stamp(uint8_t *body, size_t len, int64_t time_ms)
+{
+    ZK_ASSERT(len >= COMMAND_HEADER_BYTES);
+    for (int i = 0; i < 8; i++)
+        body[TIME_OFFSET + i] = (uint8_t)((uint64_t)time_ms >> (56 - 8 * i));
+}
+
+static void put_identities(struct zk_buf *out, struct zk_slice identities)
+{
+    if (identities.ptr == NULL)
+        zk_jute_put_int(out, 0);
+    zk_buf_append_slice(out, identities);
+}
+
+bool command_identities_are_sound(struct zk_slice identities)
+{
+    struct zk_jute in = zk_jute(identities);
+    int32_t count = zk_jute_count(&in, 8);
+    for (int32_t i = 0; i < count && !in.bad; i++) {
+        if (zk_jute_string(&in).ptr == NULL || zk_jute_string(&in).ptr == NULL)
+            return false;
+    }
+    return !in.bad && zk_jute_left(&in) == 0;
+}
+
+void command_open_encode(struct zk_buf *out, const struct command_open *o)
+{
+    zk_jute_put_int(out, o->timeout_ms);
+    zk_jute_put_int(out, o->memory);
+    zk_jute_put_int(out, o->server);
+    zk_jute_put_buffer(out, o->password);
+    put_identities(out, o->identities);
+}
+
+bool command_open_decode(struct zk_slice payload, struct command_open *ret_open)
+{
+    struct zk_jute in = zk_jute(payload);
+    struct command_open o;
+    o.timeout_ms = zk_jute_int(&in);
+    o.memory = zk_jute_int(&in);
+    o.server = zk_jute_int(&in);
+    o.password = zk_jute_buffer(&in);
+    o.identities = zk_jute_rest(&in);
+    if (in.bad || o.password.len != ZK_PASSWORD_BYTES || !command_identities_are_sound(o.identities))
+        return false;
+    *ret_open = o;
+    return true;
+}
+
+void command_attach_encode(struct zk_buf *out, const struct command_attach *a)
+{
+    zk_jute_put_int(out, a->timeout_ms);
+    zk_jute_put_int(out, a->server);
+    zk_jute_put_buffer(out, a->password);
+    put_identities(out, a->identities);
+}
+
+bool command_attach_decode(struct zk_slice payload, struct command_attach *ret_attach)
+{
+    struct zk_jute in = zk_jute(payload);
+    struct command_attach a;
+    a.timeout_ms = zk_jute_int(&in);
+    a.server = zk_jute_int(&in);
+    a.password = zk_jute_buffer(&in);
+    a.identities = zk_jute_rest(&in);
+    if (in.bad || a.password.len != ZK_PASSWORD_BYTES || !command_identities_are_sound(a.identities))
+        return false;
+    *ret_attach = a;
+    return true;
+}

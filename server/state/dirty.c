@@ -1,0 +1,256 @@
+#include "server/state/dirty.h"
+#include "server/state/rows.h"
+
+/* About what a row takes beside name and data. */
+#define ROW_BYTES 160
+/* Entries of a finished checkpoint freed with each new mark. */
+#define SWEEP_STEP 8
+
+void dirty_init(struct state *s)
+{
+    memset(&s->dirty, 0, sizeof s->dirty);
+}
+
+static bool owns_key(const struct dirty_entry *e)
+{
+    return e->kind == DIRTY_GONE || e->kind == DIRTY_CAPTURED;
+}
+
+static void free_set(struct dirty_set *set)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (owns_key(&set->entries[i]))
+            free(set->entries[i].key);
+    }
+    free(set->entries);
+    memset(set, 0, sizeof *set);
+}
+
+void dirty_fini(struct state *s)
+{
+    checkpoint_fini(&s->dirty.checkpoint);
+    free_set(&s->dirty.sets[0]);
+    free_set(&s->dirty.sets[1]);
+    free_set(&s->dirty.swept);
+    zk_buf_fini(&s->dirty.key);
+    zk_buf_fini(&s->dirty.value);
+}
+
+static struct dirty_set *current_set(struct state *s)
+{
+    return &s->dirty.sets[s->dirty.current];
+}
+
+static uint8_t current_mark(const struct state *s)
+{
+    return (uint8_t)(s->dirty.current + 1);
+}
+
+static uint8_t frozen_mark(const struct state *s)
+{
+    return (uint8_t)(2 - s->dirty.current);
+}
+
+void dirty_sweep(struct state *s, uint32_t count)
+{
+    struct dirty_set *set = &s->dirty.swept;
+    if (set->entries == NULL)
+        return;
+    for (; count > 0 && set->count > 0; count--) {
+        if (owns_key(&set->entries[--set->count]))
+            free(set->entries[set->count].key);
+    }
+    if (set->count == 0)
+        free_set(set);
+}
+
+/* --- the current set --- */
+
+static struct dirty_entry *add_entry(struct state *s, uint8_t kind, uint32_t handle)
+{
+    struct dirty_set *set = current_set(s);
+    if (set->count == set->cap) {
+        set->cap = set->cap ? set->cap * 2 : 64;
+        set->entries = zk_realloc(set->entries, set->cap * sizeof *set->entries);
+    }
+    struct dirty_entry *e = &set->entries[set->count++];
+    *e = (struct dirty_entry){.handle = handle, .kind = kind};
+    dirty_sweep(s, SWEEP_STEP);
+    return e;
+}
+
+static void take_bytes(struct dirty_set *set, uint64_t bytes)
+{
+    set->bytes -= bytes < set->bytes ? bytes : set->bytes;
+}
+
+/* The last entry fills the gap; whom it names is told. */
+static void remove_entry(struct state *s, uint32_t slot)
+{
+    struct dirty_set *set = current_set(s);
+    struct dirty_entry *e = &set->entries[slot];
+    *e = set->entries[--set->count];
+    if (slot == set->count)
+        return;
+    if (e->kind == DIRTY_NODE)
+        state_node(s, e->handle)->dirty_slot = slot;
+    else if (e->kind == DIRTY_SESSION)
+        sessions_at(&s->sessions, e->handle)->dirty_slot = slot;
+}
+
+static uint64_t node_row_bytes(const struct node *n)
+{
+    return ROW_BYTES + n->name_len + n->data_len;
+}
+
+static uint64_t session_row_bytes(const struct session *session)
+{
+    return ROW_BYTES + session->identities_len + session->result_bytes;
+}
+
+void dirty_node(struct state *s, uint32_t handle, int64_t grown_bytes)
+{
+    struct node *n = state_node(s, handle);
+    struct dirty_set *set = current_set(s);
+    if (n->dirty_set == current_mark(s)) {
+        if (grown_bytes < 0)
+            take_bytes(set, (uint64_t)-grown_bytes);
+        else
+            set->bytes += (uint64_t)grown_bytes;
+        return;
+    }
+    ZK_ASSERT(n->dirty_set == 0);
+    n->dirty_slot = set->count;
+    n->dirty_set = current_mark(s) & 3;
+    add_entry(s, DIRTY_NODE, handle);
+    set->bytes += node_row_bytes(n);
+}
+
+void dirty_session(struct state *s, struct session *session)
+{
+    if (session->dirty_set == current_mark(s))
+        return;
+    ZK_ASSERT(session->dirty_set == 0);
+    session->dirty_slot = current_set(s)->count;
+    session->dirty_set = current_mark(s);
+    add_entry(s, DIRTY_SESSION, session->handle);
+    current_set(s)->bytes += session_row_bytes(session);
+}
+
+void dirty_tombstone(struct state *s, struct zk_slice key)
+{
+    struct dirty_entry *e = add_entry(s, DIRTY_GONE, 0);
+    e->key = zk_memdup(key.ptr, key.len);
+    e->key_len = (uint16_t)key.len;
+    current_set(s)->bytes += key.len;
+}
+
+void dirty_node_gone(struct state *s, uint32_t handle)
+{
+    struct node *n = state_node(s, handle);
+    ZK_ASSERT(n->dirty_set == 0 || n->dirty_set == current_mark(s));
+    if (n->dirty_set != 0) {
+        remove_entry(s, n->dirty_slot);
+        take_bytes(current_set(s), node_row_bytes(n));
+    }
+    if (n->unstored)
+        return;
+    s->dirty.key.len = 0;
+    row_node_key(s, handle, &s->dirty.key);
+    dirty_tombstone(s, zk_buf_slice(&s->dirty.key));
+}
+
+void dirty_session_gone(struct state *s, struct session *session)
+{
+    ZK_ASSERT(session->dirty_set == 0 || session->dirty_set == current_mark(s));
+    if (session->dirty_set != 0) {
+        remove_entry(s, session->dirty_slot);
+        take_bytes(current_set(s), session_row_bytes(session));
+    }
+    if (session->unstored)
+        return;
+    s->dirty.key.len = 0;
+    row_session_key(session, &s->dirty.key);
+    dirty_tombstone(s, zk_buf_slice(&s->dirty.key));
+}
+
+/* --- handing over --- */
+
+/* The entry keeps the row as it is now, key and value in one allocation, the value behind the key. */
+static void capture(struct dirty_entry *e, struct zk_slice key, struct zk_slice value)
+{
+    e->is_session = e->kind == DIRTY_SESSION;
+    e->kind = DIRTY_CAPTURED;
+    e->key = zk_alloc(key.len + value.len);
+    e->key_len = (uint16_t)key.len;
+    e->value_len = (uint32_t)value.len;
+    memcpy(e->key, key.ptr, key.len);
+    memcpy(e->key + key.len, value.ptr, value.len);
+}
+
+static struct dirty_entry *frozen_entry(struct state *s, uint32_t slot)
+{
+    return &s->dirty.sets[1 - s->dirty.current].entries[slot];
+}
+
+void dirty_before_node(struct state *s, uint32_t handle)
+{
+    struct node *n = state_node(s, handle);
+    if (n->dirty_set != frozen_mark(s))
+        return;
+    struct zk_buf *key = &s->dirty.key;
+    struct zk_buf *value = &s->dirty.value;
+    key->len = value->len = 0;
+    row_node_key(s, handle, key);
+    row_node_encode(s, n, value);
+    capture(frozen_entry(s, n->dirty_slot), zk_buf_slice(key), zk_buf_slice(value));
+    n->dirty_set = 0;
+    n->unstored = false;
+}
+
+void dirty_before_session(struct state *s, struct session *session)
+{
+    if (session->dirty_set != frozen_mark(s))
+        return;
+    struct zk_buf *key = &s->dirty.key;
+    struct zk_buf *value = &s->dirty.value;
+    key->len = value->len = 0;
+    row_session_key(session, key);
+    row_session_encode(session, value);
+    capture(frozen_entry(s, session->dirty_slot), zk_buf_slice(key), zk_buf_slice(value));
+    session->dirty_set = 0;
+    session->unstored = false;
+}
+
+/* --- checking --- */
+
+static const char *check_entry(const struct state *s, unsigned set, uint32_t slot)
+{
+    const struct dirty_entry *e = &s->dirty.sets[set].entries[slot];
+    uint8_t mark = (uint8_t)(set + 1);
+    bool emitted = set != s->dirty.current;
+    if (e->kind == DIRTY_NODE) {
+        const struct node *n = state_node(s, e->handle);
+        if (!emitted && (n->dirty_set != mark || n->dirty_slot != slot))
+            return "a dirty entry names a znode that does not name it";
+    } else if (e->kind == DIRTY_SESSION) {
+        const struct session *session = sessions_at(&s->sessions, e->handle);
+        if (!emitted && (session == NULL || session->dirty_set != mark || session->dirty_slot != slot))
+            return "a dirty entry names a session that does not name it";
+    }
+    return NULL;
+}
+
+const char *dirty_check(const struct state *s)
+{
+    if (s->dirty.checkpoint.phase == CHECKPOINT_NONE && s->dirty.sets[1 - s->dirty.current].count != 0)
+        return "no checkpoint runs, but the frozen set is not empty";
+    for (unsigned set = 0; set < 2; set++) {
+        for (uint32_t slot = 0; slot < s->dirty.sets[set].count; slot++) {
+            const char *why = check_entry(s, set, slot);
+            if (why != NULL)
+                return why;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,44 @@
+/* index.h: a hash index of handles by linear hashing: it grows by one bucket an insertion, so no insertion ever waits
+ * for a rehash, however many entries there are.
+ *
+ * WHY HERE    One index finds every znode by its path in one probe. A table that doubles would stop the replica for
+ *             tens of milliseconds at a million znodes.
+ * HOW         Buckets 0 .. 2^L + split - 1; a hash belongs to bucket `hash mod 2^(L+1)`, or `mod 2^L` if that one does
+ *             not exist yet. Each insertion splits the next bucket. Chains run through the entries themselves: 4 bytes
+ *             a bucket and 4 an entry.
+ * OWNERSHIP   The owner keeps the entries and tells, by two functions, an entry's hash and where its chain link is.
+ *             Handle 0 is no entry.
+ */
+#pragma once
+#include "common/base.h"
+
+struct index_ops {
+    uint64_t (*hash)(const void *owner, uint32_t handle);
+    uint32_t *(*chain)(void *owner, uint32_t handle);
+};
+
+struct index {
+    void *owner;
+    const struct index_ops *ops;
+    uint32_t **segments; /* of INDEX_SEGMENT_BUCKETS each */
+    size_t segment_cap;
+    uint64_t bucket_count;
+    uint64_t low_mask; /* 2^L - 1 */
+    uint64_t count;
+};
+#define INDEX_SEGMENT_BUCKETS 4096
+
+void index_init(struct index *ix, void *owner, const struct index_ops *ops);
+void index_fini(struct index *ix);
+/* The first entry of the chain that holds all entries of this hash; others too, so compare. */
+static inline uint32_t *index_bucket(const struct index *ix, uint64_t hash)
+{
+    uint64_t b = hash & (ix->low_mask * 2 + 1);
+    if (b >= ix->bucket_count)
+        b &= ix->low_mask;
+    return &ix->segments[b / INDEX_SEGMENT_BUCKETS][b % INDEX_SEGMENT_BUCKETS];
+}
+
+void index_insert(struct index *ix, uint32_t handle);
+void index_remove(struct index *ix, uint32_t handle); /* ZK_ASSERTs that it is there */
+size_t index_bytes(const struct index *ix);

@@ -1,0 +1,81 @@
+/* inside.h: the state's own struct, for the files of this folder only. */
+#pragma once
+#include "server/state/acl.h"
+#include "server/state/dirty.h"
+#include "server/state/session.h"
+#include "server/state/state.h"
+#include "server/state/tree.h"
+
+/* What is counted as things change, and what a failed multi puts back as it was. */
+struct totals {
+    uint64_t digest;
+    uint64_t data_bytes;
+    uint64_t size_bytes;
+    size_t node_count;
+    size_t ephemeral_count;
+};
+
+enum undo_kind { UNDO_CREATED = 1, UNDO_CHANGED, UNDO_REMOVED };
+
+/* One change of one znode, with its old record whole. */
+struct undo {
+    enum undo_kind kind;
+    uint32_t handle;
+    bool body_replaced;
+    bool acl_replaced;
+    struct node old; /* of UNDO_CHANGED; its links are not used */
+};
+
+struct journal {
+    struct undo *undos;
+    size_t count;
+    size_t cap;
+    struct totals totals; /* as they were at the beginning */
+};
+
+struct state {
+    struct tree tree;
+    struct acls acls;
+    struct sessions sessions;
+    struct totals totals;
+    struct journal journal;
+    struct dirty dirty;
+    uint64_t zxid;
+    int64_t time_ms;
+    int32_t level;
+    struct zk_buf path;  /* of the create at hand */
+    struct zk_buf list;  /* the ACL at hand */
+    bool loading;
+};
+
+static inline struct node *state_node(const struct state *s, uint32_t handle)
+{
+    return tree_at(&s->tree, handle);
+}
+
+static inline struct zk_slice node_acl(const struct state *s, const struct node *n)
+{
+    return acl_bytes(acls_at(&s->acls, n->acl));
+}
+
+/* A state without any node. */
+struct state *state_bare(void);
+/* The node's Stat as clients see it. */
+struct zk_stat node_stat(const struct node *n);
+/* May one with these identities do one of `perms`? */
+bool node_allows(const struct state *s, const struct node *n, int32_t perms, struct zk_slice identities);
+/* The four nodes that are always there: clients may not delete them. */
+bool path_is_special(struct zk_slice path);
+
+/* The fixed rule of state_size_bytes. */
+uint64_t node_size_bytes(const struct node *n);
+uint64_t session_size_bytes(const struct session *session);
+
+/* --- digest.c: the terms whose sum is the digest (S2) --- */
+
+/* Everything of a node but its data. */
+uint64_t digest_node(const struct state *s, const struct node *n);
+uint64_t digest_data(const struct node *n);
+uint64_t digest_session(const struct session *session);
+uint64_t digest_result(const struct session *session, int32_t xid, const struct result *result);
+uint64_t digest_session_whole(const struct session *session); /* with all it remembers */

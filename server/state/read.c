@@ -1,0 +1,122 @@
+#include "server/state/inside.h"
+
+struct zk_stat node_stat(const struct node *n)
+{
+    return (struct zk_stat){
+        .czxid = (int64_t)n->czxid,
+        .mzxid = (int64_t)n->mzxid,
+        .ctime_ms = n->ctime_ms,
+        .mtime_ms = n->mtime_ms,
+        .version = n->version,
+        /* kept: children created; shown: children created and deleted, as Apache does it */
+        .cversion = (int32_t)(2 * node_creates(n) - node_child_count(n)),
+        .aversion = n->aversion,
+        .ephemeral_owner = n->kind == NODE_EPHEMERAL ? (int64_t)n->owner->id : 0,
+        .data_length = (int32_t)n->data_len,
+        .num_children = (int32_t)node_child_count(n),
+        .pzxid = (int64_t)n->pzxid,
+    };
+}
+
+bool node_allows(const struct state *s, const struct node *n, int32_t perms, struct zk_slice identities)
+{
+    const struct acl *acl = acls_at(&s->acls, n->acl);
+    return (acl->world & perms) != 0 || acl_allows(acl_bytes(acl), perms, identities);
+}
+
+static struct zk_slice identities_of(const struct state *s, uint64_t session)
+{
+    const struct session *known = sessions_find_live(&s->sessions, session);
+    return known ? session_identities(known) : zk_slice("\0\0\0", 4);
+}
+
+/* The node that the session may read by one of `perms`, or NULL and the error. */
+static const struct node *find_readable(const struct state *s, uint64_t session, struct zk_slice path, int32_t perms,
+                                        int *ret_err)
+{
+    uint32_t handle = path.ptr ? tree_find(&s->tree, path) : 0;
+    *ret_err = path.ptr ? ZK_ERR_NO_NODE : ZK_ERR_MARSHALLING_ERROR;
+    if (handle == 0)
+        return NULL;
+    const struct node *n = state_node(s, handle);
+    *ret_err = ZK_ERR_NO_AUTH;
+    return node_allows(s, n, perms, identities_of(s, session)) ? n : NULL;
+}
+
+static void put_stat(struct zk_buf *out, const struct node *n)
+{
+    struct zk_stat stat = node_stat(n);
+    zk_stat_encode(out, &stat);
+}
+
+int state_exists(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out)
+{
+    int err;
+    if (path.len > 0 && memchr(path.ptr, '\0', path.len) != NULL)
+        return ZK_ERR_BAD_ARGUMENTS;
+    const struct node *n = find_readable(s, session, path, ZK_PERM_READ, &err);
+    if (n == NULL)
+        return err;
+    put_stat(out, n);
+    return 0;
+}
+
+int state_get_data(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out)
+{
+    int err;
+    const struct node *n = find_readable(s, session, path, ZK_PERM_READ, &err);
+    if (n == NULL)
+        return err;
+    zk_jute_put_buffer(out, node_data(n));
+    put_stat(out, n);
+    return 0;
+}
+
+int state_get_children(const struct state *s, uint64_t session, struct zk_slice path, bool with_stat,
+                       struct zk_buf *out)
+{
+    int err;
+    const struct node *n = find_readable(s, session, path, ZK_PERM_READ, &err);
+    if (n == NULL)
+        return err;
+    zk_jute_put_int(out, (int32_t)node_child_count(n));
+    for (uint32_t h = node_first_child(n); h != 0; h = state_node(s, h)->next)
+        zk_jute_put_string(out, node_name(state_node(s, h)));
+    if (with_stat)
+        put_stat(out, n);
+    return 0;
+}
+
+int state_get_acl(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out)
+{
+    int err;
+    const struct node *n = find_readable(s, session, path, ZK_PERM_READ | ZK_PERM_ADMIN, &err);
+    if (n == NULL)
+        return err;
+    if (node_allows(s, n, ZK_PERM_ADMIN, identities_of(s, session)))
+        zk_buf_append_slice(out, node_acl(s, n));
+    else
+        acl_mask(node_acl(s, n), out);
+    put_stat(out, n);
+    return 0;
+}
+
+bool state_stat(const struct state *s, struct zk_slice path, struct zk_stat *ret_stat)
+{
+    uint32_t handle = path.ptr ? tree_find(&s->tree, path) : 0;
+    if (handle == 0)
+        return false;
+    *ret_stat = node_stat(state_node(s, handle));
+    return true;
+}
+
+bool state_may_read(const struct state *s, uint64_t session, struct zk_slice acl)
+{
+    return acl_allows(acl, ZK_PERM_READ, identities_of(s, session));
+}
+
+struct zk_slice state_acl_of(const struct state *s, struct zk_slice path)
+{
+    uint32_t handle = path.ptr ? tree_find(&s->tree, path) : 0;
+    return handle ? node_acl(s, state_node(s, handle)) : zk_slice(NULL, 0);
+}

@@ -1,0 +1,60 @@
+#include "server/state/rows.h"
+
+void row_meta_encode(const struct state *s, struct zk_buf *out)
+{
+    zk_jute_put_u8(out, ROW_FORMAT);
+    zk_jute_put_int(out, s->level);
+    zk_jute_put_long(out, s->time_ms);
+}
+
+void row_session_key(const struct session *session, struct zk_buf *out)
+{
+    zk_jute_put_u8(out, ROW_SESSION);
+    zk_jute_put_long(out, (int64_t)session->id);
+}
+
+void row_session_encode(const struct session *session, struct zk_buf *out)
+{
+    zk_jute_put_u8(out, ROW_FORMAT);
+    zk_jute_put_int(out, (int32_t)session->generation);
+    zk_jute_put_long(out, (int64_t)session->number);
+    zk_jute_put_int(out, session->timeout_ms);
+    zk_jute_put_int(out, session->memory);
+    zk_jute_put_int(out, session->server);
+    zk_jute_put_buffer(out, zk_slice(session->password, ZK_PASSWORD_BYTES));
+    zk_jute_put_buffer(out, session_identities(session));
+    zk_jute_put_long(out, (int64_t)session->ended_zxid);
+    zk_jute_put_long(out, session->ended_time_ms);
+    zk_jute_put_int(out, (int32_t)session->result_count);
+    for (uint32_t i = 0; i < session->result_count; i++) {
+        const struct result *result = session_result(session, i);
+        zk_jute_put_int(out, session_result_xid(session, i));
+        zk_jute_put_long(out, (int64_t)result->zxid);
+        zk_jute_put_int(out, result->err);
+        zk_jute_put_bool(out, result->whole);
+        zk_jute_put_buffer(out, zk_slice(result->len ? result->bytes : (const uint8_t *)"", result->len));
+    }
+}
+
+void row_node_key(const struct state *s, uint32_t handle, struct zk_buf *out)
+{
+    zk_jute_put_u8(out, ROW_NODE);
+    tree_path(&s->tree, handle, out);
+}
+
+void row_node_encode(const struct state *s, const struct node *n, struct zk_buf *out)
+{
+    zk_jute_put_u8(out, ROW_FORMAT);
+    zk_jute_put_u8(out, n->kind);
+    zk_jute_put_long(out, (int64_t)n->czxid);
+    zk_jute_put_long(out, (int64_t)n->mzxid);
+    zk_jute_put_long(out, (int64_t)n->pzxid);
+    zk_jute_put_long(out, n->ctime_ms);
+    zk_jute_put_long(out, n->mtime_ms);
+    zk_jute_put_int(out, n->version);
+    zk_jute_put_int(out, n->aversion);
+    zk_jute_put_int(out, (int32_t)node_creates(n));
+    zk_jute_put_long(out, n->kind == NODE_EPHEMERAL ? (int64_t)n->owner->id : 0);
+    zk_jute_put_buffer(out, node_acl(s, n));
+    zk_jute_put_buffer(out, node_data(n));
+}

@@ -1,0 +1,184 @@
+#include "common/path.h"
+#include "server/state/change.h"
+
+struct state *state_bare(void)
+{
+    struct state *s = zk_calloc(1, sizeof *s);
+    tree_init(&s->tree);
+    acls_init(&s->acls);
+    sessions_init(&s->sessions);
+    dirty_init(s);
+    s->level = 1;
+    return s;
+}
+
+void state_free(struct state *s)
+{
+    if (s == NULL)
+        return;
+    dirty_fini(s);
+    tree_fini(&s->tree);
+    acls_fini(&s->acls);
+    sessions_fini(&s->sessions);
+    free(s->journal.undos);
+    zk_buf_fini(&s->path);
+    zk_buf_fini(&s->list);
+    free(s);
+}
+
+/* A node of a new ensemble: it was always there, so its parent does not count it as a create. */
+static void plant(struct state *s, const char *path, int32_t perms, int32_t aversion)
+{
+    struct zk_slice where = zk_slice_str(path);
+    struct zk_slice name = zk_path_basename(where);
+    uint32_t handle = tree_make(&s->tree, tree_hash(where), name, zk_slice("", 0));
+    struct node *n = state_node(s, handle);
+    n->parent = where.len == 1 ? 0 : tree_find(&s->tree, zk_path_parent(where));
+    n->kind = NODE_PERSISTENT;
+    n->aversion = aversion;
+    s->list.len = 0;
+    zk_acl_vector_world(&s->list, perms);
+    n->acl = acls_intern(&s->acls, zk_buf_slice(&s->list));
+    tree_link(&s->tree, handle);
+    n->unstored = true;
+    dirty_node(s, handle, 0);
+    s->totals.digest += digest_node(s, n) + digest_data(n);
+    s->totals.size_bytes += node_size_bytes(n);
+    s->totals.node_count++;
+}
+
+struct state *state_new(void)
+{
+    struct state *s = state_bare();
+    plant(s, "/", ZK_PERM_ALL, 0);
+    plant(s, "/zookeeper", ZK_PERM_ALL, 0);
+    plant(s, "/zookeeper/quota", ZK_PERM_ALL, 0);
+    plant(s, "/zookeeper/config", ZK_PERM_READ, -1); /* Apache sets its ACL with version -1 */
+    return s;
+}
+
+bool path_is_special(struct zk_slice path)
+{
+    static const char *const special[] = {"/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"};
+    for (size_t i = 0; i < ZK_COUNT_OF(special); i++) {
+        if (zk_slice_eq(path, zk_slice_str(special[i])))
+            return true;
+    }
+    return false;
+}
+
+uint64_t node_size_bytes(const struct node *n)
+{
+    return 144 + (uint64_t)n->name_len + n->data_len;
+}
+
+uint64_t session_size_bytes(const struct session *session)
+{
+    return 256 + (uint64_t)session->identities_len + session->result_bytes +
+           session->result_count * (sizeof(int32_t) + sizeof(struct result));
+}
+
+uint64_t state_zxid(const struct state *s)
+{
+    return s->zxid;
+}
+
+int64_t state_time_ms(const struct state *s)
+{
+    return s->time_ms;
+}
+
+uint64_t state_digest(const struct state *s)
+{
+    return s->totals.digest;
+}
+
+int32_t state_level(const struct state *s)
+{
+    return s->level;
+}
+
+uint64_t state_size_bytes(const struct state *s)
+{
+    return s->totals.size_bytes;
+}
+
+size_t state_node_count(const struct state *s)
+{
+    return s->totals.node_count;
+}
+
+size_t state_ephemeral_count(const struct state *s)
+{
+    return s->totals.ephemeral_count;
+}
+
+uint64_t state_data_bytes(const struct state *s)
+{
+    return s->totals.data_bytes;
+}
+
+/* --- sessions --- */
+
+static void show_session(const struct session *session, struct state_session *ret_session)
+{
+    *ret_session = (struct state_session){
+        .id = session->id,
+        .generation = session->generation,
+        .number = session->number,
+        .timeout_ms = session->timeout_ms,
+        .memory = session->memory,
+        .server = session->server,
+        .ephemeral_count = session->ephemeral_count,
+    };
+    memcpy(ret_session->password, session->password, ZK_PASSWORD_BYTES);
+}
+
+bool state_session_get(const struct state *s, uint64_t id, struct state_session *ret_session)
+{
+    const struct session *session = sessions_find_live(&s->sessions, id);
+    if (session == NULL)
+        return false;
+    show_session(session, ret_session);
+    return true;
+}
+
+bool state_session_next(const struct state *s, uint64_t after, struct state_session *ret_session)
+{
+    const struct session *session = sessions_after(&s->sessions, after);
+    while (session != NULL && session->ended_zxid != 0)
+        session = sessions_after(&s->sessions, session->id);
+    if (session == NULL)
+        return false;
+    show_session(session, ret_session);
+    return true;
+}
+
+size_t state_session_count(const struct state *s)
+{
+    return s->sessions.live_count;
+}
+
+bool state_memory_get(const struct state *s, uint64_t id, int32_t xid, uint64_t *ret_zxid, int32_t *ret_err,
+                      struct zk_slice *ret_record, bool *ret_whole)
+{
+    const struct session *session = sessions_find(&s->sessions, id);
+    uint32_t i = session ? session_recall(session, xid) : 0;
+    if (session == NULL || i == session->result_count)
+        return false;
+    const struct result *result = session_result(session, i);
+    *ret_zxid = result->zxid;
+    *ret_err = result->err;
+    *ret_record = zk_slice(result->bytes, result->len);
+    *ret_whole = result->whole;
+    return true;
+}
+
+uint64_t state_memory_oldest(const struct state *s, int64_t *ret_time_ms)
+{
+    const struct session *session = sessions_oldest_ended(&s->sessions);
+    if (session == NULL)
+        return 0;
+    *ret_time_ms = session->ended_time_ms;
+    return session->ended_zxid;
+}

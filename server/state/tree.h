@@ -1,0 +1,120 @@
+/* tree.h: the znodes: where they are, how a path finds one, who is whose child.
+ *
+ * WHY HERE    A znode costs sizeof(struct node) = 112 bytes, about 5 in the index and one allocation for its name and
+ *             data. Nodes lie in chunks and refer to each other by 32-bit handles, so links cost half a pointer, a
+ *             growing tree never moves a node, and no address can reach a result.
+ * HOW         The index holds every node under XXH3 of its whole path; a hit is proven by comparing the names up the
+ *             parents. Children are a list through the nodes: adding and removing take the same time in any directory.
+ * This file only moves links. What changes a node's content goes through change.h.
+ */
+#pragma once
+#include "common/proto.h"
+#include "server/state/index.h"
+
+struct session;
+
+enum node_kind {
+    NODE_PERSISTENT = 1,
+    NODE_EPHEMERAL = 2, /* its owner is a live session; it has no children */
+};
+
+struct node {
+    uint64_t hash; /* XXH3 of the path */
+    uint64_t czxid;
+    uint64_t mzxid;
+    uint64_t pzxid;
+    int64_t ctime_ms;
+    int64_t mtime_ms;
+    uint8_t *body; /* name, then data, in one allocation; NULL if both are empty */
+    union {
+        struct {
+            uint32_t first_child;
+            uint32_t child_count;
+        };
+        struct session *owner; /* of NODE_EPHEMERAL */
+    };
+    union {
+        uint32_t creates;     /* children ever created: the sequence number of the next sequential child */
+        uint32_t owner_index; /* of NODE_EPHEMERAL: its place in owner->ephemerals */
+    };
+    uint32_t parent;
+    uint32_t next; /* sibling, 0 at the last */
+    uint32_t prev; /* sibling; the first one's is the last */
+    uint32_t chain;
+    int32_t version;
+    int32_t aversion;
+    uint32_t data_len;
+    uint32_t acl;
+    uint32_t dirty_slot; /* see dirty.h */
+    uint16_t name_len;
+    uint8_t kind;
+    unsigned data_null : 1; /* the client gave null, which is not the empty buffer */
+    unsigned dirty_set : 2;
+    unsigned unstored : 1;
+};
+
+#define NODE_CHUNK 4096
+#define NODE_ROOT 1u
+
+struct tree {
+    struct node **chunks;
+    uint32_t chunk_cap;
+    uint32_t used; /* handles below were given out */
+    uint32_t free; /* the first free handle, chained by `next` */
+    struct index index;
+};
+
+void tree_init(struct tree *t);
+void tree_fini(struct tree *t); /* frees the bodies too */
+
+static inline struct node *tree_at(const struct tree *t, uint32_t handle)
+{
+    return &t->chunks[handle / NODE_CHUNK][handle % NODE_CHUNK];
+}
+
+uint64_t tree_hash(struct zk_slice path);
+/* The node of this path, 0 if there is none. "" is the root, as it is to Apache's server. Any bytes may be asked. */
+uint32_t tree_find(const struct tree *t, struct zk_slice path);
+/* Appends the node's path. */
+void tree_path(const struct tree *t, uint32_t handle, struct zk_buf *out);
+
+/* A node with a copy of name and data, all else zero but `hash`; not linked. tree_drop gives it back. */
+uint32_t tree_make(struct tree *t, uint64_t hash, struct zk_slice name, struct zk_slice data);
+void tree_drop(struct tree *t, uint32_t handle);
+/* Enter as the last child of n->parent and into the index (the root has no parent); leave both. Unlinks undone in the
+ * reverse order by tree_relink restore the very order of siblings. */
+void tree_link(struct tree *t, uint32_t handle);
+void tree_unlink(struct tree *t, uint32_t handle);
+void tree_relink(struct tree *t, uint32_t handle);
+
+static inline struct zk_slice node_name(const struct node *n)
+{
+    return zk_slice(n->body, n->name_len);
+}
+
+static inline struct zk_slice node_data(const struct node *n)
+{
+    if (n->data_null)
+        return zk_slice(NULL, 0);
+    return n->data_len ? zk_slice(n->body + n->name_len, n->data_len) : zk_slice("", 0);
+}
+
+static inline uint32_t node_child_count(const struct node *n)
+{
+    return n->kind == NODE_EPHEMERAL ? 0 : n->child_count;
+}
+
+static inline uint32_t node_creates(const struct node *n)
+{
+    return n->kind == NODE_EPHEMERAL ? 0 : n->creates;
+}
+
+static inline uint32_t node_first_child(const struct node *n)
+{
+    return n->kind == NODE_EPHEMERAL ? 0 : n->first_child;
+}
+
+/* A body for this name and data; NULL if both are empty. */
+uint8_t *node_body(struct zk_slice name, struct zk_slice data);
+
+size_t tree_overhead_bytes(const struct tree *t); /* chunks and index */

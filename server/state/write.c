@@ -1,0 +1,276 @@
+#include "common/path.h"
+#include "server/state/effects.h"
+#include "server/state/write.h"
+#include <stdio.h>
+
+/* --- what all of them check --- */
+
+static bool allows(const struct call *call, uint32_t handle, int32_t perm)
+{
+    return node_allows(call->s, state_node(call->s, handle), perm, session_identities(call->session));
+}
+
+/* -1 asks for no version. */
+static bool version_fits(int32_t expected, int32_t actual)
+{
+    return expected == -1 || expected == actual;
+}
+
+/* What Apache looks at before it looks for the parent: there is a '/', and no NUL. */
+static bool has_parent(struct zk_slice path)
+{
+    return path.len > 0 && memchr(path.ptr, '/', path.len) != NULL && memchr(path.ptr, '\0', path.len) == NULL;
+}
+
+/* Up to the last slash: "" for "/a", which tree_find takes for the root. The path has a slash. */
+static struct zk_slice parent_of(struct zk_slice path)
+{
+    size_t len = path.len - zk_path_basename(path).len - 1;
+    return zk_slice(path.ptr, len);
+}
+
+static struct zk_slice shown_parent_of(struct zk_slice path)
+{
+    struct zk_slice parent = parent_of(path);
+    return parent.len == 0 ? zk_slice_str("/") : parent;
+}
+
+static void put_stat(struct zk_buf *out, const struct node *n)
+{
+    struct zk_stat stat = node_stat(n);
+    zk_stat_encode(out, &stat);
+}
+
+static void tell(struct call *call, int32_t type, struct zk_slice path, uint32_t handle)
+{
+    effects_event(call->fx, type, path, node_acl(call->s, state_node(call->s, handle)));
+}
+
+/* --- create, create2 --- */
+
+/* Modes 0 to 3. 4 (container) under these opcodes makes a plain node, as Apache's does: there the opcode decides;
+ * 5 and 6 (TTL) have an opcode of their own. */
+static bool flags_are_known(int32_t flags)
+{
+    return flags >= 0 && flags <= 4;
+}
+
+/* The full path, with its number if sequential, into s->path. */
+static struct zk_slice full_path(struct state *s, const struct zk_create_request *r, uint32_t parent)
+{
+    s->path.len = 0;
+    zk_buf_append_slice(&s->path, r->path);
+    if (r->flags != 4 && (r->flags & ZK_FLAG_SEQUENTIAL) != 0)
+        zk_buf_printf(&s->path, "%010d", (int32_t)node_creates(state_node(s, parent)));
+    return zk_buf_slice(&s->path);
+}
+
+/* The ACL the node is to have, into s->list. */
+static int fix_acl(struct call *call, struct zk_slice requested)
+{
+    call->s->list.len = 0;
+    return acl_fixup(requested, session_identities(call->session), &call->s->list);
+}
+
+static int check_create(struct call *call, const struct zk_create_request *r, uint32_t *ret_parent,
+                        struct zk_slice *ret_path)
+{
+    struct state *s = call->s;
+    if (!flags_are_known(r->flags))
+        return ZK_ERR_BAD_ARGUMENTS;
+    if (r->path.ptr == NULL)
+        return ZK_ERR_MARSHALLING_ERROR;
+    if (!has_parent(r->path))
+        return ZK_ERR_BAD_ARGUMENTS;
+    int err = fix_acl(call, r->acl);
+    if (err != 0)
+        return err;
+    uint32_t parent = tree_find(&s->tree, parent_of(r->path));
+    if (parent == 0)
+        return ZK_ERR_NO_NODE;
+    if (!allows(call, parent, ZK_PERM_CREATE))
+        return ZK_ERR_NO_AUTH;
+    struct zk_slice path = full_path(s, r, parent);
+    if (zk_path_check(path, false) != NULL)
+        return ZK_ERR_BAD_ARGUMENTS;
+    if (tree_find(&s->tree, path) != 0)
+        return ZK_ERR_NODE_EXISTS;
+    if (state_node(s, parent)->kind == NODE_EPHEMERAL)
+        return ZK_ERR_NO_CHILDREN_FOR_EPHEMERALS;
+    *ret_parent = parent;
+    *ret_path = path;
+    return 0;
+}
+
+static int op_create(struct call *call, bool with_stat, struct zk_jute *in, struct zk_buf *out)
+{
+    struct state *s = call->s;
+    struct zk_create_request r = zk_create_request_decode(in);
+    if (in->bad)
+        return ZK_ERR_MARSHALLING_ERROR;
+    struct change_create c = {.data = r.data};
+    int err = check_create(call, &r, &c.parent, &c.path);
+    if (err != 0)
+        return err;
+    bool ephemeral = r.flags != 4 && (r.flags & ZK_FLAG_EPHEMERAL) != 0;
+    c.owner = ephemeral ? call->session : NULL;
+    c.acl = acls_intern(&s->acls, zk_buf_slice(&s->list));
+    uint32_t handle = change_create(s, &c);
+    tell(call, ZK_EVENT_CREATED, c.path, handle);
+    tell(call, ZK_EVENT_CHILDREN_CHANGED, shown_parent_of(c.path), c.parent);
+    zk_jute_put_string(out, c.path);
+    if (with_stat)
+        put_stat(out, state_node(s, handle));
+    return 0;
+}
+
+/* --- delete --- */
+
+void write_remove(struct state *s, uint32_t handle, struct zk_slice path, struct state_effects *fx)
+{
+    const struct node *n = state_node(s, handle);
+    uint32_t parent = n->parent;
+    effects_event(fx, ZK_EVENT_DELETED, path, node_acl(s, n));
+    change_remove(s, handle);
+    effects_event(fx, ZK_EVENT_CHILDREN_CHANGED, shown_parent_of(path), node_acl(s, state_node(s, parent)));
+}
+
+static int op_delete(struct call *call, struct zk_jute *in)
+{
+    struct state *s = call->s;
+    struct zk_path_version r = zk_path_version_decode(in);
+    if (in->bad || r.path.ptr == NULL)
+        return ZK_ERR_MARSHALLING_ERROR;
+    if (!has_parent(r.path) || path_is_special(r.path))
+        return ZK_ERR_BAD_ARGUMENTS;
+    uint32_t parent = tree_find(&s->tree, parent_of(r.path));
+    if (parent == 0)
+        return ZK_ERR_NO_NODE;
+    if (!allows(call, parent, ZK_PERM_DELETE))
+        return ZK_ERR_NO_AUTH;
+    uint32_t handle = tree_find(&s->tree, r.path);
+    if (handle == 0)
+        return ZK_ERR_NO_NODE;
+    if (!version_fits(r.version, state_node(s, handle)->version))
+        return ZK_ERR_BAD_VERSION;
+    if (node_child_count(state_node(s, handle)) > 0)
+        return ZK_ERR_NOT_EMPTY;
+    write_remove(s, handle, r.path, call->fx);
+    return 0;
+}
+
+/* --- setData, setACL, check --- */
+
+/* The node of a valid path on which the session has `perm`: 0 and its handle, or the error. */
+static int find_allowed(struct call *call, struct zk_slice path, int32_t perm, uint32_t *ret_handle)
+{
+    *ret_handle = tree_find(&call->s->tree, path);
+    if (*ret_handle == 0)
+        return ZK_ERR_NO_NODE;
+    return allows(call, *ret_handle, perm) ? 0 : ZK_ERR_NO_AUTH;
+}
+
+static int op_set_data(struct call *call, struct zk_jute *in, struct zk_buf *out)
+{
+    struct zk_set_data_request r = zk_set_data_request_decode(in);
+    if (in->bad)
+        return ZK_ERR_MARSHALLING_ERROR;
+    if (zk_path_check(r.path, false) != NULL)
+        return ZK_ERR_BAD_ARGUMENTS;
+    uint32_t handle;
+    int err = find_allowed(call, r.path, ZK_PERM_WRITE, &handle);
+    if (err != 0)
+        return err;
+    if (!version_fits(r.version, state_node(call->s, handle)->version))
+        return ZK_ERR_BAD_VERSION;
+    change_data(call->s, handle, r.data);
+    tell(call, ZK_EVENT_DATA_CHANGED, r.path, handle);
+    put_stat(out, state_node(call->s, handle));
+    return 0;
+}
+
+static int op_set_acl(struct call *call, struct zk_jute *in, struct zk_buf *out)
+{
+    struct zk_set_acl_request r = zk_set_acl_request_decode(in);
+    if (in->bad)
+        return ZK_ERR_MARSHALLING_ERROR;
+    if (zk_path_check(r.path, false) != NULL)
+        return ZK_ERR_BAD_ARGUMENTS;
+    int err = fix_acl(call, r.acl);
+    if (err != 0)
+        return err;
+    uint32_t handle;
+    err = find_allowed(call, r.path, ZK_PERM_ADMIN, &handle);
+    if (err != 0)
+        return err;
+    if (!version_fits(r.version, state_node(call->s, handle)->aversion))
+        return ZK_ERR_BAD_VERSION;
+    change_acl(call->s, handle, acls_intern(&call->s->acls, zk_buf_slice(&call->s->list)));
+    put_stat(out, state_node(call->s, handle));
+    return 0;
+}
+
+static int op_check(struct call *call, struct zk_jute *in)
+{
+    struct zk_path_version r = zk_path_version_decode(in);
+    if (in->bad)
+        return ZK_ERR_MARSHALLING_ERROR;
+    if (zk_path_check(r.path, false) != NULL)
+        return ZK_ERR_BAD_ARGUMENTS;
+    uint32_t handle;
+    int err = find_allowed(call, r.path, ZK_PERM_READ, &handle);
+    if (err != 0)
+        return err;
+    return version_fits(r.version, state_node(call->s, handle)->version) ? 0 : ZK_ERR_BAD_VERSION;
+}
+
+/* --- by opcode --- */
+
+bool write_knows(int32_t op)
+{
+    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA ||
+           op == ZK_OP_SET_ACL || op == ZK_OP_CHECK;
+}
+
+int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *out)
+{
+    switch (op) {
+    case ZK_OP_CREATE:
+    case ZK_OP_CREATE2:
+        return op_create(call, op == ZK_OP_CREATE2, in, out);
+    case ZK_OP_DELETE:
+        return op_delete(call, in);
+    case ZK_OP_SET_DATA:
+        return op_set_data(call, in, out);
+    case ZK_OP_SET_ACL:
+        return op_set_acl(call, in, out);
+    case ZK_OP_CHECK:
+        return op_check(call, in);
+    default:
+        return ZK_ERR_UNIMPLEMENTED;
+    }
+}
+
+void write_skip(int32_t op, struct zk_jute *in)
+{
+    struct zk_slice path = {NULL, 0};
+    switch (op) {
+    case ZK_OP_CREATE:
+    case ZK_OP_CREATE2:
+    case ZK_OP_CREATE_CONTAINER:
+    case ZK_OP_CREATE_TTL:
+        path = zk_create_request_decode(in).path;
+        if (op == ZK_OP_CREATE_TTL)
+            (void)zk_jute_long(in);
+        break;
+    case ZK_OP_DELETE:
+    case ZK_OP_CHECK:
+        path = zk_path_version_decode(in).path;
+        break;
+    case ZK_OP_SET_DATA:
+        path = zk_set_data_request_decode(in).path;
+        break;
+    }
+    if (path.ptr == NULL)
+        in->bad = true;
+}

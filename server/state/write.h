@@ -1,0 +1,25 @@
+/* write.h: the operations of the client protocol that change znodes: what Apache's PrepRequestProcessor checks, in its
+ * order, then the change. A request that fails has changed nothing. */
+#pragma once
+#include "server/state/change.h"
+
+/* One request at work. */
+struct call {
+    struct state *s;
+    struct session *session;
+    struct state_effects *fx; /* gets the events */
+};
+
+/* Is this an operation that write_op knows? */
+bool write_knows(int32_t op);
+/* Decodes the record at the cursor, and carries it out: 0 and the reply record appended to `out`, or a negative
+ * zk_err and nothing changed. Between change_begin and change_commit. */
+int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *out);
+/* Decodes the record and throws it away; sets `in->bad` if it is malformed, or if its path is null. */
+void write_skip(int32_t op, struct zk_jute *in);
+/* Takes the node away and tells the watchers. */
+void write_remove(struct state *s, uint32_t handle, struct zk_slice path, struct state_effects *fx);
+
+/* A whole multi: 0 and its reply, also if it fails as a whole; ZK_ERR_MARSHALLING_ERROR if malformed. Commits or rolls
+ * back by itself. */
+int multi_apply(struct call *call, struct zk_slice payload, struct zk_buf *out);
