@@ -169,6 +169,7 @@ static void apply_open(struct state *s, const struct command *c, struct state_ef
     }
     struct session *session = change_session_open(s, s->zxid);
     session->generation = 1;
+    session->origin = c->origin;
     session->timeout_ms = o.timeout_ms;
     session->memory = o.memory < 0 ? 0 : o.memory > STATE_MEMORY_K ? STATE_MEMORY_K : o.memory;
     session->server = o.server;
@@ -203,9 +204,15 @@ static void apply_attach(struct state *s, const struct command *c, struct state_
         fx->err = ZK_ERR_SESSION_EXPIRED;
         return;
     }
+    if (c->origin != 0 && c->origin == session->origin) { /* a second copy, sent again to a new leader */
+        fx->generation = session->generation;
+        fx->duplicate = true;
+        return;
+    }
     change_session_begin(s, session);
     session->generation++;
     session->number = 0;
+    session->origin = c->origin;
     session->timeout_ms = a.timeout_ms;
     session->server = a.server;
     session_set_identities(session, a.identities);

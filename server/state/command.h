@@ -29,7 +29,8 @@ struct command {
     uint64_t session;    /* 0 for OPEN, FORGET, LEVEL */
     uint32_t generation; /* of the session, as told by OPEN (1) or ATTACH; ATTACH: 0 */
     uint64_t number;     /* 1, 2, 3... in each generation, over REQUEST, AUTH and CLOSE; 0 elsewhere */
-    uint64_t origin;     /* OPEN, ATTACH: opaque token of (server, connection), echoed in the effects */
+    uint64_t origin;     /* OPEN, ATTACH: token of (server, connection), echoed in the effects; a second ATTACH of the
+                            same origin is a copy and changes nothing */
     int32_t xid;
     int32_t op;
     struct zk_slice payload;

@@ -34,9 +34,10 @@ uint64_t digest_data(const struct node *n)
 
 uint64_t digest_session(const struct session *session)
 {
-    uint64_t words[9] = {
+    uint64_t words[10] = {
         htole64(session->id),
         htole64(session->number),
+        htole64(session->origin),
         htole64(session->ended_zxid),
         htole64((uint64_t)session->ended_time_ms),
         pair(session->generation, (uint32_t)session->timeout_ms),
@@ -45,7 +46,7 @@ uint64_t digest_session(const struct session *session)
         0,
         htole64(XXH3_64bits(session->identities, session->identities_len)),
     };
-    memcpy(words + 6, session->password, ZK_PASSWORD_BYTES);
+    memcpy(words + 7, session->password, ZK_PASSWORD_BYTES);
     return XXH3_64bits(words, sizeof words);
 }
 

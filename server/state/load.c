@@ -66,6 +66,7 @@ static bool load_session_fields(struct session *session, struct zk_jute *in)
 {
     session->generation = (uint32_t)zk_jute_int(in);
     session->number = (uint64_t)zk_jute_long(in);
+    session->origin = (uint64_t)zk_jute_long(in);
     session->timeout_ms = zk_jute_int(in);
     session->memory = zk_jute_int(in);
     session->server = zk_jute_int(in);

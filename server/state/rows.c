@@ -18,6 +18,7 @@ void row_session_encode(const struct session *session, struct zk_buf *out)
     zk_jute_put_u8(out, ROW_FORMAT);
     zk_jute_put_int(out, (int32_t)session->generation);
     zk_jute_put_long(out, (int64_t)session->number);
+    zk_jute_put_long(out, (int64_t)session->origin);
     zk_jute_put_int(out, session->timeout_ms);
     zk_jute_put_int(out, session->memory);
     zk_jute_put_int(out, session->server);

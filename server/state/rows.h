@@ -5,7 +5,8 @@
  *
  *   key                     value behind the format byte
  *   10                      int32 level, int64 time_ms
- *   20, uint64 id           a session: uint32 generation, uint64 number, int32 timeout_ms, int32 memory, int32 server,
+ *   20, uint64 id           a session: uint32 generation, uint64 number, uint64 origin, int32 timeout_ms,
+ *                           int32 memory, int32 server,
  *                           buffer password, buffer identities, uint64 ended_zxid (0: live), int64 ended_time_ms,
  *                           int32 count, and so many results, oldest first: int32 xid, uint64 zxid, int32 err,
  *                           bool whole, buffer record

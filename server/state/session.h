@@ -23,6 +23,7 @@ struct result {
 struct session {
     uint64_t id;
     uint64_t number;
+    uint64_t origin; /* of the OPEN or ATTACH that began this generation */
     uint64_t ended_zxid; /* 0: live */
     int64_t ended_time_ms;
     uint32_t generation;

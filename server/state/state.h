@@ -45,7 +45,8 @@ enum state_session_change { STATE_SESSION_NONE, STATE_SESSION_OPENED, STATE_SESS
 struct state_effects {
     uint64_t zxid;
     int64_t time_ms;
-    bool duplicate; /* number already applied in this generation: nothing happened; `reply` is empty */
+    bool duplicate; /* number already applied in this generation, or a second copy of an ATTACH: nothing happened;
+                       `reply` is empty */
     bool stale;     /* older generation: the sender's connection lost the session (SESSION_MOVED) */
     bool gap;       /* a number was skipped: nothing happened; the sender sends again from where it stopped */
     int32_t err;    /* enum zk_err of the reply header (0 for a failed multi, as on the wire) */
