@@ -31,4 +31,20 @@ check_PROGRAMS += tests/unit/test_state_write
 TESTS += tests/unit/test_state_write
 tests_unit_test_state_write_SOURCES = tests/unit/test_state_write.c tests/unit/state_kit.h
 tests_unit_test_state_write_LDADD = libstate.la $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_link
+TESTS += tests/unit/test_link
+tests_unit_test_link_SOURCES = tests/unit/test_link.c
+tests_unit_test_link_LDADD = liblink.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_inbuf
+TESTS += tests/unit/test_inbuf
+tests_unit_test_inbuf_SOURCES = tests/unit/test_inbuf.c
+tests_unit_test_inbuf_LDADD = libinbuf.la $(CHECK_LIBS)
+
+if WITH_LIBEVENT
+check_PROGRAMS += tests/unit/test_net
+TESTS += tests/unit/test_net
+tests_unit_test_net_SOURCES = tests/unit/test_net.c
+tests_unit_test_net_LDADD = libnet.la $(CHECK_LIBS)
+endif
 endif

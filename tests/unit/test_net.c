@@ -1,0 +1,481 @@
+/* test_net.c: proves server/net/conns.h and loop.h: real sockets on loopback, and a replica that is only a script. */
+#include "common/jute.h"
+#include "server/net/conns.h"
+#include "server/net/peers.h"
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define FRAME_MAX 100000
+
+/* --- the replica: answers the first frame of a connection with READY and the frame, the others with themselves --- */
+
+struct replica {
+    struct replica_effect effects[1000];
+    size_t effect_count;
+    struct zk_buf bytes[1000];
+    size_t opened, closed, frames, flushes, times;
+    uint64_t last_conn;
+    bool serving;
+};
+
+static struct replica fake;
+
+static struct replica_effect *effect(enum replica_effect_kind kind, uint64_t conn)
+{
+    struct replica_effect *e = &fake.effects[fake.effect_count];
+    *e = (struct replica_effect){.kind = kind, .conn = conn};
+    zk_buf_reset(&fake.bytes[fake.effect_count++]);
+    return e;
+}
+
+static void send_frame(uint64_t conn, struct zk_slice frame)
+{
+    struct replica_effect *e = effect(REPLICA_CLIENT_SEND, conn);
+    struct zk_buf *buf = &fake.bytes[fake.effect_count - 1];
+    zk_jute_put_buffer(buf, frame);
+    e->bytes = zk_buf_slice(buf);
+}
+
+void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms)
+{
+    r->times++;
+}
+
+void replica_client_open(struct replica *r, uint64_t conn, const char *address)
+{
+    ck_assert_str_eq(address, "127.0.0.1");
+    r->opened++;
+    r->last_conn = 0;
+}
+
+void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice frame)
+{
+    if (r->last_conn != conn)
+        effect(REPLICA_CLIENT_READY, conn);
+    r->last_conn = conn;
+    r->frames++;
+    send_frame(conn, frame);
+    if (frame.len == 3 && memcmp(frame.ptr, "bye", 3) == 0)
+        effect(REPLICA_CLIENT_CLOSE, conn);
+    if (frame.len == 5 && memcmp(frame.ptr, "pause", 5) == 0)
+        effect(REPLICA_CLIENT_PAUSE, conn);
+}
+
+void replica_client_closed(struct replica *r, uint64_t conn)
+{
+    r->closed++;
+}
+
+size_t replica_flush(struct replica *r, const struct replica_effect **ret_effects)
+{
+    size_t count = r->effect_count;
+    r->flushes++;
+    r->effect_count = 0;
+    *ret_effects = r->effects;
+    return count;
+}
+
+uint64_t replica_deadline_ms(const struct replica *r)
+{
+    return loop_clock_ms() + 20;
+}
+
+void replica_report_get(const struct replica *r, struct replica_report *ret_report)
+{
+    *ret_report = (struct replica_report){.serving = r->serving,
+                                          .is_standalone = true,
+                                          .phase = ZAB_LEADING,
+                                          .last_zxid = 0x100000002,
+                                          .nodes = 5,
+                                          .latency_min_us = 1000,
+                                          .latency_max_us = 4000,
+                                          .latency_sum_us = 5000,
+                                          .latency_count = 4,
+                                          .waiting_for = "server 3 is missing"};
+}
+
+bool replica_client_report_get(const struct replica *r, uint64_t conn, struct replica_client_report *ret_report)
+{
+    return false;
+}
+
+void replica_peer_up(struct replica *r, uint64_t peer, bool inbound)
+{
+}
+
+void replica_peer_down(struct replica *r, uint64_t peer, bool inbound)
+{
+}
+
+bool replica_peer_message(struct replica *r, uint64_t peer, bool inbound, struct zk_slice message)
+{
+    return true;
+}
+
+/* --- the rig --- */
+
+static struct loop loop;
+static struct settings settings;
+static struct words words;
+static struct conns_config config;
+static uint16_t port;
+
+static void start(void)
+{
+    int fds[SOCKET_LISTEN_MAX];
+    char why[200];
+    struct sockaddr_storage own;
+    socklen_t len = sizeof own;
+    loop.conns = conns_new(&loop, &config);
+    ck_assert_uint_eq(socket_listen("127.0.0.1", 0, 10, fds, why, sizeof why), 1);
+    ck_assert_int_eq(getsockname(fds[0], (struct sockaddr *)&own, &len), 0);
+    port = socket_port(&own);
+    conns_listen(loop.conns, fds[0]);
+}
+
+static void setup(void)
+{
+    memset(&fake, 0, sizeof fake);
+    fake.serving = true;
+    settings_init(&settings);
+    snprintf(settings.words, sizeof settings.words, ",srvr,ruok,isro,mntr,stat,envi,");
+    ck_assert(loop_init(&loop));
+    loop.replica = &fake;
+    words = (struct words){&settings, &loop, loop_clock_ms()};
+    config = (struct conns_config){.count_max = 100,
+                                   .per_address_max = 50,
+                                   .frame_bytes_max = FRAME_MAX,
+                                   .sessionless_ms = 100,
+                                   .words = &words};
+}
+
+static void teardown(void)
+{
+    conns_free(loop.conns);
+    loop_fini(&loop);
+    for (size_t i = 0; i < ZK_COUNT_OF(fake.bytes); i++)
+        zk_buf_fini(&fake.bytes[i]);
+}
+
+static int dial(void)
+{
+    struct socket_address to;
+    ck_assert(socket_parse("127.0.0.1", port, &to));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to.storage, to.len), 0);
+    return fd;
+}
+
+static void put(int fd, const void *bytes, size_t len)
+{
+    ck_assert_int_eq(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+static void put_frame(int fd, const char *text)
+{
+    struct zk_buf buf;
+    zk_buf_init(&buf);
+    zk_jute_put_cstring(&buf, text);
+    put(fd, buf.ptr, buf.len);
+    zk_buf_fini(&buf);
+}
+
+/* Turns until `len` bytes have come or the end; returns how many. */
+static size_t get(int fd, void *bytes, size_t len)
+{
+    size_t done = 0;
+    for (uint64_t limit_ms = loop_clock_ms() + 2000; done < len && loop_clock_ms() < limit_ms;) {
+        ssize_t got = recv(fd, (char *)bytes + done, len - done, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN))
+            break;
+        if (got < 0)
+            loop_turn(&loop);
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return done;
+}
+
+static void expect_frame(int fd, const char *text)
+{
+    char bytes[200] = "";
+    ck_assert_uint_eq(get(fd, bytes, 4 + strlen(text)), 4 + strlen(text));
+    ck_assert_str_eq(bytes + 4, text);
+}
+
+/* Sends bytes and a promise of no more; returns all that is answered until the end. */
+static const char *ask(const void *bytes, size_t len)
+{
+    static char answer[8192];
+    int fd = dial();
+    put(fd, bytes, len);
+    answer[get(fd, answer, sizeof answer - 1)] = '\0';
+    close(fd);
+    return answer;
+}
+
+static void turns_ms(uint64_t time_ms)
+{
+    for (uint64_t end_ms = loop_clock_ms() + time_ms; loop_clock_ms() < end_ms;)
+        loop_turn(&loop);
+}
+
+/* --- the tests --- */
+
+START_TEST(frames_go_in_and_answers_come_out)
+{
+    start();
+    int fd = dial();
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    put_frame(fd, "one");
+    expect_frame(fd, "one");
+    close(fd);
+    turns_ms(30);
+    ck_assert_uint_eq(fake.opened, 1);
+    ck_assert_uint_eq(fake.closed, 1);
+    ck_assert_uint_eq(conns_figures(loop.conns).count, 0);
+}
+END_TEST
+
+START_TEST(what_follows_the_connect_request_waits_until_the_session_stands)
+{
+    start();
+    int fd = dial();
+    const char three[] = "\0\0\0\7connect\0\0\0\3one\0\0\0\3two";
+    put(fd, three, sizeof three - 1);
+    expect_frame(fd, "connect");
+    expect_frame(fd, "one");
+    expect_frame(fd, "two");
+    close(fd);
+}
+END_TEST
+
+START_TEST(many_requests_are_one_turn)
+{
+    start();
+    int fd = dial();
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    struct zk_buf many;
+    zk_buf_init(&many);
+    for (int i = 0; i < 200; i++)
+        zk_jute_put_cstring(&many, "request");
+    put(fd, many.ptr, many.len);
+    size_t flushes = fake.flushes;
+    char back[200 * 11];
+    while (fake.frames < 201)
+        loop_turn(&loop);
+    ck_assert_uint_le(fake.flushes, flushes + 3);
+    ck_assert_uint_eq(get(fd, back, sizeof back), sizeof back);
+    ck_assert(memcmp(back, many.ptr, many.len) == 0);
+    zk_buf_fini(&many);
+    close(fd);
+}
+END_TEST
+
+START_TEST(the_last_answer_arrives_before_the_end)
+{
+    start();
+    int fd = dial();
+    char more[8];
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    put_frame(fd, "bye");
+    put_frame(fd, "after"); /* unread bytes must not turn the end into a reset */
+    expect_frame(fd, "bye");
+    ck_assert_uint_eq(get(fd, more, sizeof more), 0);
+    close(fd);
+    turns_ms(30);
+    ck_assert_uint_eq(fake.closed, 1);
+}
+END_TEST
+
+START_TEST(a_paused_connection_is_not_read)
+{
+    start();
+    int fd = dial();
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    put_frame(fd, "pause");
+    expect_frame(fd, "pause");
+    put_frame(fd, "later");
+    turns_ms(40);
+    ck_assert_uint_eq(fake.frames, 2);
+    effect(REPLICA_CLIENT_RESUME, fake.last_conn);
+    expect_frame(fd, "later");
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_slow_reader_gets_everything_in_order)
+{
+    start();
+    int fd = dial();
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    char *big = zk_calloc(1, FRAME_MAX + 1);
+    memset(big, 'x', FRAME_MAX - 1);
+    for (int i = 0; i < 100; i++) {
+        big[0] = (char)i;
+        send_frame(fake.last_conn, zk_slice(big, FRAME_MAX));
+    }
+    turns_ms(30);
+    for (int i = 0; i < 100; i++) {
+        ck_assert_uint_eq(get(fd, big, 4), 4);
+        ck_assert_uint_eq(get(fd, big, FRAME_MAX), FRAME_MAX);
+        ck_assert_int_eq(big[0], i);
+    }
+    free(big);
+    close(fd);
+}
+END_TEST
+
+START_TEST(garbage_and_giant_lengths_are_closed_without_a_word)
+{
+    start();
+    ck_assert_str_eq(ask("GET / HTTP/1.1\r\n\r\n", 18), "");
+    ck_assert_str_eq(ask("\xff\xff\xff\xff", 4), "");
+    ck_assert_str_eq(ask("\0\0\4\1", 4), ""); /* one more than REPLICA_CONNECT_BYTES_MAX */
+    ck_assert_uint_eq(fake.opened, 0);
+}
+END_TEST
+
+START_TEST(a_frame_above_jute_maxbuffer_ends_the_connection)
+{
+    start();
+    int fd = dial();
+    char byte;
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    put(fd, "\0\1\x86\xa1", 4);
+    ck_assert_uint_eq(get(fd, &byte, 1), 0);
+    close(fd);
+    turns_ms(30);
+    ck_assert_uint_eq(fake.closed, 1);
+}
+END_TEST
+
+START_TEST(who_has_no_session_in_time_is_closed_however_it_drips)
+{
+    start();
+    int silent = dial(), dripping = dial();
+    char byte;
+    uint64_t begin_ms = loop_clock_ms();
+    for (int i = 0; i < 3; i++) {
+        put(dripping, "\0", 1);
+        turns_ms(20);
+    }
+    ck_assert_uint_eq(get(dripping, &byte, 1), 0);
+    ck_assert_uint_eq(get(silent, &byte, 1), 0);
+    ck_assert_uint_ge(loop_clock_ms() - begin_ms, 100);
+    ck_assert_uint_lt(loop_clock_ms() - begin_ms, 1000);
+    ck_assert_uint_eq(conns_figures(loop.conns).sessionless_expired, 2);
+    close(silent);
+    close(dripping);
+}
+END_TEST
+
+START_TEST(one_address_may_not_take_all)
+{
+    config.per_address_max = 2;
+    start();
+    int fds[4];
+    char byte;
+    for (int i = 0; i < 3; i++)
+        fds[i] = dial();
+    turns_ms(30);
+    ck_assert_uint_eq(conns_figures(loop.conns).count, 2);
+    ck_assert_uint_eq(conns_figures(loop.conns).rejected, 1);
+    ck_assert_uint_eq(get(fds[2], &byte, 1), 0);
+    close(fds[0]);
+    turns_ms(30);
+    fds[3] = dial();
+    put_frame(fds[3], "connect");
+    expect_frame(fds[3], "connect");
+    for (int i = 1; i < 4; i++)
+        close(fds[i]);
+}
+END_TEST
+
+START_TEST(words_are_answered_and_the_connection_ends)
+{
+    start();
+    ck_assert_str_eq(ask("ruok\n", 5), "imok");
+    ck_assert_str_eq(ask("isro", 4), "rw");
+    ck_assert_str_eq(ask("dump", 4), "dump is not executed because it is not in the whitelist.\n");
+    const char *srvr = ask("srvr", 4);
+    ck_assert_ptr_nonnull(strstr(srvr, "Zookeeper version: 3.9.5-zkd-"));
+    ck_assert_ptr_nonnull(strstr(srvr, "\nLatency min/avg/max: 1/1.25/4\nReceived: 0\nSent: 0\nConnections: 1\n"
+                                       "Outstanding: 0\nZxid: 0x100000002\nMode: standalone\nNode count: 5\n"));
+    const char *stat = ask("stat", 4);
+    ck_assert_ptr_nonnull(strstr(stat, "\nClients:\n /127.0.0.1:"));
+    ck_assert_ptr_nonnull(strstr(stat, "[1](queued=0,recved=0,sent=0)\n\nLatency"));
+    ck_assert_int_eq(strncmp(ask("mntr", 4), "zk_version\t3.9.5-zkd-", 21), 0);
+    ck_assert_int_eq(strncmp(ask("envi", 4), "Environment:\nzookeeper.version=3.9.5-zkd-", 41), 0);
+    ck_assert_uint_eq(fake.opened, 0);
+}
+END_TEST
+
+START_TEST(a_word_off_the_list_is_refused)
+{
+    snprintf(settings.words, sizeof settings.words, ",srvr,");
+    start();
+    ck_assert_str_eq(ask("ruok", 4), "ruok is not executed because it is not in the whitelist.\n");
+}
+END_TEST
+
+START_TEST(a_server_that_does_not_serve_says_so_and_why)
+{
+    fake.serving = false;
+    start();
+    ck_assert_str_eq(ask("srvr", 4),
+                     "This ZooKeeper instance is not currently serving requests\nserver 3 is missing\n");
+    ck_assert_str_eq(ask("isro", 4), "null");
+    ck_assert_str_eq(ask("ruok", 4), "imok");
+}
+END_TEST
+
+START_TEST(an_idle_loop_sleeps)
+{
+    start();
+    turns_ms(20);
+    size_t flushes = fake.flushes;
+    turns_ms(200); /* the fake wants to be called every 20 ms */
+    ck_assert_uint_le(fake.flushes - flushes, 15);
+}
+END_TEST
+
+static TCase *all_tests(void)
+{
+    TCase *tests = tcase_create("net");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, frames_go_in_and_answers_come_out);
+    tcase_add_test(tests, what_follows_the_connect_request_waits_until_the_session_stands);
+    tcase_add_test(tests, many_requests_are_one_turn);
+    tcase_add_test(tests, the_last_answer_arrives_before_the_end);
+    tcase_add_test(tests, a_paused_connection_is_not_read);
+    tcase_add_test(tests, a_slow_reader_gets_everything_in_order);
+    tcase_add_test(tests, garbage_and_giant_lengths_are_closed_without_a_word);
+    tcase_add_test(tests, a_frame_above_jute_maxbuffer_ends_the_connection);
+    tcase_add_test(tests, who_has_no_session_in_time_is_closed_however_it_drips);
+    tcase_add_test(tests, one_address_may_not_take_all);
+    tcase_add_test(tests, words_are_answered_and_the_connection_ends);
+    tcase_add_test(tests, a_word_off_the_list_is_refused);
+    tcase_add_test(tests, a_server_that_does_not_serve_says_so_and_why);
+    tcase_add_test(tests, an_idle_loop_sleeps);
+    return tests;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("net");
+    suite_add_tcase(suite, all_tests());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
