@@ -104,8 +104,9 @@ static void leave_owner(struct state *s, struct node *n)
 
 static void return_to_owner(struct state *s, struct node *n, uint32_t handle)
 {
+    uint32_t end = n->kind == NODE_EPHEMERAL ? n->owner->ephemeral_count : 0;
     if (n->kind == NODE_EPHEMERAL)
-        moved_to(s, session_put_ephemeral(n->owner, n->owner_index, handle), n->owner->ephemeral_count - 1);
+        moved_to(s, session_put_ephemeral(n->owner, n->owner_index, handle), end);
 }
 
 void change_remove(struct state *s, uint32_t handle)

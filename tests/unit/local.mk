@@ -27,6 +27,11 @@ TESTS += tests/unit/test_disk
 tests_unit_test_disk_SOURCES = tests/unit/test_disk.c $(STORE_CONFORMANCE)
 tests_unit_test_disk_LDADD = libdisk.la $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/test_acl
+TESTS += tests/unit/test_acl
+tests_unit_test_acl_SOURCES = tests/unit/test_acl.c tests/unit/state_kit.h
+tests_unit_test_acl_LDADD = libstate.la $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/test_state_write
 TESTS += tests/unit/test_state_write
 tests_unit_test_state_write_SOURCES = tests/unit/test_state_write.c tests/unit/state_kit.h
@@ -47,4 +52,19 @@ TESTS += tests/unit/test_net
 tests_unit_test_net_SOURCES = tests/unit/test_net.c
 tests_unit_test_net_LDADD = libnet.la $(CHECK_LIBS)
 endif
+
+check_PROGRAMS += tests/unit/test_state_multi
+TESTS += tests/unit/test_state_multi
+tests_unit_test_state_multi_SOURCES = tests/unit/test_state_multi.c tests/unit/state_kit.h
+tests_unit_test_state_multi_LDADD = libstate.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_state_session
+TESTS += tests/unit/test_state_session
+tests_unit_test_state_session_SOURCES = tests/unit/test_state_session.c tests/unit/state_kit.h
+tests_unit_test_state_session_LDADD = libstate.la $(CHECK_LIBS)
 endif
+
+# Built by hand: make tests/unit/bench_state
+EXTRA_PROGRAMS += tests/unit/bench_state
+tests_unit_bench_state_SOURCES = tests/unit/bench_state.c
+tests_unit_bench_state_LDADD = libstate.la

@@ -201,3 +201,14 @@ static inline void kit_identity(struct zk_buf *out, const char *scheme, const ch
     zk_jute_put_cstring(out, scheme);
     zk_jute_put_cstring(out, id);
 }
+
+static inline int kit_run(const char *name, TCase *tc)
+{
+    Suite *suite = suite_create(name);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

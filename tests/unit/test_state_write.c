@@ -315,11 +315,5 @@ int main(void)
     tcase_add_test(tc, create2_answers_with_the_stat_and_create_without);
     tcase_add_test(tc, malformed_and_unknown_requests_change_nothing);
     tcase_add_test(tc, time_never_goes_back);
-    Suite *suite = suite_create("state_write");
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return kit_run("state_write", tc);
 }

@@ -1,0 +1,280 @@
+/* test_acl.c: proves server/state/acl.c and address.c, and what reads make of ACLs. */
+#include "server/state/acl.h"
+#include "server/state/address.h"
+#include "tests/unit/state_kit.h"
+
+static bool matches(const char *address, const char *pattern)
+{
+    return address_matches(zk_slice_str(address), zk_slice_str(pattern));
+}
+
+START_TEST(addresses_match_in_their_masked_bits)
+{
+    ck_assert(matches("10.1.2.3", "10.1.2.3"));
+    ck_assert(!matches("10.1.2.3", "10.1.2.4"));
+    ck_assert(matches("10.1.2.3", "10.0.0.0/8"));
+    ck_assert(!matches("11.1.2.3", "10.0.0.0/8"));
+    ck_assert(matches("10.1.2.130", "10.1.2.128/25"));
+    ck_assert(!matches("10.1.2.127", "10.1.2.128/25"));
+    ck_assert(matches("1.2.3.4", "9.9.9.9/0"));
+    ck_assert(matches("2001:db8::1", "2001:db8::/32"));
+    ck_assert(matches("2001:db8:0:0:0:0:0:1", "2001:0db8::0001"));
+    ck_assert(!matches("2001:db9::1", "2001:db8::/32"));
+    ck_assert(matches("::1", "0:0:0:0:0:0:0:1"));
+    ck_assert(matches("::ffff:10.0.0.1", "::ffff:a00:1"));
+    ck_assert(!matches("10.0.0.1", "::/0")); /* another family */
+    ck_assert(!matches("not an address", "0.0.0.0/0"));
+}
+END_TEST
+
+START_TEST(what_is_no_address_is_refused)
+{
+    static const char *const bad[] = {"",        "1.2.3",     "1.2.3.4.5", "1.2.3.256", "1.2.3.4/33",  "1.2.3.4/",
+                                      "a.b.c.d", "1.2.3.4/-1", ":::",      "1:2",       "1:2:3:4:5:6:7:8:9",
+                                      "::/129",  "1::2::3",   "12345::",   "::1:",      "1:2:3:4:5:6:7:8::", "1..2.3"};
+    for (size_t i = 0; i < ZK_COUNT_OF(bad); i++)
+        ck_assert_msg(!address_is_sound(zk_slice_str(bad[i])), "%s", bad[i]);
+    static const char *const good[] = {"1.2.3.4", "1.2.3.4/32", "0.0.0.0/0", "::", "::/0", "1:2:3:4:5:6:7:8/128",
+                                       "1:2:3:4:5:6:7::", "fe80::1", "::1.2.3.4"};
+    for (size_t i = 0; i < ZK_COUNT_OF(good); i++)
+        ck_assert_msg(address_is_sound(zk_slice_str(good[i])), "%s", good[i]);
+}
+END_TEST
+
+/* --- what a request asks for --- */
+
+static int fixup(const char *scheme, const char *id, struct zk_slice identities)
+{
+    struct zk_buf in, out;
+    zk_buf_init(&in);
+    zk_buf_init(&out);
+    kit_acl(&in, ZK_PERM_ALL, scheme, id);
+    int err = acl_fixup(zk_buf_slice(&in), identities, &out);
+    ck_assert(err != 0 || zk_slice_eq(zk_buf_slice(&in), zk_buf_slice(&out)));
+    zk_buf_fini(&in);
+    zk_buf_fini(&out);
+    return err;
+}
+
+START_TEST(only_sound_ids_of_known_schemes_are_kept)
+{
+    struct zk_slice nobody = zk_slice("\0\0\0", 4);
+    ck_assert_int_eq(fixup("world", "anyone", nobody), 0);
+    ck_assert_int_eq(fixup("world", "someone", nobody), ZK_ERR_INVALID_ACL);
+    ck_assert_int_eq(fixup("digest", "user:hash", nobody), 0);
+    ck_assert_int_eq(fixup("digest", ":hash", nobody), 0);
+    ck_assert_int_eq(fixup("digest", "user", nobody), ZK_ERR_INVALID_ACL);
+    ck_assert_int_eq(fixup("digest", "user:", nobody), ZK_ERR_INVALID_ACL);
+    ck_assert_int_eq(fixup("digest", "a:b:c", nobody), ZK_ERR_INVALID_ACL);
+    ck_assert_int_eq(fixup("ip", "10.0.0.0/8", nobody), 0);
+    ck_assert_int_eq(fixup("ip", "10.0.0.0/99", nobody), ZK_ERR_INVALID_ACL);
+    ck_assert_int_eq(fixup("sasl", "someone", nobody), ZK_ERR_INVALID_ACL);
+    ck_assert_int_eq(fixup(NULL, "x", nobody), ZK_ERR_INVALID_ACL);
+    ck_assert_int_eq(fixup("digest", NULL, nobody), ZK_ERR_MARSHALLING_ERROR);
+    ck_assert_int_eq(fixup("auth", "", nobody), ZK_ERR_INVALID_ACL);
+}
+END_TEST
+
+START_TEST(auth_stands_for_the_digest_identities_but_not_for_the_address)
+{
+    struct zk_buf who, in, out, want;
+    zk_buf_init(&who);
+    zk_buf_init(&in);
+    zk_buf_init(&out);
+    zk_buf_init(&want);
+    kit_acl(&in, ZK_PERM_READ, "auth", "ignored");
+    kit_identity(&who, "ip", "10.0.0.1");
+    ck_assert_int_eq(acl_fixup(zk_buf_slice(&in), zk_buf_slice(&who), &out), ZK_ERR_INVALID_ACL);
+    ck_assert_uint_eq(out.len, 0);
+    zk_jute_put_cstring(&who, "digest");
+    zk_jute_put_cstring(&who, "u:h");
+    zk_jute_set_int(&who, 0, 2);
+    ck_assert_int_eq(acl_fixup(zk_buf_slice(&in), zk_buf_slice(&who), &out), 0);
+    kit_acl(&want, ZK_PERM_READ, "digest", "u:h");
+    ck_assert(zk_slice_eq(zk_buf_slice(&out), zk_buf_slice(&want)));
+    zk_buf_fini(&who);
+    zk_buf_fini(&in);
+    zk_buf_fini(&out);
+    zk_buf_fini(&want);
+}
+END_TEST
+
+START_TEST(duplicates_are_dropped_and_too_many_entries_refused)
+{
+    struct zk_buf in, out;
+    zk_buf_init(&in);
+    zk_buf_init(&out);
+    zk_acl_vector_world(&in, ZK_PERM_ALL);
+    size_t one = in.len;
+    zk_acl_encode(&in, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("world"), zk_slice_str("anyone")});
+    zk_jute_set_int(&in, 0, 2);
+    ck_assert_int_eq(acl_fixup(zk_buf_slice(&in), zk_slice("\0\0\0", 4), &out), 0);
+    ck_assert_uint_eq(out.len, one);
+    for (int i = 2; i <= ACL_ENTRY_COUNT_MAX; i++)
+        zk_acl_encode(&in, &(struct zk_acl){i, zk_slice_str("world"), zk_slice_str("anyone")});
+    zk_jute_set_int(&in, 0, ACL_ENTRY_COUNT_MAX + 1);
+    ck_assert_int_eq(acl_fixup(zk_buf_slice(&in), zk_slice("\0\0\0", 4), &out), ZK_ERR_INVALID_ACL);
+    zk_jute_set_int(&in, 0, -1);
+    ck_assert_int_eq(acl_fixup(zk_buf_slice(&in), zk_slice("\0\0\0", 4), &out), ZK_ERR_INVALID_ACL);
+    zk_buf_fini(&in);
+    zk_buf_fini(&out);
+}
+END_TEST
+
+START_TEST(equal_lists_are_kept_once_and_freed_with_the_last_reference)
+{
+    struct acls acls;
+    struct zk_buf list;
+    zk_buf_init(&list);
+    acls_init(&acls);
+    kit_acl(&list, 1, "world", "anyone");
+    uint32_t a = acls_intern(&acls, zk_buf_slice(&list));
+    ck_assert_uint_eq(acls_intern(&acls, zk_buf_slice(&list)), a);
+    for (int32_t perms = 2; perms < 300; perms++) {
+        kit_acl(&list, perms, "world", "anyone");
+        ck_assert_uint_ne(acls_intern(&acls, zk_buf_slice(&list)), a);
+    }
+    acls_unref(&acls, a);
+    kit_acl(&list, 1, "world", "anyone");
+    ck_assert(zk_slice_eq(acl_bytes(acls_at(&acls, a)), zk_buf_slice(&list)));
+    acls_unref(&acls, a);
+    kit_acl(&list, 1, "ip", "1.2.3.4");
+    ck_assert_uint_eq(acls_intern(&acls, zk_buf_slice(&list)), a); /* the id is free again */
+    zk_buf_fini(&list);
+    acls_fini(&acls);
+}
+END_TEST
+
+/* --- through the state --- */
+
+START_TEST(each_permission_guards_what_apache_says)
+{
+    struct kit k = kit_new();
+    uint64_t owner = kit_open(&k);
+    uint64_t other = kit_open(&k);
+    kit_auth(&k, owner, "digest", "u:h");
+    struct zk_buf list;
+    zk_buf_init(&list);
+    static const int32_t perms[] = {ZK_PERM_READ, ZK_PERM_WRITE, ZK_PERM_CREATE, ZK_PERM_DELETE, ZK_PERM_ADMIN};
+    kit_create(&k, owner, "/a", "", 0);
+    kit_create(&k, owner, "/a/x", "", 0);
+    int32_t aversion = 0;
+    for (size_t i = 0; i < ZK_COUNT_OF(perms); i++) {
+        /* the world may one thing, the owner all */
+        zk_buf_reset(&list);
+        zk_jute_put_int(&list, 2);
+        zk_acl_encode(&list, &(struct zk_acl){perms[i], zk_slice_str("world"), zk_slice_str("anyone")});
+        zk_acl_encode(&list, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("auth"), zk_slice_str("")});
+        ck_assert_int_eq(kit_set_acl(&k, owner, "/a", zk_buf_slice(&list), aversion++), 0);
+        struct zk_buf out;
+        zk_buf_init(&out);
+        int want[] = {ZK_ERR_NO_AUTH, ZK_ERR_NO_AUTH, ZK_ERR_NO_AUTH, ZK_ERR_NO_AUTH, ZK_ERR_NO_AUTH};
+        want[i] = 0;
+        ck_assert_int_eq(state_exists(k.s, other, zk_slice_str("/a"), &out), want[0]);
+        ck_assert_int_eq(state_get_data(k.s, other, zk_slice_str("/a"), &out), want[0]);
+        ck_assert_int_eq(state_get_children(k.s, other, zk_slice_str("/a"), true, &out), want[0]);
+        ck_assert_int_eq(state_get_acl(k.s, other, zk_slice_str("/a"), &out),
+                         perms[i] == ZK_PERM_ADMIN ? 0 : want[0]);
+        ck_assert(state_may_read(k.s, other, state_acl_of(k.s, zk_slice_str("/a"))) == (want[0] == 0));
+        ck_assert(state_may_read(k.s, owner, state_acl_of(k.s, zk_slice_str("/a"))));
+        ck_assert_int_eq(kit_set(&k, other, "/a", "", -1), want[1]);
+        ck_assert_int_eq(kit_create(&k, other, "/a/y", "", 0), want[2]);
+        ck_assert_int_eq(kit_delete(&k, other, "/a/y", -1), i == 2 ? ZK_ERR_NO_AUTH : i == 3 ? ZK_ERR_NO_NODE : want[3]);
+        if (i == 2)
+            kit_delete(&k, owner, "/a/y", -1);
+        ck_assert_int_eq(kit_set_acl(&k, other, "/a", zk_buf_slice(&k.acl), 99),
+                         i == 4 ? ZK_ERR_BAD_VERSION : ZK_ERR_NO_AUTH);
+        zk_buf_fini(&out);
+    }
+    ck_assert_int_eq(kit_stat(&k, "/a").aversion, aversion);
+    zk_buf_fini(&list);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(set_acl_changes_aversion_and_fires_nothing)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    kit_create(&k, a, "/a", "", 0);
+    struct zk_stat was = kit_stat(&k, "/a");
+    ck_assert_int_eq(kit_set_acl(&k, a, "/a", zk_slice("\0\0\0", 4), 0), ZK_ERR_INVALID_ACL);
+    ck_assert_int_eq(kit_set_acl(&k, a, "/none", zk_slice("\0\0\0", 4), 0), ZK_ERR_INVALID_ACL);
+    ck_assert_int_eq(kit_set_acl(&k, a, "/none", zk_buf_slice(&k.acl), 0), ZK_ERR_NO_NODE);
+    ck_assert_int_eq(kit_set_acl(&k, a, "/a", zk_buf_slice(&k.acl), 0), 0);
+    ck_assert_uint_eq(k.fx.event_count, 0);
+    was.aversion = 1;
+    struct zk_stat st = kit_stat(&k, "/a");
+    ck_assert_mem_eq(&st, &was, sizeof st);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(without_admin_the_hashes_of_digests_are_masked)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    struct zk_buf list, out, want;
+    zk_buf_init(&list);
+    zk_buf_init(&out);
+    zk_buf_init(&want);
+    zk_jute_put_int(&list, 2);
+    zk_acl_encode(&list, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("digest"), zk_slice_str("user:secret")});
+    zk_acl_encode(&list, &(struct zk_acl){ZK_PERM_READ, zk_slice_str("world"), zk_slice_str("anyone")});
+    kit_create(&k, a, "/a", "", 0);
+    kit_set_acl(&k, a, "/a", zk_buf_slice(&list), -1);
+    ck_assert_int_eq(state_get_acl(k.s, a, zk_slice_str("/a"), &out), 0);
+    zk_jute_put_int(&want, 2);
+    zk_acl_encode(&want, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("digest"), zk_slice_str("user:x")});
+    zk_acl_encode(&want, &(struct zk_acl){ZK_PERM_READ, zk_slice_str("world"), zk_slice_str("anyone")});
+    out.len -= ZK_STAT_BYTES;
+    ck_assert(zk_slice_eq(zk_buf_slice(&out), zk_buf_slice(&want)));
+    kit_auth(&k, a, "digest", "user:secret");
+    zk_buf_reset(&out);
+    ck_assert_int_eq(state_get_acl(k.s, a, zk_slice_str("/a"), &out), 0);
+    out.len -= ZK_STAT_BYTES;
+    ck_assert(zk_slice_eq(zk_buf_slice(&out), zk_buf_slice(&list)));
+    zk_buf_fini(&list);
+    zk_buf_fini(&out);
+    zk_buf_fini(&want);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(identities_come_with_the_connection_and_go_with_it)
+{
+    struct kit k = kit_new();
+    struct zk_buf who, list;
+    zk_buf_init(&who);
+    zk_buf_init(&list);
+    kit_identity(&who, "ip", "10.1.2.3");
+    uint64_t a = kit_open_with(&k, 0, zk_buf_slice(&who));
+    kit_acl(&list, ZK_PERM_ALL, "ip", "10.0.0.0/8");
+    kit_create(&k, a, "/a", "", 0);
+    kit_set_acl(&k, a, "/a", zk_buf_slice(&list), -1);
+    ck_assert_int_eq(kit_set(&k, a, "/a", "x", -1), 0);
+    kit_attach(&k, a, KIT_PASSWORD); /* from an address that nobody told */
+    ck_assert_int_eq(kit_set(&k, a, "/a", "x", -1), ZK_ERR_NO_AUTH);
+    kit_auth(&k, a, "super", "");
+    ck_assert_int_eq(kit_set(&k, a, "/a", "x", -1), 0);
+    zk_buf_fini(&who);
+    zk_buf_fini(&list);
+    kit_free(&k);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tc = tcase_create("acl");
+    tcase_add_test(tc, addresses_match_in_their_masked_bits);
+    tcase_add_test(tc, what_is_no_address_is_refused);
+    tcase_add_test(tc, only_sound_ids_of_known_schemes_are_kept);
+    tcase_add_test(tc, auth_stands_for_the_digest_identities_but_not_for_the_address);
+    tcase_add_test(tc, duplicates_are_dropped_and_too_many_entries_refused);
+    tcase_add_test(tc, equal_lists_are_kept_once_and_freed_with_the_last_reference);
+    tcase_add_test(tc, each_permission_guards_what_apache_says);
+    tcase_add_test(tc, set_acl_changes_aversion_and_fires_nothing);
+    tcase_add_test(tc, without_admin_the_hashes_of_digests_are_masked);
+    tcase_add_test(tc, identities_come_with_the_connection_and_go_with_it);
+    return kit_run("acl", tc);
+}

@@ -1,0 +1,422 @@
+/* test_state_session.c: proves the sessions of server/state/apply.c and session.c, libzk's memory among them. */
+#include "tests/unit/state_kit.h"
+
+START_TEST(a_session_is_the_zxid_that_opened_it)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    ck_assert_uint_eq(a, k.zxid);
+    ck_assert_uint_eq(k.fx.origin, 77);
+    ck_assert_uint_eq(k.fx.generation, 1);
+    struct state_session known;
+    ck_assert(state_session_get(k.s, a, &known));
+    ck_assert_int_eq(known.timeout_ms, 4000);
+    ck_assert_int_eq(known.server, 2);
+    ck_assert_mem_eq(known.password, KIT_PASSWORD, ZK_PASSWORD_BYTES);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(sessions_are_listed_in_the_order_of_their_ids)
+{
+    struct kit k = kit_new();
+    uint64_t ids[200];
+    for (int i = 0; i < 200; i++)
+        ids[i] = kit_open(&k);
+    for (int i = 0; i < 200; i++) {
+        if (i % 4 != 0)
+            kit_close(&k, ids[i]);
+    }
+    struct state_session known = {.id = 0};
+    size_t count = 0;
+    while (state_session_next(k.s, known.id, &known))
+        ck_assert_uint_eq(known.id, ids[4 * count++]);
+    ck_assert_uint_eq(count, 50);
+    ck_assert_uint_eq(state_session_count(k.s), 50);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(attach_raises_the_generation_and_starts_the_numbers_again)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    kit_create(&k, a, "/a", "", 0);
+    struct command old = kit_next(&k, a, COMMAND_REQUEST);
+    kit_attach(&k, a, KIT_PASSWORD);
+    ck_assert_int_eq(k.fx.session_change, STATE_SESSION_ATTACHED);
+    ck_assert_uint_eq(k.fx.generation, 2);
+    struct state_session known;
+    state_session_get(k.s, a, &known);
+    ck_assert_uint_eq(known.number, 0);
+    ck_assert_int_eq(known.timeout_ms, 5000);
+    ck_assert_int_eq(known.server, 3);
+    uint64_t digest = state_digest(k.s);
+    zk_buf_reset(&k.payload);
+    kit_put_create(&k, "/late", "", 0);
+    old.op = ZK_OP_CREATE;
+    old.payload = zk_buf_slice(&k.payload);
+    kit_apply(&k, old);
+    ck_assert(k.fx.stale);
+    ck_assert_uint_eq(state_digest(k.s), digest);
+    ck_assert_int_eq(kit_create(&k, a, "/b", "", 0), 0);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(attach_needs_the_password_and_a_live_session)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    static const uint8_t wrong[ZK_PASSWORD_BYTES] = "0123456789abcdx";
+    uint64_t digest = state_digest(k.s);
+    kit_attach(&k, a, wrong);
+    ck_assert_int_eq(k.fx.err, ZK_ERR_SESSION_EXPIRED);
+    ck_assert_int_eq(k.fx.session_change, STATE_SESSION_NONE);
+    ck_assert_uint_eq(state_digest(k.s), digest);
+    kit_attach(&k, 4711, KIT_PASSWORD);
+    ck_assert_int_eq(k.fx.err, ZK_ERR_SESSION_EXPIRED);
+    kit_close(&k, a);
+    kit_attach(&k, a, KIT_PASSWORD);
+    ck_assert_int_eq(k.fx.err, ZK_ERR_SESSION_EXPIRED);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_number_applied_before_is_a_duplicate_and_a_skipped_one_a_gap)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    zk_buf_reset(&k.payload);
+    kit_put_create(&k, "/a", "", 0);
+    struct command c = kit_next(&k, a, COMMAND_REQUEST);
+    c.op = ZK_OP_CREATE;
+    c.payload = zk_buf_slice(&k.payload);
+    kit_apply(&k, c);
+    ck_assert_int_eq(k.fx.err, 0);
+    uint64_t digest = state_digest(k.s);
+    kit_apply(&k, c);
+    ck_assert(k.fx.duplicate);
+    ck_assert_uint_eq(k.fx.reply.len, 0);
+    c.number += 2;
+    kit_apply(&k, c);
+    ck_assert(k.fx.gap);
+    ck_assert(!k.fx.duplicate);
+    c.kind = COMMAND_CLOSE;
+    kit_apply(&k, c);
+    ck_assert(k.fx.gap);
+    c.kind = COMMAND_AUTH;
+    kit_apply(&k, c);
+    ck_assert(k.fx.gap);
+    ck_assert_uint_eq(state_digest(k.s), digest);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_failed_request_uses_up_its_number)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    ck_assert_int_eq(kit_delete(&k, a, "/none", -1), ZK_ERR_NO_NODE);
+    struct state_session known;
+    state_session_get(k.s, a, &known);
+    ck_assert_uint_eq(known.number, 1);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(closing_deletes_the_sessions_ephemerals_in_the_order_of_their_paths)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    uint64_t b = kit_open(&k);
+    kit_create(&k, a, "/d", "", 0);
+    static const char *const paths[] = {"/d/c", "/d/a", "/z", "/d/b", "/a"};
+    for (size_t i = 0; i < ZK_COUNT_OF(paths); i++)
+        kit_create(&k, a, paths[i], "", ZK_FLAG_EPHEMERAL);
+    kit_create(&k, b, "/d/other", "", ZK_FLAG_EPHEMERAL);
+    kit_delete(&k, a, "/d/a", -1);
+    ck_assert_int_eq(kit_close(&k, a), 0);
+    ck_assert_int_eq(k.fx.session_change, STATE_SESSION_ENDED);
+    ck_assert_uint_eq(k.fx.reply.len, 0);
+    static const char *const order[] = {"/a", "/", "/d/b", "/d", "/d/c", "/d", "/z", "/"};
+    ck_assert_uint_eq(k.fx.event_count, ZK_COUNT_OF(order));
+    for (size_t i = 0; i < ZK_COUNT_OF(order); i++) {
+        ck_assert(zk_slice_eq(k.fx.events[i].path, zk_slice_str(order[i])));
+        ck_assert_int_eq(k.fx.events[i].type, i % 2 ? ZK_EVENT_CHILDREN_CHANGED : ZK_EVENT_DELETED);
+    }
+    ck_assert_int_eq(kit_stat(&k, "/d").num_children, 1);
+    ck_assert_int_eq(kit_stat(&k, "/d").pzxid, (int64_t)k.zxid);
+    ck_assert_uint_eq(state_ephemeral_count(k.s), 1);
+    ck_assert_int_eq(kit_create(&k, a, "/x", "", 0), ZK_ERR_SESSION_EXPIRED);
+    ck_assert(!kit_has(&k, "/x"));
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(expiry_needs_the_generation_of_the_verdict)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    kit_create(&k, a, "/e", "", ZK_FLAG_EPHEMERAL);
+    kit_attach(&k, a, KIT_PASSWORD);
+    kit_apply(&k, (struct command){.kind = COMMAND_EXPIRE, .session = a, .generation = 1});
+    ck_assert_int_eq(k.fx.session_change, STATE_SESSION_NONE);
+    ck_assert(kit_has(&k, "/e"));
+    kit_apply(&k, (struct command){.kind = COMMAND_EXPIRE, .session = a, .generation = 2});
+    ck_assert_int_eq(k.fx.session_change, STATE_SESSION_ENDED);
+    ck_assert(!kit_has(&k, "/e"));
+    ck_assert_uint_eq(state_session_count(k.s), 0);
+    kit_apply(&k, (struct command){.kind = COMMAND_EXPIRE, .session = a, .generation = 2});
+    ck_assert_int_eq(k.fx.session_change, STATE_SESSION_NONE);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(malformed_commands_about_sessions_change_nothing)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    uint64_t digest = state_digest(k.s);
+    static const uint8_t kinds[] = {COMMAND_OPEN, COMMAND_ATTACH, COMMAND_FORGET, COMMAND_LEVEL};
+    for (size_t i = 0; i < ZK_COUNT_OF(kinds); i++) {
+        kit_apply(&k, (struct command){.kind = kinds[i], .session = a, .payload = zk_slice_str("abc")});
+        ck_assert_int_eq(k.fx.err, ZK_ERR_MARSHALLING_ERROR);
+        ck_assert_int_eq(k.fx.session_change, STATE_SESSION_NONE);
+    }
+    kit_apply(&k, (struct command){.kind = 99});
+    ck_assert_int_eq(k.fx.err, ZK_ERR_UNIMPLEMENTED);
+    ck_assert_uint_eq(state_digest(k.s), digest);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_session_has_at_most_so_many_identities)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    char id[32];
+    for (int i = 0; i < STATE_IDENTITY_COUNT_MAX; i++) {
+        snprintf(id, sizeof id, "user%d:x", i);
+        ck_assert_int_eq(kit_auth(&k, a, "digest", id), 0);
+    }
+    ck_assert_int_eq(kit_auth(&k, a, "digest", id), 0); /* known already */
+    ck_assert_int_eq(kit_auth(&k, a, "digest", "one:more"), ZK_ERR_AUTH_FAILED);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(the_level_only_rises)
+{
+    struct kit k = kit_new();
+    static const uint8_t three[] = {0, 0, 0, 3};
+    static const uint8_t two[] = {0, 0, 0, 2};
+    ck_assert_int_eq(state_level(k.s), 1);
+    kit_apply(&k, (struct command){.kind = COMMAND_LEVEL, .payload = zk_slice(three, 4)});
+    kit_apply(&k, (struct command){.kind = COMMAND_LEVEL, .payload = zk_slice(two, 4)});
+    ck_assert_int_eq(state_level(k.s), 3);
+    kit_free(&k);
+}
+END_TEST
+
+/* --- libzk's memory --- */
+
+static int create_xid(struct kit *k, uint64_t session, const char *path, int32_t flags, int32_t xid)
+{
+    zk_buf_reset(&k->payload);
+    kit_put_create(k, path, "", flags);
+    return kit_send_xid(k, session, ZK_OP_CREATE, xid);
+}
+
+static bool remembers(struct kit *k, uint64_t session, int32_t xid)
+{
+    uint64_t zxid;
+    int32_t err;
+    struct zk_slice record;
+    bool whole;
+    return state_memory_get(k->s, session, xid, &zxid, &err, &record, &whole);
+}
+
+START_TEST(a_write_sent_again_is_answered_as_it_was_and_happens_once)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    create_xid(&k, a, "/d", 0, 1);
+    create_xid(&k, a, "/d/s-", ZK_FLAG_SEQUENTIAL, 2);
+    uint64_t then = k.zxid;
+    ck_assert_int_eq(create_xid(&k, a, "/d", 0, 3), ZK_ERR_NODE_EXISTS);
+    kit_attach(&k, a, KIT_PASSWORD);
+    ck_assert_int_eq(create_xid(&k, a, "/d/s-", ZK_FLAG_SEQUENTIAL, 2), 0);
+    kit_expect_created(&k, "/d/s-0000000000");
+    ck_assert_uint_eq(k.fx.zxid, then);
+    ck_assert_uint_eq(k.fx.event_count, 0);
+    ck_assert(!k.fx.duplicate);
+    kit_delete(&k, a, "/d/s-0000000000", -1); /* xid 1 is remembered: answered from memory, does nothing */
+    ck_assert(kit_has(&k, "/d/s-0000000000"));
+    ck_assert_int_eq(create_xid(&k, a, "/d", 0, 3), ZK_ERR_NODE_EXISTS);
+    ck_assert_int_eq(kit_stat(&k, "/d").num_children, 1);
+    struct state_session known;
+    state_session_get(k.s, a, &known);
+    ck_assert_uint_eq(known.number, 3);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(only_the_last_k_results_are_remembered)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    char path[16];
+    for (int32_t xid = 1; xid <= 11; xid++) {
+        snprintf(path, sizeof path, "/n%d", xid);
+        create_xid(&k, a, path, 0, xid);
+    }
+    for (int32_t xid = 1; xid <= 11; xid++)
+        ck_assert_int_eq(remembers(&k, a, xid), xid >= 8);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_session_without_memory_remembers_nothing)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    create_xid(&k, a, "/a", 0, 1);
+    ck_assert(!remembers(&k, a, 1));
+    ck_assert_int_eq(create_xid(&k, a, "/a", 0, 1), ZK_ERR_NODE_EXISTS);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(more_memory_than_there_is_is_cut)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, 1000000, zk_slice(NULL, 0));
+    struct state_session known;
+    state_session_get(k.s, a, &known);
+    ck_assert_int_eq(known.memory, STATE_MEMORY_K);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_large_result_is_remembered_without_its_record)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    zk_buf_reset(&k.payload);
+    for (int i = 0; i < 1000; i++) {
+        char path[24];
+        snprintf(path, sizeof path, "/some-long-path-%d", i);
+        zk_multi_header_encode(&k.payload, (struct zk_multi_header){ZK_OP_CREATE2, false, -1});
+        kit_put_create(&k, path, "", 0);
+    }
+    zk_multi_header_encode(&k.payload, ZK_MULTI_END);
+    ck_assert_int_eq(kit_send_xid(&k, a, ZK_OP_MULTI, 5), 0);
+    ck_assert_uint_gt(k.fx.reply.len, STATE_MEMORY_RESULT_MAX);
+    uint64_t then = k.zxid;
+    uint64_t zxid;
+    int32_t err;
+    struct zk_slice record;
+    bool whole;
+    ck_assert(state_memory_get(k.s, a, 5, &zxid, &err, &record, &whole));
+    ck_assert_uint_eq(zxid, then);
+    ck_assert_int_eq(err, 0);
+    ck_assert(!whole);
+    ck_assert_uint_eq(record.len, 0);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(an_ended_session_is_remembered_until_forgotten)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    uint64_t b = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    create_xid(&k, a, "/a", 0, 1);
+    create_xid(&k, b, "/b", 0, 1);
+    int64_t ended_ms;
+    ck_assert_uint_eq(state_memory_oldest(k.s, &ended_ms), 0);
+    kit_apply(&k, (struct command){.kind = COMMAND_EXPIRE, .session = b, .generation = 1});
+    uint64_t b_ended = k.zxid;
+    kit_close(&k, a);
+    struct state_session known;
+    ck_assert(!state_session_get(k.s, a, &known));
+    ck_assert(!state_session_next(k.s, 0, &known));
+    ck_assert(remembers(&k, a, 1));
+    ck_assert(remembers(&k, b, 1));
+    ck_assert_uint_eq(state_memory_oldest(k.s, &ended_ms), b_ended);
+    ck_assert_int_eq(ended_ms, k.time_ms - 10);
+    ck_assert_int_eq(create_xid(&k, a, "/a2", 0, 1), ZK_ERR_SESSION_EXPIRED);
+    struct zk_buf payload;
+    zk_buf_init(&payload);
+    zk_jute_put_long(&payload, (int64_t)b_ended);
+    kit_apply(&k, (struct command){.kind = COMMAND_FORGET, .payload = zk_buf_slice(&payload)});
+    ck_assert(!remembers(&k, b, 1));
+    ck_assert(remembers(&k, a, 1));
+    zk_buf_fini(&payload);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_session_that_wrote_nothing_is_not_kept)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    kit_close(&k, a);
+    int64_t ended_ms;
+    ck_assert_uint_eq(state_memory_oldest(k.s, &ended_ms), 0);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(the_memories_of_ended_sessions_are_bounded)
+{
+    struct kit k = kit_new();
+    uint64_t first = 0, second = 0;
+    for (int i = 0; i < STATE_ENDED_COUNT_MAX + 1; i++) {
+        struct zk_buf payload;
+        zk_buf_init(&payload);
+        struct command_open o = {.memory = 1, .password = {KIT_PASSWORD, ZK_PASSWORD_BYTES}};
+        command_open_encode(&payload, &o);
+        struct command c = {.kind = COMMAND_OPEN, .payload = zk_buf_slice(&payload)};
+        state_apply(k.s, ++k.zxid, &c, &k.fx); /* not kit_apply: the check would make this slow */
+        uint64_t id = k.fx.session;
+        c = (struct command){.kind = COMMAND_REQUEST, .session = id, .generation = 1, .number = 1, .xid = 1, .op = 500};
+        state_apply(k.s, ++k.zxid, &c, &k.fx);
+        c = (struct command){.kind = COMMAND_EXPIRE, .session = id, .generation = 1};
+        state_apply(k.s, ++k.zxid, &c, &k.fx);
+        first = i == 0 ? id : first;
+        second = i == 1 ? id : second;
+        zk_buf_fini(&payload);
+    }
+    kit_check(&k);
+    ck_assert(!remembers(&k, first, 1));
+    ck_assert(remembers(&k, second, 1));
+    kit_free(&k);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tc = tcase_create("session");
+    tcase_add_test(tc, a_session_is_the_zxid_that_opened_it);
+    tcase_add_test(tc, sessions_are_listed_in_the_order_of_their_ids);
+    tcase_add_test(tc, attach_raises_the_generation_and_starts_the_numbers_again);
+    tcase_add_test(tc, attach_needs_the_password_and_a_live_session);
+    tcase_add_test(tc, a_number_applied_before_is_a_duplicate_and_a_skipped_one_a_gap);
+    tcase_add_test(tc, a_failed_request_uses_up_its_number);
+    tcase_add_test(tc, closing_deletes_the_sessions_ephemerals_in_the_order_of_their_paths);
+    tcase_add_test(tc, expiry_needs_the_generation_of_the_verdict);
+    tcase_add_test(tc, malformed_commands_about_sessions_change_nothing);
+    tcase_add_test(tc, a_session_has_at_most_so_many_identities);
+    tcase_add_test(tc, the_level_only_rises);
+    tcase_add_test(tc, a_write_sent_again_is_answered_as_it_was_and_happens_once);
+    tcase_add_test(tc, only_the_last_k_results_are_remembered);
+    tcase_add_test(tc, a_session_without_memory_remembers_nothing);
+    tcase_add_test(tc, more_memory_than_there_is_is_cut);
+    tcase_add_test(tc, a_large_result_is_remembered_without_its_record);
+    tcase_add_test(tc, an_ended_session_is_remembered_until_forgotten);
+    tcase_add_test(tc, a_session_that_wrote_nothing_is_not_kept);
+    tcase_add_test(tc, the_memories_of_ended_sessions_are_bounded);
+    return kit_run("state_session", tc);
+}
