@@ -204,6 +204,10 @@ static void channel_proven(struct channel *ch)
         ch->peer = p;
         p->in = ch;
         peers->unproven--;
+        if (p->out == NULL && p->resolve == NULL) { /* it is there: no need to wait any longer */
+            p->wait_ms = 0;
+            dial_later(p);
+        }
     }
     peers_settle(peers); /* the old one's end comes before the new one's beginning */
     ch->peer->said[0] = '\0';
@@ -395,6 +399,7 @@ static void on_redial(evutil_socket_t fd, short what, void *arg)
         dial_later(p);
 }
 
+/* Anew, if it was waiting already. */
 static void dial_later(struct peer *p)
 {
     uint32_t wait_ms = p->wait_ms ? zk_rng_between(&p->peers->rng, p->wait_ms / 2, p->wait_ms) : 0;

@@ -51,6 +51,10 @@ check_PROGRAMS += tests/unit/test_net
 TESTS += tests/unit/test_net
 tests_unit_test_net_SOURCES = tests/unit/test_net.c
 tests_unit_test_net_LDADD = libnet.la $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_peers
+TESTS += tests/unit/test_peers
+tests_unit_test_peers_SOURCES = tests/unit/test_peers.c
+tests_unit_test_peers_LDADD = libnet.la $(CHECK_LIBS)
 endif
 
 check_PROGRAMS += tests/unit/test_state_multi
