@@ -1,4 +1,5 @@
 /* test_settings.c: proves server/settings.h. */
+#include "common/rng.h"
 #include "server/settings.h"
 #include <check.h>
 #include <stdio.h>
@@ -183,6 +184,59 @@ START_TEST(a_zero_byte_cannot_shorten_a_value)
     settings_parse(&s, "zoo.cfg", zk_slice("dataDir=/a\0b", 12), &messages);
     ck_assert_str_eq(message(0), "zoo.cfg:1: holds a zero byte");
     ck_assert_str_eq(s.data_dir, "");
+}
+END_TEST
+
+/* Bytes of a good file replaced, doubled and cut at random. */
+static size_t spoil(struct zk_rng *rng, const char *good, char *text, size_t size)
+{
+    static const char bytes[] = "\\\n\r=: #!;|[]u0x\t,*.-9a\xff";
+    size_t len = strlen(good);
+    memcpy(text, good, len);
+    for (uint32_t i = zk_rng_below(rng, 8); i > 0; i--) {
+        size_t at = zk_rng_below(rng, (uint32_t)len);
+        switch (zk_rng_below(rng, 3)) {
+        case 0:
+            text[at] = bytes[zk_rng_below(rng, sizeof bytes)]; /* its NUL too */
+            break;
+        case 1:
+            if (2 * len - at < size) {
+                memmove(text + len, text + at, len - at);
+                len += len - at;
+            }
+            break;
+        default:
+            len = at + 1;
+        }
+    }
+    return len;
+}
+
+START_TEST(no_bytes_harm_the_parser)
+{
+    static const char good[] = THREE "server.4=[::1]:2888:3888:observer;[::]:2181\n4lw.commands.whitelist=a,srvr,*\n"
+                                     "jute.maxbuffer=0xff\\\n  ff\npeer.secretFile=\\u0041\\\\\nautopurge.x=1\n";
+    struct zk_rng rng;
+    struct zk_buf out;
+    char text[8192];
+    zk_rng_seed(&rng, 1, 1);
+    zk_buf_init(&out);
+    for (int i = 0; i < 5000; i++) {
+        size_t len = spoil(&rng, good, text, sizeof text);
+        uint8_t *exact = zk_memdup(text, len); /* so that a byte read too far is seen */
+        settings_messages_fini(&messages);
+        settings_init(&s);
+        settings_parse(&s, "zoo.cfg", zk_slice(exact, len), &messages);
+        settings_parse_myid(&s, "myid", zk_slice(exact, zk_rng_below(&rng, (uint32_t)len + 1)), &messages);
+        settings_finish(&s, "zoo.cfg", true, &messages);
+        settings_describe(&s, &out);
+        zk_buf_reset(&out);
+        for (size_t k = 0; k < messages.count; k++)
+            settings_message_format(&messages.items[k], &out);
+        ck_assert_msg(!memchr(out.ptr, '\x1b', out.len) && !memchr(out.ptr, 0xff, out.len), "raw bytes in a message");
+        free(exact);
+    }
+    zk_buf_fini(&out);
 }
 END_TEST
 
@@ -393,6 +447,7 @@ int main(void)
     tcase_add_test(pure, all_errors_are_told_at_once);
     tcase_add_test(pure, a_file_of_rubbish_fills_no_memory_with_messages);
     tcase_add_test(pure, a_zero_byte_cannot_shorten_a_value);
+    tcase_add_test(pure, no_bytes_harm_the_parser);
     tcase_add_test(pure, server_lines_carry_role_client_address_and_ipv6);
     tcase_add_loop_test(pure, lines_that_do_not_fit_each_other_are_told, 0, ZK_COUNT_OF(ensembles));
     tcase_add_test(pure, seven_voters_are_served_and_eight_are_not);
