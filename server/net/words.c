@@ -266,6 +266,8 @@ static void answer_mntr(const struct words *words, uint64_t now_ms, struct zk_bu
     put(out, "local_sessions", 0);
     put(out, "state_memory_bytes", r.state_bytes);
     put(out, "disk_free_bytes", r.free_bytes);
+    /* Two servers that have applied the same zxid must show the same digest. */
+    zk_buf_printf(out, "zk_state_zxid\t0x%" PRIx64 "\nzk_state_digest\t%016" PRIx64 "\n", r.last_zxid, r.digest);
     put_connection_metrics(out, words);
     if (strcmp(mode(&r), "leader") == 0 && !r.is_standalone)
         put_leader_metrics(out, words, &r);
