@@ -83,6 +83,7 @@ void storage_order_check(struct storage_order *order, const struct storage_op *o
     case STORAGE_PROMISE:
     case STORAGE_WITNESS:
     case STORAGE_SYNC_MARK:
+    case STORAGE_RENAME:
     case STORAGE_PURGE:
         break;
     case STORAGE_SNAP_BEGIN:

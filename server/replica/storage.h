@@ -73,6 +73,8 @@ enum storage_op_kind {
     STORAGE_COMMIT,      /* entries up to `zxid` are known to be committed; rides with the next batch, alone it may wait */
     STORAGE_WITNESS,     /* remember `witness`: one a server, the newest; alone it may wait like COMMIT */
     STORAGE_SYNC_MARK,   /* sync the mark with this batch (before NEWLEADER's acknowledgement) */
+    STORAGE_RENAME,      /* this store is incarnation `witness.incarnation` from now on: others remember more of it than
+                            it holds (a disk that was rolled back or copied). The mark is synced */
     STORAGE_SNAP_BEGIN,  /* a snapshot comes: stage it (what was staged before is dropped). zxid, hash, digest, bytes =
                             membership */
     STORAGE_SNAP_ROWS,   /* bytes = packed rows (storage_rows_*), in key order */

@@ -64,9 +64,16 @@ ZK_MUST_CHECK bool zab_start(struct zab *z, uint64_t now_ms, char *why, size_t s
 /* --- events; now_ms is monotonic and never decreases --- */
 
 void zab_channel_up(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound);
+/* Also, without an up before it: the dial to `peer` failed. A server whose leader's connection closed goes to elect as
+ * soon as it knows that the leader is not there any more, so say it at once when a dial is refused. */
 void zab_channel_down(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound);
 /* One message. False: not a message of ours, or one that must not come here: close the channel. */
 ZK_MUST_CHECK bool zab_message(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound, struct zk_slice bytes);
+/* Call right after the ops of a drain were handed to the storage, with what submit returned for the last of them. So
+ * the caller's own operations (checkpoints, purges) may lie between zab's. Not called when a drain had no ops. */
+void zab_submitted(struct zab *z, uint64_t seq);
+/* A report of the storage: DURABLE's seq counts as submit does. Others' reports (CHECKPOINTED, FREE_SPACE, reads with
+ * a token that is not zab's) may come too and change nothing. */
 void zab_storage(struct zab *z, uint64_t now_ms, const struct storage_report *report);
 void zab_tick(struct zab *z, uint64_t now_ms);
 /* Propose commands (bodies of ENTRY_COMMAND), in order, as one or more groups. Only while ZAB_LEADING, else false and
@@ -132,7 +139,7 @@ struct zab_confirmed {
 
 struct zab_effects {
     size_t op_count;
-    const struct storage_op *ops; /* in order; zab counts them as storage_submit does */
+    const struct storage_op *ops; /* in order, for one storage_submit; then zab_submitted */
     size_t send_count;
     const struct zab_send *sends;
     size_t read_count;

@@ -303,6 +303,9 @@ static bool apply_op(struct disk *d, struct pending *pending)
         break;
     case STORAGE_SYNC_MARK:
         break;
+    case STORAGE_RENAME:
+        d->data.n.incarnation = op->witness.incarnation;
+        break;
     case STORAGE_SNAP_BEGIN:
         begin_stage(p, op);
         break;
@@ -374,7 +377,8 @@ static bool is_lazy(const struct storage_op *op)
 
 static bool syncs_mark(const struct storage_op *op)
 {
-    return op->kind == STORAGE_PROMISE || op->kind == STORAGE_SYNC_MARK || op->kind == STORAGE_SNAP_LIVE;
+    return op->kind == STORAGE_PROMISE || op->kind == STORAGE_SYNC_MARK || op->kind == STORAGE_RENAME ||
+           op->kind == STORAGE_SNAP_LIVE;
 }
 
 /* The first `count` of what waits become true, all together. *ret_sync: the mark must be synced with them. */
