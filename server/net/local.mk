@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += liblink.la
 liblink_la_SOURCES = server/net/link.c server/net/link.h
 liblink_la_LIBADD = libcommon.la $(XXHASH_LIBS) $(CRYPTO_LIBS)
+EXTRA_DIST += server/net/README.md
 noinst_LTLIBRARIES += libinbuf.la
 libinbuf_la_SOURCES = server/net/inbuf.c server/net/inbuf.h
 libinbuf_la_LIBADD = libcommon.la

@@ -269,6 +269,8 @@ static void answer_mntr(const struct words *words, uint64_t now_ms, struct zk_bu
     /* Two servers that have applied the same zxid must show the same digest. */
     zk_buf_printf(out, "zk_state_zxid\t0x%" PRIx64 "\nzk_state_digest\t%016" PRIx64 "\n", r.last_zxid, r.digest);
     put_connection_metrics(out, words);
+    if (words->more != NULL)
+        words->more(words->more_arg, out);
     if (strcmp(mode(&r), "leader") == 0 && !r.is_standalone)
         put_leader_metrics(out, words, &r);
 }

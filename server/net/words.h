@@ -14,6 +14,8 @@ struct words {
     const struct settings *settings;
     const struct loop *loop;
     uint64_t start_ms; /* loop_clock_ms at the start */
+    void (*more)(void *arg, struct zk_buf *out); /* further lines for mntr; NULL: none */
+    void *more_arg;
 };
 
 /* Is the first word of a connection one of Apache's? */

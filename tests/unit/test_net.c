@@ -144,7 +144,7 @@ static void setup(void)
     snprintf(settings.words, sizeof settings.words, ",srvr,ruok,isro,mntr,stat,envi,");
     ck_assert(loop_init(&loop));
     loop.replica = &fake;
-    words = (struct words){&settings, &loop, loop_clock_ms()};
+    words = (struct words){.settings = &settings, .loop = &loop, .start_ms = loop_clock_ms()};
     config = (struct conns_config){.count_max = 100,
                                    .per_address_max = 50,
                                    .frame_bytes_max = FRAME_MAX,
