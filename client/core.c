@@ -452,6 +452,9 @@ void zkc_step(struct zkc *c, const struct zkc_event *event)
     case ZKC_EVENT_CLOSE:
         begin_close(c);
         break;
+    case ZKC_EVENT_DETACH:
+        zkc_finish(c, ZKC_STATE_CLOSED, ZK_ERR_CLOSING);
+        break;
     }
     if (!zkc_is_final(c))
         take_time(c);

@@ -85,6 +85,7 @@ enum zkc_event_type {
     ZKC_EVENT_DATA,         /* `bytes` came on `conn`; copied */
     ZKC_EVENT_DISCONNECTED, /* `conn` could not be dialled, or broke */
     ZKC_EVENT_CLOSE,        /* end the session; requests submitted before are finished first */
+    ZKC_EVENT_DETACH,       /* leave the session on the servers, for another process to take over; CLOSED at once */
 };
 
 struct zkc_event {

@@ -1,0 +1,539 @@
+#include "client/recipes/place.h"
+#include <ctype.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { GUID_BYTES = 16, SEQUENCE_DIGITS = 10 };
+
+/* Referred to by its owner, by every request on its way and by every watch that is set; freed by the last. */
+struct place {
+    pthread_mutex_t lock;
+    pthread_cond_t called; /* a callback has returned */
+    size_t refs;
+    struct zk *zk;
+    struct place_calls calls;
+    void *context;
+    bool calling;
+    pthread_t calling_thread;
+
+    char *path;
+    char *prefix; /* path, '/', and the name up to its number */
+    const char *name; /* inside prefix */
+    void *data;
+    size_t data_len;
+
+    char *node; /* once known */
+    uint64_t fence;
+    bool busy;    /* a request that moves us on is on its way */
+    bool again;   /* look once more when it has come back */
+    bool first;
+    bool ended;   /* on_ended was called, or will be */
+    bool leaving; /* the owner has left; what is left to do is to delete the node */
+    bool gone;    /* and that is done */
+    place_left_fn *on_left;
+    void *left_context;
+};
+
+/* --- names --- */
+
+bool place_sequence(const char *name, int32_t *ret_number)
+{
+    size_t len = strlen(name);
+    if (len < SEQUENCE_DIGITS)
+        return false;
+    const char *digits = name + len - SEQUENCE_DIGITS;
+    for (const char *at = digits; *at != '\0'; at++)
+        if (!isdigit((unsigned char)*at))
+            return false;
+    int64_t number = strtoll(digits, NULL, 10);
+    /* "-lock--2147483648": after the largest number it goes on with the smallest. */
+    bool negative = len >= SEQUENCE_DIGITS + 2 && digits[-1] == '-' && digits[-2] == '-';
+    *ret_number = (int32_t)(uint32_t)(negative ? -number : number);
+    return true;
+}
+
+/* Before and after in a circle: numbers wrap, queues are short. */
+static bool is_before(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a - (uint32_t)b) < 0;
+}
+
+const char *place_first_of(const struct zk_result *children)
+{
+    const char *first = NULL;
+    int32_t least = 0, number;
+    for (size_t i = 0; i < children->child_count; i++) {
+        if (place_sequence(children->children[i], &number) && (first == NULL || is_before(number, least))) {
+            first = children->children[i];
+            least = number;
+        }
+    }
+    return first;
+}
+
+/* The one right before `own`, NULL if there is none. False if `own` is not there. */
+static bool find_before(const struct zk_result *children, const char *own, const char **ret_before)
+{
+    int32_t own_number, number, best = 0;
+    bool there = false;
+    *ret_before = NULL;
+    if (!place_sequence(own, &own_number))
+        return false;
+    for (size_t i = 0; i < children->child_count; i++) {
+        const char *name = children->children[i];
+        there = there || strcmp(name, own) == 0;
+        if (!place_sequence(name, &number) || !is_before(number, own_number))
+            continue;
+        if (*ret_before == NULL || is_before(best, number)) {
+            *ret_before = name;
+            best = number;
+        }
+    }
+    return there;
+}
+
+/* --- life --- */
+
+static void place_free(struct place *p)
+{
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->called);
+    free(p->path);
+    free(p->prefix);
+    free(p->data);
+    free(p->node);
+    free(p);
+}
+
+/* With the lock held; returns without it. */
+static void unref_unlock(struct place *p)
+{
+    bool last = --p->refs == 0;
+    pthread_mutex_unlock(&p->lock);
+    if (last)
+        place_free(p);
+}
+
+static bool call_begin(struct place *p)
+{
+    if (p->leaving)
+        return false;
+    p->calling = true;
+    p->calling_thread = pthread_self();
+    pthread_mutex_unlock(&p->lock);
+    return true;
+}
+
+static void call_end(struct place *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->calling = false;
+    pthread_cond_broadcast(&p->called);
+}
+
+static void end(struct place *p, int code)
+{
+    if (p->ended)
+        return;
+    p->ended = true;
+    p->first = false;
+    if (call_begin(p)) {
+        p->calls.on_ended(code, p->context);
+        call_end(p);
+    }
+}
+
+/* --- moving on: every step below is called with the lock held and starts at most one request --- */
+
+static void look(struct place *p);
+static void create(struct place *p);
+static void remove_node(struct place *p);
+
+static void tell_left(struct place *p, int code)
+{
+    place_left_fn *fn = p->on_left;
+    p->on_left = NULL;
+    p->gone = true;
+    if (fn == NULL)
+        return;
+    pthread_mutex_unlock(&p->lock);
+    fn(code, p->left_context);
+    pthread_mutex_lock(&p->lock);
+}
+
+/* `code` is what starting a request returned: started, it keeps a reference until it comes back. */
+static void started(struct place *p, int code)
+{
+    if (code == ZK_OK) {
+        p->refs++;
+        p->busy = true;
+        return;
+    }
+    if (p->leaving)
+        tell_left(p, code); /* the session is over, and takes the node with it */
+    else
+        end(p, code);
+}
+
+/* At the start of every answer. */
+static struct place *come_back(void *context)
+{
+    struct place *p = context;
+    pthread_mutex_lock(&p->lock);
+    p->busy = false;
+    return p;
+}
+
+/* After an answer that decided nothing more. */
+static void go_on(struct place *p)
+{
+    if (p->busy)
+        return;
+    bool again = p->again;
+    p->again = false;
+    if (p->leaving)
+        remove_node(p);
+    else if (again && !p->ended)
+        look(p);
+}
+
+static void on_own_watch(struct zk *zk, const struct zk_watch_event *event, void *context);
+
+static void on_own_seen(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct place *p = come_back(context);
+    if (result->err != ZK_OK)
+        p->refs--; /* the watch's: it was not set */
+    if (!p->leaving && !p->ended) {
+        if (result->err == ZK_NO_NODE)
+            end(p, ZK_NO_NODE);
+        else if (zkr_is_unknown(result->err))
+            p->again = true;
+        else if (result->err != ZK_OK)
+            end(p, result->err);
+        else if (!p->first) {
+            p->first = true;
+            uint64_t fence = p->fence;
+            if (call_begin(p)) {
+                p->calls.on_first(fence, p->context);
+                call_end(p);
+            }
+        }
+    }
+    zk_result_free(result);
+    go_on(p);
+    unref_unlock(p);
+}
+
+/* First in the list: before we say so, watch our own node, so that its end will not be missed. */
+static void watch_own(struct place *p)
+{
+    p->refs++;
+    int code = zk_get_async(p->zk, p->node, on_own_watch, p, on_own_seen, p);
+    if (code != ZK_OK)
+        p->refs--;
+    started(p, code);
+}
+
+static void on_own_watch(struct zk *zk, const struct zk_watch_event *event, void *context)
+{
+    struct place *p = context;
+    pthread_mutex_lock(&p->lock);
+    if (event->type == ZK_NODE_DELETED) {
+        end(p, ZK_NO_NODE);
+    } else if (event->type != ZK_WATCH_ENDED) { /* the watch is spent: set it again */
+        p->again = true;
+        go_on(p);
+    }
+    unref_unlock(p);
+}
+
+static void on_before_watch(struct zk *zk, const struct zk_watch_event *event, void *context)
+{
+    struct place *p = context;
+    pthread_mutex_lock(&p->lock);
+    if (event->type != ZK_WATCH_ENDED) {
+        p->again = true;
+        go_on(p);
+    }
+    unref_unlock(p);
+}
+
+static void on_before_seen(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct place *p = come_back(context);
+    if (result->err != ZK_OK)
+        p->refs--; /* the watch's: it was not set */
+    if (result->err == ZK_NO_NODE || zkr_is_unknown(result->err)) {
+        p->again = true;
+    } else if (result->err != ZK_OK) {
+        end(p, result->err);
+    } else if (!p->ended && p->calls.on_waiting != NULL && call_begin(p)) {
+        p->calls.on_waiting(p->context);
+        call_end(p);
+    }
+    zk_result_free(result);
+    go_on(p);
+    unref_unlock(p);
+}
+
+/* get and not exists: of a node that is not there, exists would leave a watch behind. */
+static void watch_before(struct place *p, const char *name)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", strcmp(p->path, "/") == 0 ? "" : p->path, name) < 0) {
+        end(p, ZK_SYSTEM_ERROR);
+        return;
+    }
+    p->refs++;
+    int code = zk_get_async(p->zk, path, on_before_watch, p, on_before_seen, p);
+    if (code != ZK_OK)
+        p->refs--;
+    started(p, code);
+    free(path);
+}
+
+static void on_looked(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct place *p = come_back(context);
+    const char *before;
+    if (p->leaving || p->ended)
+        ;
+    else if (zkr_is_unknown(result->err))
+        p->again = true;
+    else if (result->err != ZK_OK)
+        end(p, result->err);
+    else if (!find_before(result, strrchr(p->node, '/') + 1, &before))
+        end(p, ZK_NO_NODE);
+    else if (before == NULL)
+        watch_own(p);
+    else
+        watch_before(p, before);
+    zk_result_free(result);
+    go_on(p);
+    unref_unlock(p);
+}
+
+static void look(struct place *p)
+{
+    started(p, zk_get_children_async(p->zk, p->path, NULL, NULL, on_looked, p));
+}
+
+/* --- entering --- */
+
+static void have_node(struct place *p, const char *node, int64_t czxid)
+{
+    p->node = strdup(node);
+    p->fence = (uint64_t)czxid;
+    if (p->node == NULL)
+        end(p, ZK_SYSTEM_ERROR);
+    else
+        p->again = true;
+}
+
+static void find_own(struct place *p);
+
+static void on_own_stat(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct place *p = come_back(context);
+    if (result->err == ZK_OK) {
+        p->fence = (uint64_t)result->stat.czxid;
+        p->again = true;
+    } else if (result->err == ZK_NO_NODE) {
+        end(p, ZK_NO_NODE);
+    } else if (zkr_is_unknown(result->err)) {
+        started(p, zk_exists_async(p->zk, p->node, NULL, NULL, on_own_stat, p));
+    } else {
+        end(p, result->err);
+    }
+    zk_result_free(result);
+    go_on(p);
+    unref_unlock(p);
+}
+
+static void on_listed(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct place *p = come_back(context);
+    const char *found = NULL;
+    for (size_t i = 0; i < result->child_count && found == NULL; i++)
+        if (strncmp(result->children[i], p->name, strlen(p->name)) == 0)
+            found = result->children[i];
+    if (zkr_is_unknown(result->err)) {
+        find_own(p);
+    } else if (result->err != ZK_OK && result->err != ZK_NO_NODE) {
+        end(p, result->err);
+    } else if (found == NULL) {
+        if (!p->leaving)
+            create(p);
+    } else if (asprintf(&p->node, "%.*s%s", (int)(p->name - p->prefix), p->prefix, found) < 0) {
+        p->node = NULL;
+        end(p, ZK_SYSTEM_ERROR);
+    } else {
+        started(p, zk_exists_async(p->zk, p->node, NULL, NULL, on_own_stat, p));
+    }
+    zk_result_free(result);
+    go_on(p);
+    unref_unlock(p);
+}
+
+static void on_synced(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct place *p = come_back(context);
+    if (result->err == ZK_OK)
+        started(p, zk_get_children_async(p->zk, p->path, NULL, NULL, on_listed, p));
+    else if (zkr_is_unknown(result->err))
+        find_own(p);
+    else
+        end(p, result->err);
+    zk_result_free(result);
+    go_on(p);
+    unref_unlock(p);
+}
+
+/* The create's answer was lost. It may have happened, and the server we are on now may not know yet. */
+static void find_own(struct place *p)
+{
+    started(p, zk_sync_async(p->zk, p->path, on_synced, p));
+}
+
+static void on_parents(int code, void *context)
+{
+    struct place *p = come_back(context);
+    if (code != ZK_OK)
+        end(p, code);
+    else if (!p->leaving)
+        create(p);
+    go_on(p);
+    unref_unlock(p);
+}
+
+static void on_created(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct place *p = come_back(context);
+    if (result->err == ZK_OK)
+        have_node(p, result->path, result->stat.czxid);
+    else if (zkr_is_unknown(result->err))
+        find_own(p);
+    else if (result->err == ZK_NO_NODE && !p->leaving)
+        started(p, zkr_parents_make(p->zk, p->path, on_parents, p));
+    else
+        end(p, result->err);
+    zk_result_free(result);
+    go_on(p);
+    unref_unlock(p);
+}
+
+static void create(struct place *p)
+{
+    started(p, zk_create_async(p->zk, p->prefix, p->data, p->data_len, NULL, ZK_EPHEMERAL | ZK_SEQUENTIAL, on_created, p));
+}
+
+/* --- leaving --- */
+
+static void on_removed(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct place *p = come_back(context);
+    int code = result->err == ZK_NO_NODE ? ZK_OK : result->err;
+    zk_result_free(result);
+    if (zkr_is_unknown(code))
+        remove_node(p);
+    else
+        tell_left(p, code);
+    unref_unlock(p);
+}
+
+/* Without a node there is nothing to delete: it was never made. */
+static void remove_node(struct place *p)
+{
+    if (p->gone)
+        return;
+    if (p->node == NULL)
+        tell_left(p, ZK_OK);
+    else
+        started(p, zk_delete_async(p->zk, p->node, ZK_ANY_VERSION, on_removed, p));
+}
+
+/* --- the session --- */
+
+static void on_state(struct zk *zk, enum zk_session_state state, void *context)
+{
+    struct place *p = context;
+    pthread_mutex_lock(&p->lock);
+    if (state >= ZK_SESSION_IS_EXPIRED || (state == ZK_SESSION_IS_LOST && p->first))
+        end(p, state == ZK_SESSION_IS_AUTH_FAILED ? ZK_AUTH_FAILED : ZK_SESSION_EXPIRED);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* --- entrance and exit --- */
+
+static bool make_names(struct place *p, const char *path, const char *kind)
+{
+    uint8_t guid[GUID_BYTES];
+    char hex[2 * GUID_BYTES + 1];
+    if (getrandom(guid, sizeof guid, 0) != (ssize_t)sizeof guid)
+        return false;
+    for (size_t i = 0; i < sizeof guid; i++)
+        snprintf(hex + 2 * i, 3, "%02x", guid[i]);
+    const char *parent = strcmp(path, "/") == 0 ? "" : path;
+    p->path = strdup(path);
+    if (p->path == NULL || asprintf(&p->prefix, "%s/_c_%s-%s-", parent, hex, kind) < 0) {
+        p->prefix = NULL;
+        return false;
+    }
+    p->name = strrchr(p->prefix, '/') + 1;
+    return true;
+}
+
+int place_enter(struct zk *zk, const char *path, const char *kind, const void *data, size_t data_len,
+                const struct place_calls *calls, void *context, struct place **ret_place)
+{
+    struct place *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return ZK_SYSTEM_ERROR;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->called, NULL);
+    p->refs = 1;
+    p->zk = zk;
+    p->calls = *calls;
+    p->context = context;
+    p->data = malloc(data_len + 1);
+    int code = p->data && make_names(p, path, kind) ? ZK_OK : ZK_SYSTEM_ERROR;
+    if (code == ZK_OK) {
+        memcpy(p->data, data_len > 0 ? data : "", data_len);
+        p->data_len = data_len;
+        code = zk_state_listen(zk, on_state, p);
+    }
+    if (code != ZK_OK) {
+        place_free(p);
+        return code;
+    }
+    *ret_place = p; /* before the first answer can come */
+    pthread_mutex_lock(&p->lock);
+    code = zk_create_async(zk, p->prefix, p->data, p->data_len, NULL, ZK_EPHEMERAL | ZK_SEQUENTIAL, on_created, p);
+    if (code == ZK_OK)
+        started(p, code);
+    pthread_mutex_unlock(&p->lock);
+    if (code != ZK_OK) {
+        zk_state_unlisten(zk, on_state, p);
+        place_free(p);
+        *ret_place = NULL;
+    }
+    return code;
+}
+
+void place_leave(struct place *p, place_left_fn *fn, void *context)
+{
+    zk_state_unlisten(p->zk, on_state, p);
+    pthread_mutex_lock(&p->lock);
+    p->leaving = true;
+    p->on_left = fn;
+    p->left_context = context;
+    while (p->calling && !pthread_equal(p->calling_thread, pthread_self()))
+        pthread_cond_wait(&p->called, &p->lock);
+    if (!p->busy)
+        remove_node(p);
+    unref_unlock(p);
+}
