@@ -23,6 +23,11 @@ static uint64_t get_u64(const uint8_t *at)
     return value;
 }
 
+void mark_seal(uint8_t slot[MARK_SLOT_BYTES])
+{
+    put_u64(slot + AT_CHECKSUM, XXH3_64bits(slot, AT_CHECKSUM));
+}
+
 void mark_encode(const struct mark *mark, uint8_t slot[MARK_SLOT_BYTES])
 {
     memset(slot, 0, MARK_SLOT_BYTES);
@@ -34,7 +39,7 @@ void mark_encode(const struct mark *mark, uint8_t slot[MARK_SLOT_BYTES])
     put_u64(slot + AT_NUMBERS + 24, mark->promised);
     put_u64(slot + AT_NUMBERS + 32, mark->last_zxid);
     put_u64(slot + AT_NUMBERS + 40, mark->last_hash);
-    put_u64(slot + AT_CHECKSUM, XXH3_64bits(slot, AT_CHECKSUM));
+    mark_seal(slot);
 }
 
 static enum mark_found decode_slot(const uint8_t *slot, struct mark *ret_mark)

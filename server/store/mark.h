@@ -37,6 +37,7 @@ enum mark_found {
 };
 
 void mark_encode(const struct mark *mark, uint8_t slot[MARK_SLOT_BYTES]);
+void mark_seal(uint8_t slot[MARK_SLOT_BYTES]); /* its checksum, after a change (tests) */
 enum mark_found mark_decode(struct zk_slice file, struct mark *ret_mark);
 
 /* Is the store, as `image` describes it, older than its mark? `at_mark` says whether the log holds an entry with the

@@ -55,6 +55,12 @@ check_PROGRAMS += tests/unit/test_peers
 TESTS += tests/unit/test_peers
 tests_unit_test_peers_SOURCES = tests/unit/test_peers.c
 tests_unit_test_peers_LDADD = libnet.la $(CHECK_LIBS)
+if WITH_ROCKSDB
+check_PROGRAMS += tests/unit/test_store
+TESTS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_CONFORMANCE)
+tests_unit_test_store_LDADD = libstore.la $(CHECK_LIBS)
+endif
 endif
 
 check_PROGRAMS += tests/unit/test_state_multi

@@ -149,6 +149,21 @@ START_TEST(one_witness_a_server_is_remembered)
 }
 END_TEST
 
+START_TEST(a_renamed_store_keeps_its_data_and_its_new_name)
+{
+    struct rig r;
+    rig_init(&r, medium);
+    rig_append(&r, 2);
+    rig_op(&r, (struct storage_op){.kind = STORAGE_RENAME, .witness.incarnation = 4711});
+    rig_settle(&r);
+    rig_crash(&r);
+    ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_SOUND);
+    ck_assert_uint_eq(rig_image(&r)->incarnation, 4711);
+    ck_assert_uint_eq(rig_image(&r)->last_zxid, 2);
+    rig_fini(&r);
+}
+END_TEST
+
 /* --- cutting the log --- */
 
 START_TEST(trunc_cuts_between_and_inside_groups)
@@ -363,6 +378,7 @@ START_TEST(a_snapshot_below_the_commit_point_stops_the_store)
     rig_epoch(&r, 4);
     rig_append(&r, 1);
     commit(&r, r.zxid);
+    rig_settle(&r);
     receive_snapshot(&r, SNAP_STEPS);
     rig_settle(&r);
     ck_assert(r.failed);
@@ -746,6 +762,7 @@ Suite *store_conformance(const struct store_medium *which)
     tcase_add_test(tc, a_promise_is_kept_and_never_goes_back);
     tcase_add_test(tc, the_commit_point_is_remembered);
     tcase_add_test(tc, one_witness_a_server_is_remembered);
+    tcase_add_test(tc, a_renamed_store_keeps_its_data_and_its_new_name);
     tcase_add_test(tc, trunc_cuts_between_and_inside_groups);
     tcase_add_test(tc, appends_and_truncs_of_one_batch_apply_in_order);
     tcase_add_test(tc, cutting_off_what_is_committed_stops_the_store);

@@ -1,0 +1,516 @@
+/* test_store.c: proves server/store/store.h: the conformance suite on real files, what opening finds, kill -9. */
+#include "common/log.h"
+#include "server/store/files.h"
+#include "server/store/store.h"
+#include "tests/unit/store_conformance.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WAIT_MS 200
+
+/* A directory of its own, with dataDir and dataLogDir in it. */
+struct disk_dir {
+    char root[64];
+    char data[96];
+    char wal[96];
+    bool split; /* dataLogDir is another directory */
+    bool open;
+    struct storage s;
+    char why[512];
+};
+
+ZK_PRINTF(1, 2)
+static void shell(const char *format, ...)
+{
+    char command[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+static void set_paths(struct disk_dir *m)
+{
+    snprintf(m->data, sizeof m->data, "%s/data", m->root);
+    snprintf(m->wal, sizeof m->wal, "%s/wal", m->root);
+}
+
+static struct disk_dir *dir_new(bool split)
+{
+    struct disk_dir *m = zk_calloc(1, sizeof *m);
+    const char *tmp = getenv("TMPDIR");
+    snprintf(m->root, sizeof m->root, "%.40s/zkd-store-XXXXXX", tmp ? tmp : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(m->root));
+    set_paths(m);
+    m->split = split;
+    return m;
+}
+
+static void *store_make(void)
+{
+    return dir_new(false);
+}
+
+static void dir_free(void *medium)
+{
+    struct disk_dir *m = medium;
+    shell("rm -rf %s", m->root);
+    free(m);
+}
+
+static bool try_open(struct disk_dir *m, uint64_t server_id)
+{
+    struct store_config config = {.data_dir = m->data, .wal_dir = m->split ? m->wal : NULL, .server_id = server_id};
+    m->open = store_open(&config, &m->s, m->why, sizeof m->why);
+    return m->open;
+}
+
+static struct storage dir_open(void *medium)
+{
+    struct disk_dir *m = medium;
+    ck_assert_msg(try_open(m, 1), "%s", m->why);
+    return m->s;
+}
+
+static void dir_close(void *medium)
+{
+    struct disk_dir *m = medium;
+    if (m->open)
+        store_close(&m->s);
+    m->open = false;
+}
+
+/* What kill -9 leaves is what the files hold now: copy them under the running store, go on with the copy. */
+static void dir_crash(void *medium)
+{
+    struct disk_dir *m = medium;
+    if (!m->open)
+        return;
+    shell("cd %s && for i in 1 2 3 4 5; do rm -rf ../$(basename %s).c; cp -a . ../$(basename %s).c 2>/dev/null && exit 0; "
+          "done; exit 1", m->root, m->root, m->root);
+    dir_close(m);
+    shell("rm -rf %s && mv %s.c %s", m->root, m->root, m->root);
+}
+
+static void dir_wait(void *medium)
+{
+    struct disk_dir *m = medium;
+    struct pollfd p = {.fd = store_notify_fd(&m->s), .events = POLLIN};
+    poll(&p, 1, WAIT_MS);
+}
+
+static const struct store_medium STORE = {
+    .name = "the store",
+    .make = store_make,
+    .free = dir_free,
+    .open = dir_open,
+    .close = dir_close,
+    .crash = dir_crash,
+    .wait = dir_wait,
+};
+
+/* --- what opening refuses --- */
+
+static void rig_on(struct rig *r, struct disk_dir *m)
+{
+    *r = (struct rig){.medium = &STORE, .m = m};
+    rig_open(r);
+}
+
+static void expect_refusal(struct disk_dir *m, uint64_t server_id, const char *text)
+{
+    ck_assert(!try_open(m, server_id));
+    ck_assert_msg(strstr(m->why, text) != NULL, "'%s' does not say '%s'", m->why, text);
+}
+
+START_TEST(a_store_in_use_is_refused)
+{
+    struct disk_dir *m = dir_new(false);
+    ck_assert(try_open(m, 1));
+    struct disk_dir second = *m;
+    expect_refusal(&second, 1, "in use by another zkd, process ");
+    dir_close(m);
+    ck_assert(try_open(m, 1));
+    dir_close(m);
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(another_servers_store_is_refused)
+{
+    struct disk_dir *m = dir_new(false);
+    ck_assert(try_open(m, 1));
+    dir_close(m);
+    expect_refusal(m, 2, "belongs to server 1");
+    ck_assert(try_open(m, 1));
+    ck_assert_int_eq(m->s.ops->image(m->s.self)->verdict, STORAGE_SOUND);
+    dir_close(m);
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(a_store_from_the_future_is_refused_and_left_alone)
+{
+    struct disk_dir *m = dir_new(false);
+    ck_assert(try_open(m, 1));
+    dir_close(m);
+    struct files f;
+    uint8_t slot[MARK_SLOT_BYTES];
+    char why[256], path[160];
+    ck_assert(files_open(&f, m->data, NULL, why, sizeof why));
+    snprintf(path, sizeof path, "%s/zkd/mark", m->data);
+    /* What a later format may look like: another number in byte 4, the checksum where it was. */
+    mark_encode(&(struct mark){.number = 100}, slot);
+    slot[4] = MARK_FORMAT + 1;
+    mark_seal(slot);
+    int fd = open(path, O_WRONLY);
+    ck_assert_int_eq(pwrite(fd, slot, sizeof slot, 0), sizeof slot);
+    close(fd);
+    files_close(&f);
+    expect_refusal(m, 1, "newer zkd");
+    shell("test -d %s/zkd/db && ! ls %s | grep -q damaged", m->data, m->data);
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(a_blank_store_beside_apaches_files_is_refused)
+{
+    struct disk_dir *m = dir_new(_i == 1);
+    shell("mkdir -p %s/version-2 %s/version-2", m->data, m->wal);
+    if (_i == 0)
+        shell("touch %s/version-2/snapshot.100000000", m->data);
+    else
+        shell("touch %s/version-2/log.100000001", m->wal);
+    expect_refusal(m, 1, "import it");
+    shell("test ! -e %s/zkd", m->data);
+    shell("rm %s/version-2/snapshot.* %s/version-2/log.* 2>/dev/null; touch %s/version-2/currentEpoch", m->data, m->wal,
+          m->data);
+    ck_assert(try_open(m, 1));
+    dir_close(m);
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(a_changed_data_log_dir_is_refused)
+{
+    struct disk_dir *m = dir_new(true);
+    ck_assert(try_open(m, 1));
+    dir_close(m);
+    m->split = false;
+    expect_refusal(m, 1, "put dataLogDir back");
+    m->split = true;
+    ck_assert(try_open(m, 1));
+    ck_assert_int_eq(m->s.ops->image(m->s.self)->verdict, STORAGE_SOUND);
+    dir_close(m);
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(no_access_is_refused_and_not_called_damage)
+{
+    struct disk_dir *m = dir_new(false);
+    ck_assert(try_open(m, 1));
+    dir_close(m);
+    shell("mv %s/zkd %s/away && touch %s/zkd", m->data, m->data, m->data);
+    expect_refusal(m, 1, "not a directory");
+    shell("rm %s/zkd && mv %s/away %s/zkd", m->data, m->data, m->data);
+    ck_assert(try_open(m, 1));
+    dir_close(m);
+    dir_free(m);
+}
+END_TEST
+
+/* --- what opening finds --- */
+
+/* Three groups, a checkpoint at the second; closed. Returns the incarnation. */
+static uint64_t write_some(struct disk_dir *m)
+{
+    struct rig r;
+    rig_on(&r, m);
+    rig_append(&r, 2);
+    rig_append(&r, 2);
+    rig_checkpoint(&r, "/a=1 /b=2");
+    rig_append(&r, 2);
+    rig_op(&r, (struct storage_op){.kind = STORAGE_PROMISE, .epoch = 3});
+    rig_settle(&r);
+    uint64_t incarnation = rig_image(&r)->incarnation;
+    dir_close(m);
+    zk_buf_fini(&r.bytes);
+    return incarnation;
+}
+
+/* It says so at each opening, as somebody else, until it has learnt something. */
+static void expect_damaged(struct disk_dir *m, uint64_t incarnation, uint64_t last_zxid, const char *text)
+{
+    struct rig r;
+    for (int i = 0; i < 2; i++) {
+        rig_on(&r, m);
+        const struct storage_image *image = rig_image(&r);
+        ck_assert_int_eq(image->verdict, STORAGE_DAMAGED);
+        ck_assert_msg(strstr(image->why, text) != NULL, "'%s' does not say '%s'", image->why, text);
+        ck_assert_uint_ne(image->incarnation, incarnation);
+        ck_assert_uint_eq(image->last_zxid, last_zxid);
+        dir_close(m);
+    }
+    rig_on(&r, m);
+    rig_epoch(&r, 9);
+    rig_append(&r, 1);
+    rig_settle(&r);
+    dir_close(m);
+    rig_on(&r, m);
+    ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_SOUND);
+    dir_close(m);
+}
+
+START_TEST(a_missing_mark_is_damage_and_the_data_stays)
+{
+    struct disk_dir *m = dir_new(false);
+    uint64_t incarnation = write_some(m);
+    shell("rm %s/zkd/mark", m->data);
+    expect_damaged(m, incarnation, 6, "mark is missing");
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(an_older_database_is_found_by_its_mark)
+{
+    struct disk_dir *m = dir_new(false);
+    uint64_t incarnation = write_some(m);
+    shell("cp -a %s/zkd/db %s/old", m->data, m->data);
+    struct rig r;
+    rig_on(&r, m);
+    rig_append(&r, 1);
+    rig_settle(&r);
+    dir_close(m);
+    shell("rm -rf %s/zkd/db && mv %s/old %s/zkd/db", m->data, m->data, m->data);
+    expect_damaged(m, incarnation, 6, "older copy");
+    dir_free(m);
+}
+END_TEST
+
+/* The tail of the write-ahead log is cut off: RocksDB opens happily, the mark knows better. */
+START_TEST(a_log_cut_short_is_found_by_the_mark)
+{
+    struct disk_dir *m = dir_new(false);
+    struct rig r;
+    rig_on(&r, m);
+    uint64_t incarnation = rig_image(&r)->incarnation;
+    rig_append(&r, 2);
+    rig_settle(&r);
+    rig_append(&r, 2);
+    rig_settle(&r);
+    dir_close(m);
+    shell("cd %s/zkd/db && f=$(ls -S *.log | head -1) && truncate -s -1 $f", m->data);
+    expect_damaged(m, incarnation, 2, "acknowledged 0x4");
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_is_put_aside_whole)
+{
+    static const char *const HARM[] = {"rm -rf db", "rm db/CURRENT", "rm db/MANIFEST*", "rm db/*.sst",
+                                       "for f in db/*.sst; do printf XXXX | dd of=$f bs=1 seek=20 conv=notrunc; done"};
+    struct disk_dir *m = dir_new(false);
+    uint64_t incarnation = write_some(m);
+    struct rig r;
+    rig_on(&r, m); /* once more, so that all is in sorted files */
+    dir_close(m);
+    shell("cd %s/zkd && (%s) 2>/dev/null && find . | sort > ../before", m->data, HARM[_i]);
+    expect_damaged(m, incarnation, 0, "");
+    /* The evidence is all there, but for what RocksDB itself writes or removes when it opens. */
+    shell("cd %s/zkd.damaged-* && find . | sort > ../after && grep -v 'LOG\\|\\.log\\|OPTIONS\\|MANIFEST' ../before | "
+          "comm -23 - ../after > ../lost && test ! -s ../lost", m->data);
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(a_wiped_store_is_blank_but_not_beside_one_put_aside)
+{
+    struct disk_dir *m = dir_new(false);
+    uint64_t incarnation = write_some(m);
+    struct rig r;
+    shell("rm -rf %s/zkd", m->data);
+    rig_on(&r, m);
+    ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_BLANK);
+    ck_assert_uint_ne(rig_image(&r)->incarnation, incarnation);
+    dir_close(m);
+    shell("rm -rf %s/zkd && mkdir %s/zkd.damaged-20260101T000000Z", m->data, m->data);
+    expect_damaged(m, incarnation, 0, "put aside");
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(a_database_lost_beside_its_log_is_damage)
+{
+    struct disk_dir *m = dir_new(true);
+    uint64_t incarnation = write_some(m);
+    shell("rm -rf %s/zkd", m->data);
+    expect_damaged(m, incarnation, 0, "write-ahead log is there");
+    shell("ls -d %s/zkd.damaged-*/*.log > /dev/null", m->wal);
+    dir_free(m);
+}
+END_TEST
+
+START_TEST(rows_that_do_not_load_put_the_store_aside)
+{
+    struct disk_dir *m = dir_new(false);
+    char why[256];
+    uint64_t incarnation = write_some(m);
+    ck_assert(try_open(m, 1));
+    ck_assert_msg(store_quarantine(&m->s, "the digest is another", why, sizeof why), "%s", why);
+    m->open = false;
+    expect_damaged(m, incarnation, 0, "put aside");
+    dir_free(m);
+}
+END_TEST
+
+/* The making of a store can be interrupted anywhere: what is left is blank still, and becomes a store. */
+START_TEST(an_interrupted_making_is_finished_by_the_next_opening)
+{
+    static const char *const LEFT[] = {"mkdir zkd", "mkdir -p zkd/in", "mkdir zkd && truncate -s 1024 zkd/mark"};
+    struct disk_dir *m = dir_new(false);
+    shell("mkdir -p %s && cd %s && %s", m->data, m->data, LEFT[_i]);
+    ck_assert_msg(try_open(m, 1), "%s", m->why);
+    ck_assert_int_eq(m->s.ops->image(m->s.self)->verdict, STORAGE_BLANK);
+    dir_close(m);
+    dir_free(m);
+}
+END_TEST
+
+/* --- kill -9 --- */
+
+enum { KILL_OPS = 24 };
+
+struct told {
+    uint64_t zxid;
+    uint64_t promised;
+    uint64_t commit;
+};
+
+/* The child's life: something of everything; after each step that is durable it tells, then goes on. */
+static void live(struct disk_dir *m, int fd, int until)
+{
+    struct rig r;
+    rig_on(&r, m);
+    struct told told = {0};
+    for (int i = 0; i < KILL_OPS; i++) {
+        rig_append(&r, 1 + (uint32_t)i % 3);
+        if (i == until) /* with a batch just submitted, somewhere in its writing */
+            usleep((useconds_t)(until * 137 % 3000));
+        if (i == until)
+            kill(getpid(), SIGKILL);
+        rig_op(&r, (struct storage_op){.kind = STORAGE_PROMISE, .epoch = (uint64_t)i});
+        rig_settle(&r);
+        told = (struct told){r.zxid, (uint64_t)i, told.commit};
+        if (i % 5 == 4) {
+            rig_checkpoint(&r, "/a=1 /b=2");
+            told.commit = r.zxid;
+            rig_op(&r, (struct storage_op){.kind = STORAGE_PURGE, .zxid = r.zxid - 2});
+        }
+        if (write(fd, &told, sizeof told) != (ssize_t)sizeof told)
+            _exit(1);
+    }
+    kill(getpid(), SIGKILL);
+}
+
+START_TEST(kill_nine_at_any_time_loses_nothing_that_was_told)
+{
+    struct disk_dir *m = dir_new(_i % 2 == 1);
+    int fds[2];
+    ck_assert_int_eq(pipe(fds), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(fds[0]);
+        live(m, fds[1], _i);
+    }
+    close(fds[1]);
+    struct told told = {0}, next;
+    while (read(fds[0], &next, sizeof next) == (ssize_t)sizeof next)
+        told = next;
+    close(fds[0]);
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    struct rig r;
+    rig_on(&r, m);
+    const struct storage_image *image = rig_image(&r);
+    ck_assert_msg(image->verdict != STORAGE_DAMAGED, "%s", image->why);
+    ck_assert_uint_ge(image->last_zxid, told.zxid);
+    ck_assert_uint_ge(image->promised, told.promised);
+    ck_assert_uint_ge(image->commit, told.commit);
+    ck_assert_uint_ge(image->checkpoint_zxid, told.commit);
+    if (told.commit != 0) {
+        char *tree = rig_tree(&r);
+        ck_assert_str_eq(tree, "/a=1 /b=2");
+        free(tree);
+    }
+    rig_append(&r, 1);
+    rig_settle(&r);
+    rig_reopen(&r);
+    ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_SOUND);
+    rig_fini(&r);
+}
+END_TEST
+
+/* --- reports --- */
+
+START_TEST(free_space_is_told_without_being_asked)
+{
+    struct disk_dir *m = dir_new(false);
+    struct storage_report report;
+    ck_assert(try_open(m, 1));
+    int told = 0;
+    for (int i = 0; i < 20 && told < 2; i++) {
+        dir_wait(m);
+        while (m->s.ops->poll(m->s.self, &report))
+            told += report.kind == STORAGE_FREE_SPACE && report.total_bytes > 0;
+    }
+    ck_assert_int_eq(told, 2);
+    dir_close(m);
+    dir_free(m);
+}
+END_TEST
+
+static Suite *store_suite(void)
+{
+    Suite *suite = suite_create("opening the store, and kill -9");
+    TCase *tc = tcase_create("store");
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_store_in_use_is_refused);
+    tcase_add_test(tc, another_servers_store_is_refused);
+    tcase_add_test(tc, a_store_from_the_future_is_refused_and_left_alone);
+    tcase_add_loop_test(tc, a_blank_store_beside_apaches_files_is_refused, 0, 2);
+    tcase_add_test(tc, a_changed_data_log_dir_is_refused);
+    tcase_add_test(tc, no_access_is_refused_and_not_called_damage);
+    tcase_add_test(tc, a_missing_mark_is_damage_and_the_data_stays);
+    tcase_add_test(tc, an_older_database_is_found_by_its_mark);
+    tcase_add_test(tc, a_log_cut_short_is_found_by_the_mark);
+    tcase_add_loop_test(tc, what_cannot_be_read_is_put_aside_whole, 0, 5);
+    tcase_add_test(tc, a_wiped_store_is_blank_but_not_beside_one_put_aside);
+    tcase_add_test(tc, a_database_lost_beside_its_log_is_damage);
+    tcase_add_test(tc, rows_that_do_not_load_put_the_store_aside);
+    tcase_add_loop_test(tc, an_interrupted_making_is_finished_by_the_next_opening, 0, 3);
+    tcase_add_loop_test(tc, kill_nine_at_any_time_loses_nothing_that_was_told, 0, KILL_OPS);
+    tcase_add_test(tc, free_space_is_told_without_being_asked);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
+
+int main(void)
+{
+    zk_log_open(ZK_LOG_STDERR, ZK_LOG_ERROR, "test_store");
+    SRunner *runner = srunner_create(store_conformance(&STORE));
+    srunner_add_suite(runner, store_suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
