@@ -5,6 +5,7 @@
 #include "server/state/rows.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <xxhash.h>
 
 struct loader {
     char *why;
@@ -31,11 +32,12 @@ struct state *state_load_begin(void)
 
 /* --- the state's own row --- */
 
-static bool load_meta(struct state *s, struct zk_jute *in, const struct loader *l)
+static bool load_meta(struct state *s, struct zk_slice value, struct zk_jute *in, const struct loader *l)
 {
     s->level = zk_jute_int(in);
     s->time_ms = zk_jute_long(in);
-    if (in->bad || zk_jute_left(in) > 0)
+    uint64_t hash = (uint64_t)zk_jute_long(in);
+    if (in->bad || zk_jute_left(in) > 0 || hash != XXH3_64bits(value.ptr, ROW_META_FIELD_BYTES))
         return refuse(l, "the state's own row is malformed");
     if (s->level < 1)
         return refuse(l, "the state's own row has level %d", s->level);
@@ -128,7 +130,7 @@ static bool decode_node(struct zk_jute *in, struct node_row *r)
     r->owner = (uint64_t)zk_jute_long(in);
     r->acl = zk_jute_buffer(in);
     r->data = zk_jute_buffer(in);
-    if (in->bad || zk_jute_left(in) > 0)
+    if (in->bad || zk_jute_left(in) > 0 || (n->kind == NODE_EPHEMERAL ? n->creates != 0 : r->owner != 0))
         return false;
     struct zk_jute acl = zk_jute(r->acl);
     (void)zk_acl_vector_decode(&acl);
@@ -226,7 +228,7 @@ bool state_load_row(struct state *s, struct zk_slice key, struct zk_slice value,
         return refuse(&l, "a row of format %u; this server knows %d: it was written by a newer one", format, ROW_FORMAT);
     switch (key.ptr[0]) {
     case ROW_META:
-        return key.len == 1 ? load_meta(s, &in, &l) : refuse(&l, "the state's own row has a long key");
+        return key.len == 1 ? load_meta(s, value, &in, &l) : refuse(&l, "the state's own row has a long key");
     case ROW_SESSION:
         return load_session(s, key, &in, &l);
     case ROW_NODE:

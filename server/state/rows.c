@@ -1,10 +1,13 @@
 #include "server/state/rows.h"
+#include <xxhash.h>
 
 void row_meta_encode(const struct state *s, struct zk_buf *out)
 {
+    size_t start = out->len;
     zk_jute_put_u8(out, ROW_FORMAT);
     zk_jute_put_int(out, s->level);
     zk_jute_put_long(out, s->time_ms);
+    zk_jute_put_long(out, (int64_t)XXH3_64bits(out->ptr + start, ROW_META_FIELD_BYTES));
 }
 
 void row_session_key(const struct session *session, struct zk_buf *out)

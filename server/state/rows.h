@@ -4,7 +4,7 @@
  * and bytes. Each value begins with a byte ROW_FORMAT.
  *
  *   key                     value behind the format byte
- *   10                      int32 level, int64 time_ms
+ *   10                      int32 level, int64 time_ms, uint64 XXH3 of the 13 bytes before (the digest leaves them out)
  *   20, uint64 id           a session: uint32 generation, uint64 number, uint64 origin, int32 timeout_ms,
  *                           int32 memory, int32 server,
  *                           buffer password, buffer identities, uint64 ended_zxid (0: live), int64 ended_time_ms,
@@ -23,6 +23,7 @@
 #include "server/state/inside.h"
 
 #define ROW_FORMAT 1
+#define ROW_META_FIELD_BYTES 13
 enum { ROW_META = 0x10, ROW_SESSION = 0x20, ROW_NODE = 0x40 };
 
 void row_meta_encode(const struct state *s, struct zk_buf *out);

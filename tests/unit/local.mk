@@ -72,6 +72,36 @@ check_PROGRAMS += tests/unit/test_state_session
 TESTS += tests/unit/test_state_session
 tests_unit_test_state_session_SOURCES = tests/unit/test_state_session.c tests/unit/state_kit.h
 tests_unit_test_state_session_LDADD = libstate.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_state_random
+TESTS += tests/unit/test_state_random
+tests_unit_test_state_random_SOURCES = tests/unit/test_state_random.c tests/unit/state_kit.h
+tests_unit_test_state_random_LDADD = libstate.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_command
+TESTS += tests/unit/test_command
+tests_unit_test_command_SOURCES = tests/unit/test_command.c tests/unit/state_kit.h
+tests_unit_test_command_LDADD = libstate.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_state_load
+TESTS += tests/unit/test_state_load
+tests_unit_test_state_load_SOURCES = tests/unit/test_state_load.c tests/unit/state_kit.h
+tests_unit_test_state_load_LDADD = libstate.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_tree
+TESTS += tests/unit/test_tree
+tests_unit_test_tree_SOURCES = tests/unit/test_tree.c tests/unit/state_kit.h
+tests_unit_test_tree_LDADD = libstate.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_jute
+TESTS += tests/unit/test_jute
+tests_unit_test_jute_SOURCES = tests/unit/test_jute.c
+tests_unit_test_jute_LDADD = libcommon.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_path
+TESTS += tests/unit/test_path
+tests_unit_test_path_SOURCES = tests/unit/test_path.c
+tests_unit_test_path_LDADD = libcommon.la $(CHECK_LIBS)
 endif
 
 # Built by hand: make tests/unit/bench_state
