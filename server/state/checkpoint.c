@@ -28,7 +28,6 @@ void state_checkpoint_begin(struct state *s)
 {
     struct checkpoint *c = &s->dirty.checkpoint;
     ZK_ASSERT(c->phase == CHECKPOINT_NONE);
-    dirty_sweep(s, UINT32_MAX);
     s->dirty.current = 1 - s->dirty.current;
     uint32_t count = frozen_set(s)->count;
     c->order = zk_alloc((count + 1) * sizeof *c->order);
@@ -169,7 +168,9 @@ bool state_checkpoint_prepare(struct state *s)
 {
     struct checkpoint *c = &s->dirty.checkpoint;
     ZK_ASSERT(c->phase != CHECKPOINT_NONE);
-    if (c->phase == CHECKPOINT_KEYS)
+    if (s->dirty.swept.entries != NULL)
+        dirty_sweep(s, MERGE_STEP); /* what the last one left */
+    else if (c->phase == CHECKPOINT_KEYS)
         make_keys(s);
     else if (c->phase == CHECKPOINT_SORT)
         sort_step(s);
@@ -206,6 +207,7 @@ static struct zk_slice value_of(struct state *s, const struct dirty_entry *e)
 
 static void finish(struct state *s)
 {
+    ZK_ASSERT(s->dirty.swept.entries == NULL);
     checkpoint_fini(&s->dirty.checkpoint);
     s->dirty.swept = *frozen_set(s);
     memset(frozen_set(s), 0, sizeof s->dirty.swept);
@@ -262,6 +264,7 @@ static void mark_again(struct state *s, struct dirty_entry *e)
 void state_checkpoint_abort(struct state *s)
 {
     ZK_ASSERT(s->dirty.checkpoint.phase != CHECKPOINT_NONE);
+    dirty_sweep(s, UINT32_MAX);
     struct dirty_set *set = frozen_set(s);
     for (uint32_t i = 0; i < set->count; i++) {
         struct dirty_entry *e = &set->entries[i];

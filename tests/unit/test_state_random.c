@@ -518,10 +518,95 @@ START_TEST(the_state_agrees_with_the_model_and_with_its_checkpoints)
 }
 END_TEST
 
+/* --- commands that nobody would send --- */
+
+/* A few of the payload's bytes are others, or its end is missing. */
+static void spoil(struct run *r, struct zk_buf *payload)
+{
+    for (uint32_t n = below(r, 4); n > 0 && payload->len > 0; n--) {
+        uint32_t at = below(r, (uint32_t)payload->len);
+        payload->ptr[at] = below(r, 2) ? (uint8_t)below(r, 256) : (uint8_t)(payload->ptr[at] ^ 1u << below(r, 8));
+    }
+    if (below(r, 6) == 0)
+        payload->len = below(r, (uint32_t)payload->len + 1);
+}
+
+/* Some record or other; the opcode whose it is. */
+static int32_t put_some_payload(struct run *r)
+{
+    struct zk_buf *out = &r->k.payload;
+    struct op op = random_op(r);
+    zk_buf_reset(out);
+    switch (below(r, 6)) {
+    case 0:
+        command_open_encode(out, &(struct command_open){.memory = 2, .password = {KIT_PASSWORD, ZK_PASSWORD_BYTES}});
+        break;
+    case 1:
+        command_attach_encode(out, &(struct command_attach){.password = {KIT_PASSWORD, ZK_PASSWORD_BYTES}});
+        break;
+    case 2:
+        zk_jute_put_cstring(out, "digest");
+        zk_jute_put_cstring(out, "user:hash");
+        break;
+    case 3:
+        zk_set_acl_request_encode(
+            out, &(struct zk_set_acl_request){zk_slice_str(op.path), zk_buf_slice(&r->k.acl), op.version});
+        return ZK_OP_SET_ACL;
+    case 4:
+        for (uint32_t n = below(r, 4); n > 0; n--, op = random_op(r)) {
+            zk_multi_header_encode(out, (struct zk_multi_header){op.op, false, -1});
+            put_op(r, &op);
+        }
+        zk_multi_header_encode(out, ZK_MULTI_END);
+        return ZK_OP_MULTI;
+    default:
+        put_op(r, &op);
+    }
+    return op.op;
+}
+
+static void step_spoilt(struct run *r)
+{
+    static const int32_t ops[] = {ZK_OP_CREATE,  ZK_OP_CREATE2, ZK_OP_DELETE,           ZK_OP_SET_DATA,
+                                  ZK_OP_SET_ACL, ZK_OP_MULTI,   ZK_OP_CREATE_CONTAINER, ZK_OP_CHECK};
+    int32_t op = put_some_payload(r);
+    spoil(r, &r->k.payload);
+    struct command c = kit_next(&r->k, r->sessions[0], below(r, 3) ? COMMAND_REQUEST : (uint8_t)(1 + below(r, 8)));
+    if (c.kind == COMMAND_CLOSE || c.kind == COMMAND_EXPIRE || below(r, 20) == 0)
+        c.session = below(r, 10);
+    if (c.kind == COMMAND_REQUEST && below(r, 20) == 0)
+        c.number += below(r, 3) - 1;
+    c.op = below(r, 4) ? op : ops[below(r, ZK_COUNT_OF(ops))];
+    c.xid = (int32_t)below(r, 1000);
+    c.payload = zk_buf_slice(&r->k.payload);
+    c.time_ms = 1 + (int64_t)below(r, 100000);
+    state_apply(r->k.s, ++r->k.zxid, &c, &r->k.fx);
+}
+
+START_TEST(no_bytes_in_a_command_bring_the_state_down)
+{
+    static struct run r;
+    memset(&r, 0, sizeof r);
+    zk_rng_seed(&r.rng, (uint64_t)_i + 100, 2);
+    r.k = kit_new();
+    model_init(&r.m);
+    step_open(&r, 0);
+    for (int n = 0; n < 10000; n++) {
+        step_spoilt(&r);
+        if (n % 100 == 0)
+            kit_check(&r.k);
+    }
+    ck_assert_uint_gt(state_node_count(r.k.s), 20); /* enough of it was whole */
+    disk_free(&r.d);
+    kit_free(&r.k);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("random");
     tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, no_bytes_in_a_command_bring_the_state_down, 0, 3);
     tcase_add_loop_test(tc, the_state_agrees_with_the_model_and_with_its_checkpoints, 0, SEEDS);
     return kit_run("state_random", tc);
 }
