@@ -59,8 +59,8 @@ int zk_create_async(struct zk *zk, const char *path, const void *data, size_t da
 
 int zk_delete_async(struct zk *zk, const char *path, int32_t version, zk_result_fn *fn, void *context)
 {
-    return start_plain(zk, (struct zkc_request){.op = ZK_OP_DELETE, .path = zk_slice_str(path), .version = version}, fn,
-                       context);
+    return start_plain(zk, (struct zkc_request){.op = ZK_OP_DELETE, .path = zk_slice_str(path), .version = version},
+                       fn, context);
 }
 
 int zk_exists_async(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context, zk_result_fn *fn,
@@ -77,15 +77,14 @@ int zk_get_async(struct zk *zk, const char *path, zk_watch_fn *watch, void *watc
     return start(zk, &r, fn, context, watch, watch_context);
 }
 
-int zk_set_async(struct zk *zk, const char *path, const void *data, size_t data_len, int32_t version, zk_result_fn *fn,
-                 void *context)
+int zk_set_async(struct zk *zk, const char *path, const void *data, size_t data_len, int32_t version,
+                 zk_result_fn *fn, void *context)
 {
-    return start_plain(zk,
-                       (struct zkc_request){.op = ZK_OP_SET_DATA,
-                                            .path = zk_slice_str(path),
-                                            .data = zk_slice(data, data_len),
-                                            .version = version},
-                       fn, context);
+    return start_plain(
+        zk,
+        (struct zkc_request){
+            .op = ZK_OP_SET_DATA, .path = zk_slice_str(path), .data = zk_slice(data, data_len), .version = version},
+        fn, context);
 }
 
 int zk_get_children_async(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context, zk_result_fn *fn,
@@ -100,14 +99,12 @@ int zk_get_acl_async(struct zk *zk, const char *path, zk_result_fn *fn, void *co
     return start_plain(zk, (struct zkc_request){.op = ZK_OP_GET_ACL, .path = zk_slice_str(path)}, fn, context);
 }
 
-int zk_set_acl_async(struct zk *zk, const char *path, const struct zk_acl_list *acl, int32_t version, zk_result_fn *fn,
-                     void *context)
+int zk_set_acl_async(struct zk *zk, const char *path, const struct zk_acl_list *acl, int32_t version,
+                     zk_result_fn *fn, void *context)
 {
     struct zk_buf acl_bytes = {0};
-    struct zkc_request r = {.op = ZK_OP_SET_ACL,
-                            .path = zk_slice_str(path),
-                            .acl = encode_acl(&acl_bytes, acl),
-                            .version = version};
+    struct zkc_request r = {
+        .op = ZK_OP_SET_ACL, .path = zk_slice_str(path), .acl = encode_acl(&acl_bytes, acl), .version = version};
     int err = acl_bytes.failed ? ZK_SYSTEM_ERROR : start_plain(zk, r, fn, context);
     zk_buf_fini(&acl_bytes);
     return err;
@@ -122,9 +119,8 @@ int zk_add_auth_async(struct zk *zk, const char *scheme, const void *auth, size_
                       void *context)
 {
     return start_plain(
-        zk,
-        (struct zkc_request){.op = ZK_OP_AUTH, .scheme = zk_slice_str(scheme), .data = zk_slice(auth, auth_len)}, fn,
-        context);
+        zk, (struct zkc_request){.op = ZK_OP_AUTH, .scheme = zk_slice_str(scheme), .data = zk_slice(auth, auth_len)},
+        fn, context);
 }
 
 int zk_add_watch_async(struct zk *zk, const char *path, bool recursive, zk_watch_fn *watch, void *watch_context,
@@ -204,15 +200,15 @@ static int wait_end(struct wait *wait, int err, struct zk_result **ret_result)
 }
 
 /* CALL is an asynchronous operation that ends in the arguments on_answer, &wait. */
-#define WAIT_FOR(zk, call, ret_result)                                                                                 \
-    do {                                                                                                               \
-        struct wait wait;                                                                                              \
-        int err = wait_begin(&wait, zk);                                                                               \
-        return err == ZK_OK ? wait_end(&wait, call, ret_result) : err;                                                 \
+#define WAIT_FOR(zk, call, ret_result)                                                                               \
+    do {                                                                                                             \
+        struct wait wait;                                                                                            \
+        int err = wait_begin(&wait, zk);                                                                             \
+        return err == ZK_OK ? wait_end(&wait, call, ret_result) : err;                                               \
     } while (0)
 
-int zk_create(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl, int flags,
-              struct zk_result **ret_result)
+int zk_create(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl,
+              int flags, struct zk_result **ret_result)
 {
     WAIT_FOR(zk, zk_create_async(zk, path, data, data_len, acl, flags, on_answer, &wait), ret_result);
 }

@@ -1,38 +1,40 @@
-/* core.h: the client as a pure core. An event goes in, effects come out: no socket, no clock, no thread, no global, no
- * chance but a zk_rng that it is handed. The faces (zk.h) put libevent and locks around it; the simulator runs this very
- * code against the real server core.
+/* core.h: the client as a pure core. An event goes in, effects come out: no socket, no clock, no thread, no global,
+ * no chance but a zk_rng that it is handed. The faces (zk.h) put libevent and locks around it; the simulator runs
+ * this very code against the real server core.
  *
  * One core is one session's life: it dials servers in random order, shakes hands, pings, reconnects with the same
- * session (id, password, last zxid seen), sends the identities again, sets the watches again, and numbers, sends, orders
- * and completes requests. When the session has expired the core is done: it never opens a second session by itself.
+ * session (id, password, last zxid seen), sends the identities again, sets the watches again, and numbers, sends,
+ * orders and completes requests. When the session has expired the core is done: it never opens a second session by
+ * itself.
  *
  * HOW TO DRIVE IT
  *     struct zkc *c = zkc_new(&config);
  *     zkc_step(c, &(struct zkc_event){.type = ZKC_EVENT_TICK, .now_ms = now});       the first tick starts it
  *     while (zkc_next_effect(c, &effect)) ...                                        after every step and submit
  *     deadline = zkc_deadline_ms(c);                                                 send a TICK no later than this
- * DIAL: connect to server `server` and answer with CONNECTED or DISCONNECTED, always quoting `conn`. SEND: write these
- * bytes on `conn`, in order. CLOSE: close `conn`; no DISCONNECTED need follow. Events of another `conn` than the
- * current one are ignored, so nothing has to be cancelled. DATA may come in any pieces.
- * An effect may be answered with a step or a submit at once, before the rest is drained.
+ * DIAL: connect to server `server` and answer with CONNECTED or DISCONNECTED, always quoting `conn`. SEND: write
+ * these bytes on `conn`, in order. CLOSE: close `conn`; no DISCONNECTED need follow. Events of another `conn` than
+ * the current one are ignored, so nothing has to be cancelled. DATA may come in any pieces. An effect may be answered
+ * with a step or a submit at once, before the rest is drained.
  *
  * WITH A MEMORY   libzk asks for a session whose server remembers the results of its last K writes (proto.h,
  * ZK_PROTOCOL_MEMORY). If it is granted, at most K requests are unanswered at any time, and what is unanswered when a
- * connection breaks is sent again on the next one, in order, under the same xids, reads too. xids grow through the whole
- * session, across connections, and wrap to 1. Without it (Apache's servers; a session taken over from another process,
- * whose xids nobody knows) sent requests complete with ZK_ERR_CONNECTION_LOSS as with Apache's clients. Requests that
- * were never sent stay queued in both.
+ * connection breaks is sent again on the next one, in order, under the same xids, reads too. xids grow through the
+ * whole session, across connections, and wrap to 1. Without it (Apache's servers; a session taken over from another
+ * process, whose xids nobody knows) sent requests complete with ZK_ERR_CONNECTION_LOSS as with Apache's clients.
+ * Requests that were never sent stay queued in both.
  *
- * INVARIANTS  C1 requests complete in the order of submission, each exactly once (identities: in an order of their own)
- *             C2 the xids in `sent` are consecutive but for wrapping; those waiting have none yet
- *             C3 a watch event is handed out before any completion that came after it on the wire
- *             C4 at most min(K, outstanding_max) requests are unanswered on the wire
- *             C5 everything queued stays within ZKC_QUEUE_COUNT_MAX requests and ZKC_QUEUE_BYTES_MAX bytes
- *             C6 the last zxid seen never decreases
+ * INVARIANTS
+ *   C1 requests complete in the order of submission, each exactly once (identities: in an order of their own)
+ *   C2 the xids in `sent` are consecutive but for wrapping; those waiting have none yet
+ *   C3 a watch event is handed out before any completion that came after it on the wire
+ *   C4 at most min(K, outstanding_max) requests are unanswered on the wire
+ *   C5 everything queued stays within ZKC_QUEUE_COUNT_MAX requests and ZKC_QUEUE_BYTES_MAX bytes
+ *   C6 the last zxid seen never decreases
  *
- * MEMORY      a failed allocation is an answer here (ZK_ERR_SYSTEM_ERROR from submit, a dropped connection from step),
- * never the end of the process. Effects borrow: their bytes are good until the next step with ZKC_EVENT_DATA; those of a
- * SEND until the next call.
+ * MEMORY      a failed allocation is an answer here (ZK_ERR_SYSTEM_ERROR from submit, a dropped connection from
+ * step), never the end of the process. Effects borrow: their bytes are good until the next step with ZKC_EVENT_DATA;
+ * those of a SEND until the next call.
  */
 #pragma once
 #include "common/err.h"
@@ -41,16 +43,16 @@
 
 enum {
     ZKC_SERVERS_MAX = 128,
-    ZKC_QUEUE_COUNT_MAX = 65536,              /* requests submitted and not completed */
-    ZKC_QUEUE_BYTES_MAX = 256 * 1024 * 1024,  /* their bytes */
-    ZKC_OUTSTANDING_DEFAULT = 1000,           /* unanswered on the wire */
-    ZKC_REQUEST_BYTES_DEFAULT = 0xfffff,      /* Apache's jute.maxbuffer; a server drops who sends more */
-    ZKC_FRAME_BYTES_MAX = 64 * 1024 * 1024,   /* the largest frame taken from a server */
-    ZKC_SET_WATCHES_BYTES_MAX = 128 * 1024,   /* one piece of setWatches */
+    ZKC_QUEUE_COUNT_MAX = 65536,             /* requests submitted and not completed */
+    ZKC_QUEUE_BYTES_MAX = 256 * 1024 * 1024, /* their bytes */
+    ZKC_OUTSTANDING_DEFAULT = 1000,          /* unanswered on the wire */
+    ZKC_REQUEST_BYTES_DEFAULT = 0xfffff,     /* Apache's jute.maxbuffer; a server drops who sends more */
+    ZKC_FRAME_BYTES_MAX = 64 * 1024 * 1024,  /* the largest frame taken from a server */
+    ZKC_SET_WATCHES_BYTES_MAX = 128 * 1024,  /* one piece of setWatches */
     ZKC_MULTI_STEPS_MAX = 10000,
     ZKC_AUTHS_MAX = 64,
     ZKC_WATCHES_MAX = 1 << 20,
-    ZKC_RESENDS_MAX = 16, /* connections lost in a row over one request: it is what they drop us for, and is given up */
+    ZKC_RESENDS_MAX = 16, /* connections lost in a row over one request: it is given up as what they drop us for */
     ZKC_BACKOFF_MIN_MS = 10,
     ZKC_BACKOFF_MAX_MS = 1000,
 };
@@ -66,15 +68,16 @@ enum zkc_watch_kind {
 };
 
 struct zkc_config {
-    uint32_t server_count;     /* addresses are the edge's; the core knows indices 0..server_count-1. At least 1 */
-    struct zk_slice chroot;    /* "/a/b": put before every path sent, taken from every path received; empty: none */
-    int32_t session_timeout_ms;  /* asked for; the server decides. 0: 10000 */
-    uint32_t request_timeout_ms; /* a request unanswered for so long completes with ZK_ERR_OPERATION_TIMEOUT; 0: never */
-    uint32_t outstanding_max;    /* 0: ZKC_OUTSTANDING_DEFAULT */
-    uint32_t request_bytes_max;  /* a larger frame is refused by zkc_submit; 0: ZKC_REQUEST_BYTES_DEFAULT */
-    uint32_t close_grace_ms;     /* how long CLOSE may take before the session is left to expire; 0: 3000 */
-    bool no_memory;              /* do not ask for a session with a memory */
-    int64_t session_id;          /* not 0: take this session over */
+    uint32_t server_count;      /* addresses are the edge's; the core knows indices 0..server_count-1. At least 1 */
+    struct zk_slice chroot;     /* "/a/b": put before every path sent, taken from every path received; empty: none */
+    int32_t session_timeout_ms; /* asked for; the server decides. 0: 10000 */
+    uint32_t
+        request_timeout_ms;   /* a request unanswered for so long completes with ZK_ERR_OPERATION_TIMEOUT; 0: never */
+    uint32_t outstanding_max; /* 0: ZKC_OUTSTANDING_DEFAULT */
+    uint32_t request_bytes_max; /* a larger frame is refused by zkc_submit; 0: ZKC_REQUEST_BYTES_DEFAULT */
+    uint32_t close_grace_ms;    /* how long CLOSE may take before the session is left to expire; 0: 3000 */
+    bool no_memory;             /* do not ask for a session with a memory */
+    int64_t session_id;         /* not 0: take this session over */
     uint8_t password[ZK_PASSWORD_BYTES];
     struct zk_rng rng; /* seeded by the caller */
 };
@@ -135,18 +138,20 @@ struct zkc_request {
     uint64_t watch_tag; /* not 0: set a watch that reports under this number */
 };
 
-/* A completed request; bytes are borrowed as the effect's. With err != ZK_ERR_OK the rest is empty, but for a multi. */
+/* A completed request; bytes are borrowed as the effect's. With err != ZK_ERR_OK the rest is empty, but for a multi.
+ */
 struct zkc_reply {
     int32_t op;
     int32_t err;
-    int64_t zxid;            /* the server's last at reply time; 0: there was no reply */
-    struct zk_slice path;    /* CREATE, CREATE2 (the name it got), SYNC; without chroot */
-    struct zk_slice data;    /* GET_DATA; may be absent (null) */
+    int64_t zxid;         /* the server's last at reply time; 0: there was no reply */
+    struct zk_slice path; /* CREATE, CREATE2 (the name it got), SYNC; without chroot */
+    struct zk_slice data; /* GET_DATA; may be absent (null) */
     bool has_stat;
     struct zk_stat stat;
-    struct zk_slice children; /* GET_CHILDREN(2): the encoded vector of names: zk_jute_count(&in, 4), zk_jute_string */
-    struct zk_slice acl;      /* GET_ACL: the encoded vector: zk_jute_count(&in, ZK_ACL_MIN_BYTES), zk_acl_decode */
-    struct zk_slice steps;    /* MULTI: what zkc_multi_next walks. A multi that failed has err of the failing step */
+    struct zk_slice
+        children;          /* GET_CHILDREN(2): the encoded vector of names: zk_jute_count(&in, 4), zk_jute_string */
+    struct zk_slice acl;   /* GET_ACL: the encoded vector: zk_jute_count(&in, ZK_ACL_MIN_BYTES), zk_acl_decode */
+    struct zk_slice steps; /* MULTI: what zkc_multi_next walks. A multi that failed has err of the failing step */
 };
 
 enum zkc_effect_type {
@@ -205,12 +210,12 @@ const uint8_t *zkc_password(const struct zkc *c);
 int32_t zkc_session_timeout_ms(const struct zkc *c); /* as negotiated */
 int32_t zkc_memory(const struct zkc *c);             /* K; 0: this session has none */
 int64_t zkc_last_zxid(const struct zkc *c);
-size_t zkc_unfinished(const struct zkc *c); /* requests submitted and not completed */
+size_t zkc_unfinished(const struct zkc *c);  /* requests submitted and not completed */
 size_t zkc_outstanding(const struct zkc *c); /* of those: on the wire */
 size_t zkc_watch_count(const struct zkc *c); /* set now */
 
-/* The next step of a MULTI reply; `*in` starts as zk_jute(reply->steps). False at the end or when malformed (in->bad).
- * A step that did not happen has its err. Paths come without chroot. */
+/* The next step of a MULTI reply; `*in` starts as zk_jute(reply->steps). False at the end or when malformed
+ * (in->bad). A step that did not happen has its err. Paths come without chroot. */
 bool zkc_multi_next(const struct zkc *c, struct zk_jute *in, struct zkc_reply *ret_step);
 
 /* Assert the invariants above; for tests. */

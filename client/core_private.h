@@ -9,7 +9,8 @@
 #include "client/core.h"
 #include "client/watch.h"
 
-/* A request on its way: first in `waiting`, without an xid, then in `sent`. Its frame is kept whole, to be sent again. */
+/* A request on its way: first in `waiting`, without an xid, then in `sent`. Its frame is kept whole, to be sent
+ * again. */
 struct zkc_pending {
     struct zkc_pending *next;
     uint64_t tag;
@@ -87,8 +88,8 @@ struct zkc {
     uint32_t pings_left; /* not yet answered */
     bool resuming;       /* the connect request named a session */
     bool asked_memory;
-    bool answered;       /* a request has been answered on this connection */
-    uint32_t barren;     /* connections lost in a row with requests sent and none answered */
+    bool answered;   /* a request has been answered on this connection */
+    uint32_t barren; /* connections lost in a row with requests sent and none answered */
     size_t set_watches_left;
     size_t auths_answered;
     struct zk_buf in;

@@ -5,8 +5,8 @@
  *   result.c  what the core borrows made into what the caller owns
  *   link.c    the socket
  *
- * One lock guards a handle. The core is stepped and drained under it; callbacks run without it. Only the loop's thread
- * drains and feeds bytes, so what a drained effect borrows stays good while the lock is let go for a callback.
+ * One lock guards a handle. The core is stepped and drained under it; callbacks run without it. Only the loop's
+ * thread drains and feeds bytes, so what a drained effect borrows stays good while the lock is let go for a callback.
  */
 #pragma once
 #include "client/core.h"
@@ -37,7 +37,7 @@ struct zk {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* state entered, or a listener's call has ended */
     struct zkc *core;
-    struct hostlist hosts;
+    struct zkc_hostlist hosts;
     char *servers; /* what hosts.chroot points into */
 
     struct event_base *base;
@@ -49,7 +49,7 @@ struct zk {
     struct event *wake_event;
     struct event *timer;
     uint64_t timer_ms; /* when the timer will fire; UINT64_MAX: not set */
-    struct link *link;
+    struct zkc_link *link;
     uint32_t conn;
     uint32_t server; /* index of the one dialled last */
 

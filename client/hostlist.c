@@ -15,7 +15,7 @@ static bool parse_port(const char *at, const char *end, uint16_t *ret_port)
 }
 
 /* A bracketed host is an IPv6 address; elsewhere a second colon would be ambiguous and is refused. */
-static bool parse_entry(const char *at, const char *end, struct hostlist_entry *ret)
+static bool parse_entry(const char *at, const char *end, struct zkc_hostlist_entry *ret)
 {
     const char *host = at;
     const char *host_end;
@@ -28,11 +28,11 @@ static bool parse_entry(const char *at, const char *end, struct hostlist_entry *
         host_end = host_end ? host_end : end;
         at = host_end;
     }
-    if (at == NULL || host_end == host || host_end - host >= HOSTLIST_HOST_MAX)
+    if (at == NULL || host_end == host || host_end - host >= ZKC_HOST_MAX)
         return false;
     memcpy(ret->host, host, (size_t)(host_end - host));
     ret->host[host_end - host] = '\0';
-    ret->port = HOSTLIST_PORT_DEFAULT;
+    ret->port = ZKC_PORT_DEFAULT;
     return at == end || (*at == ':' && parse_port(at + 1, end, &ret->port));
 }
 
@@ -43,12 +43,12 @@ static const char *skip_space(const char *at, const char *end)
     return at;
 }
 
-bool hostlist_parse(const char *text, struct hostlist *ret_list)
+bool zkc_hostlist_parse(const char *text, struct zkc_hostlist *ret_list)
 {
     if (text == NULL)
         return false;
     const char *end = strchr(text, '/');
-    struct hostlist list = {.chroot = zk_slice_str(end ? end : "")};
+    struct zkc_hostlist list = {.chroot = zk_slice_str(end ? end : "")};
     end = end ? end : text + strlen(text);
     list.entries = calloc(ZKC_SERVERS_MAX, sizeof *list.entries);
     bool good = list.entries != NULL;
@@ -73,7 +73,7 @@ bool hostlist_parse(const char *text, struct hostlist *ret_list)
     return true;
 }
 
-void hostlist_fini(struct hostlist *list)
+void zkc_hostlist_fini(struct zkc_hostlist *list)
 {
     free(list->entries);
     list->entries = NULL;

@@ -2,19 +2,19 @@
 #pragma once
 #include "client/core.h"
 
-enum { HOSTLIST_HOST_MAX = 256, HOSTLIST_PORT_DEFAULT = 2181 };
+enum { ZKC_HOST_MAX = 256, ZKC_PORT_DEFAULT = 2181 };
 
-struct hostlist_entry {
-    char host[HOSTLIST_HOST_MAX]; /* without brackets */
+struct zkc_hostlist_entry {
+    char host[ZKC_HOST_MAX]; /* without brackets */
     uint16_t port;
 };
 
-struct hostlist {
-    struct hostlist_entry *entries;
+struct zkc_hostlist {
+    struct zkc_hostlist_entry *entries;
     uint32_t count;
     struct zk_slice chroot; /* points into the text parsed; empty: none */
 };
 
 /* False if the text is not a list of 1 to ZKC_SERVERS_MAX servers, or memory is short. */
-ZK_MUST_CHECK bool hostlist_parse(const char *text, struct hostlist *ret_list);
-void hostlist_fini(struct hostlist *list);
+ZK_MUST_CHECK bool zkc_hostlist_parse(const char *text, struct zkc_hostlist *ret_list);
+void zkc_hostlist_fini(struct zkc_hostlist *list);

@@ -24,13 +24,13 @@ struct lookup {
     struct addrinfo *found;
 };
 
-struct link {
+struct zkc_link {
     struct event_base *base;
-    const struct link_calls *calls;
+    const struct zkc_link_calls *calls;
     void *context;
-    struct lookup *lookup;   /* until it has ended */
-    struct addrinfo *found;  /* owned */
-    struct addrinfo *next;   /* to be tried after this one */
+    struct lookup *lookup;  /* until it has ended */
+    struct addrinfo *found; /* owned */
+    struct addrinfo *next;  /* to be tried after this one */
     int fd;
     bool connected;
     struct event *read_event;
@@ -97,7 +97,7 @@ static struct lookup *lookup_start(int wake_fd, const char *host, const char *po
     return NULL;
 }
 
-static void drop_socket(struct link *link)
+static void drop_socket(struct zkc_link *link)
 {
     if (link->read_event != NULL)
         event_free(link->read_event);
@@ -111,7 +111,7 @@ static void drop_socket(struct link *link)
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    struct link *link = arg;
+    struct zkc_link *link = arg;
     uint8_t bytes[READ_BYTES];
     ssize_t len = read(fd, bytes, sizeof bytes);
     if (len > 0)
@@ -120,9 +120,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         link->calls->on_broken(link->context);
 }
 
-static bool connect_next(struct link *link);
+static bool connect_next(struct zkc_link *link);
 
-static void finish_connect(struct link *link)
+static void finish_connect(struct zkc_link *link)
 {
     int err = 0;
     socklen_t size = sizeof err;
@@ -138,7 +138,7 @@ static void finish_connect(struct link *link)
 }
 
 /* Errors are left to the reading side, which will meet them too: one place tells of the end. */
-static void push_out(struct link *link)
+static void push_out(struct zkc_link *link)
 {
     size_t sent = 0;
     while (sent < link->out.len) {
@@ -156,14 +156,14 @@ static void push_out(struct link *link)
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
-    struct link *link = arg;
+    struct zkc_link *link = arg;
     if (!link->connected)
         finish_connect(link);
     else
         push_out(link);
 }
 
-static bool connect_to(struct link *link, const struct addrinfo *to)
+static bool connect_to(struct zkc_link *link, const struct addrinfo *to)
 {
     int one = 1;
     link->fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -178,7 +178,7 @@ static bool connect_to(struct link *link, const struct addrinfo *to)
 }
 
 /* A host may have several addresses, "localhost" mostly has; each is tried. */
-static bool connect_next(struct link *link)
+static bool connect_next(struct zkc_link *link)
 {
     while (link->next != NULL) {
         const struct addrinfo *to = link->next;
@@ -190,14 +190,14 @@ static bool connect_next(struct link *link)
     return false;
 }
 
-struct link *link_dial(struct event_base *base, int wake_fd, const char *host, uint16_t port,
-                       const struct link_calls *calls, void *context)
+struct zkc_link *zkc_link_dial(struct event_base *base, int wake_fd, const char *host, uint16_t port,
+                               const struct zkc_link_calls *calls, void *context)
 {
     char port_text[8];
-    struct link *link = calloc(1, sizeof *link);
+    struct zkc_link *link = calloc(1, sizeof *link);
     if (link == NULL)
         return NULL;
-    *link = (struct link){.base = base, .calls = calls, .context = context, .fd = -1};
+    *link = (struct zkc_link){.base = base, .calls = calls, .context = context, .fd = -1};
     snprintf(port_text, sizeof port_text, "%u", port);
     link->found = link->next = resolve(host, port_text, AI_NUMERICHOST);
     bool started = false;
@@ -207,11 +207,11 @@ struct link *link_dial(struct event_base *base, int wake_fd, const char *host, u
         started = (link->lookup = lookup_start(wake_fd, host, port_text)) != NULL;
     if (started)
         return link;
-    link_free(link);
+    zkc_link_free(link);
     return NULL;
 }
 
-bool link_wake(struct link *link)
+bool zkc_link_wake(struct zkc_link *link)
 {
     struct lookup *l = link->lookup;
     if (l == NULL || !atomic_load(&l->done))
@@ -223,7 +223,7 @@ bool link_wake(struct link *link)
     return connect_next(link);
 }
 
-void link_write(struct link *link, struct zk_slice bytes)
+void zkc_link_write(struct zkc_link *link, struct zk_slice bytes)
 {
     bool idle = link->out.len == 0;
     size_t sent = 0;
@@ -238,7 +238,7 @@ void link_write(struct link *link, struct zk_slice bytes)
         event_add(link->write_event, NULL);
 }
 
-void link_free(struct link *link)
+void zkc_link_free(struct zkc_link *link)
 {
     if (link == NULL)
         return;

@@ -43,6 +43,16 @@ zk_shell_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 zk_shell_LDADD = libzk.la $(EDIT_LIBS)
 zk_shell_LDFLAGS = $(AM_LDFLAGS) $(HARDEN_LD)
 
+bin_PROGRAMS += zk-bench
+zk_bench_SOURCES = \
+	client/bench/bench.h \
+	client/bench/failover.c \
+	client/bench/histogram.c client/bench/histogram.h \
+	client/bench/load.c \
+	client/bench/main.c
+zk_bench_LDADD = libzk.la $(EVENT_LIBS)
+zk_bench_LDFLAGS = $(AM_LDFLAGS) $(HARDEN_LD)
+
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = client/libzk.pc
 CLEANFILES += client/libzk.pc

@@ -82,8 +82,8 @@ void zkc_resend(struct zkc *c)
 
 /* --- encoding --- */
 
-/* The path as the server knows it, in c->scratch's record: chroot in front; "/" is the chroot itself, but a sequential
- * name below it keeps the slash. */
+/* The path as the server knows it, in c->scratch's record: chroot in front; "/" is the chroot itself, but a
+ * sequential name below it keeps the slash. */
 static void put_path(struct zkc *c, struct zk_slice path, bool sequential)
 {
     struct zk_slice chroot = c->config.chroot;

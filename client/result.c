@@ -37,8 +37,8 @@ static char *take_text(struct arena *a, struct zk_slice s)
     return text;
 }
 
-/* Every text comes from the reply with at least 4 bytes of length before it, or is the constant "/" of a stripped path,
- * which had a longer one on the wire; so NULs fit where lengths were. */
+/* Every text comes from the reply with at least 4 bytes of length before it, or is the constant "/" of a stripped
+ * path, which had a longer one on the wire; so NULs fit where lengths were. */
 static size_t text_bytes(const struct zkc_reply *r)
 {
     return r->path.len + r->data.len + r->children.len + r->acl.len + r->steps.len + 8;

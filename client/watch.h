@@ -20,7 +20,7 @@ struct zkc_watch_list {
 };
 
 struct zkc_watch_path {
-    struct zkc_watch_path *chain;      /* of the same bucket */
+    struct zkc_watch_path *chain;       /* of the same bucket */
     struct zkc_watch_path *prev, *next; /* all, by age */
     struct zkc_watch_list kinds[ZKC_WATCH_KINDS];
     size_t refs; /* watches prepared or set */

@@ -16,8 +16,8 @@ struct zk_slice zkc_strip_chroot(const struct zkc *c, struct zk_slice path)
 
 /* --- decoding --- */
 
-/* Skims a multi's answer: is it well-formed, and which step's error is the cause? Steps before the one that failed have
- * 0, those after it RUNTIME_INCONSISTENCY. */
+/* Skims a multi's answer: is it well-formed, and which step's error is the cause? Steps before the one that failed
+ * have 0, those after it RUNTIME_INCONSISTENCY. */
 static int32_t multi_cause(const struct zkc *c, struct zk_slice body, bool *ret_bad)
 {
     struct zk_jute in = zk_jute(body);

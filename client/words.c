@@ -46,7 +46,7 @@ static int connect_one(const struct addrinfo *to, uint64_t until_ms, int *ret_fd
     return code;
 }
 
-static int connect_any(const struct hostlist_entry *server, uint64_t until_ms, int *ret_fd)
+static int connect_any(const struct zkc_hostlist_entry *server, uint64_t until_ms, int *ret_fd)
 {
     char port[8];
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -85,14 +85,14 @@ static int converse(int fd, const char *word, uint64_t until_ms, struct zk_buf *
 
 int zk_four_letter_word(const char *server, const char *word, uint32_t timeout_ms, char **ret_text)
 {
-    struct hostlist list;
-    if (strlen(word) != 4 || !hostlist_parse(server, &list))
+    struct zkc_hostlist list;
+    if (strlen(word) != 4 || !zkc_hostlist_parse(server, &list))
         return ZK_BAD_ARGUMENTS;
     uint64_t until_ms = zk_now_ms() + timeout_ms;
     struct zk_buf answer = {.limit = ANSWER_BYTES_MAX};
     int fd = -1;
     int code = list.count == 1 ? connect_any(&list.entries[0], until_ms, &fd) : ZK_BAD_ARGUMENTS;
-    hostlist_fini(&list);
+    zkc_hostlist_fini(&list);
     if (code == ZK_OK) {
         code = converse(fd, word, until_ms, &answer);
         close(fd);

@@ -36,8 +36,7 @@ void zk_poke(struct zk *zk)
 
 static void step(struct zk *zk, enum zkc_event_type type, struct zk_slice bytes)
 {
-    zkc_step(zk->core,
-             &(struct zkc_event){.type = type, .now_ms = zk_now_ms(), .conn = zk->conn, .bytes = bytes});
+    zkc_step(zk->core, &(struct zkc_event){.type = type, .now_ms = zk_now_ms(), .conn = zk->conn, .bytes = bytes});
 }
 
 /* --- telling --- */
@@ -121,13 +120,13 @@ static void on_broken(void *context)
 {
     struct zk *zk = context;
     enter(zk);
-    link_free(zk->link);
+    zkc_link_free(zk->link);
     zk->link = NULL;
     step(zk, ZKC_EVENT_DISCONNECTED, zk_slice(NULL, 0));
     turn(zk);
 }
 
-static const struct link_calls link_calls = {on_connected, on_data, on_broken};
+static const struct zkc_link_calls link_calls = {on_connected, on_data, on_broken};
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -146,9 +145,9 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     (void)ignored;
     enter(zk);
     zk->woken = false;
-    bool broken = zk->link != NULL && !link_wake(zk->link);
+    bool broken = zk->link != NULL && !zkc_link_wake(zk->link);
     if (broken) {
-        link_free(zk->link);
+        zkc_link_free(zk->link);
         zk->link = NULL;
     }
     step(zk, broken ? ZKC_EVENT_DISCONNECTED : ZKC_EVENT_TICK, zk_slice(NULL, 0));
@@ -157,11 +156,11 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
 static void dial(struct zk *zk, const struct zkc_effect *e)
 {
-    const struct hostlist_entry *host = &zk->hosts.entries[e->server];
-    link_free(zk->link);
+    const struct zkc_hostlist_entry *host = &zk->hosts.entries[e->server];
+    zkc_link_free(zk->link);
     zk->conn = e->conn;
     zk->server = e->server;
-    zk->link = link_dial(zk->base, zk->wake_fd, host->host, host->port, &link_calls, zk);
+    zk->link = zkc_link_dial(zk->base, zk->wake_fd, host->host, host->port, &link_calls, zk);
     if (zk->link == NULL)
         step(zk, ZKC_EVENT_DISCONNECTED, zk_slice(NULL, 0));
 }
@@ -174,10 +173,10 @@ static void perform(struct zk *zk, const struct zkc_effect *e)
         break;
     case ZKC_EFFECT_SEND:
         if (zk->link != NULL)
-            link_write(zk->link, e->bytes);
+            zkc_link_write(zk->link, e->bytes);
         break;
     case ZKC_EFFECT_CLOSE:
-        link_free(zk->link);
+        zkc_link_free(zk->link);
         zk->link = NULL;
         break;
     case ZKC_EFFECT_DONE:
@@ -211,8 +210,8 @@ static bool is_over(const struct zk *zk)
 
 static void destroy(struct zk *zk);
 
-/* Carry out what the core wants until it wants nothing. Called with the lock held, returns without it; the handle may be
- * gone then. */
+/* Carry out what the core wants until it wants nothing. Called with the lock held, returns without it; the handle may
+ * be gone then. */
 static void turn(struct zk *zk)
 {
     struct zkc_effect effect;
@@ -244,7 +243,7 @@ static void destroy(struct zk *zk)
 {
     zk_closed_fn *fn = zk->on_closed;
     void *context = zk->closed_context;
-    link_free(zk->link);
+    zkc_link_free(zk->link);
     if (zk->wake_event != NULL)
         event_free(zk->wake_event);
     if (zk->timer != NULL)
@@ -254,7 +253,7 @@ static void destroy(struct zk *zk)
     if (zk->wake_fd >= 0)
         close(zk->wake_fd);
     zkc_free(zk->core);
-    hostlist_fini(&zk->hosts);
+    zkc_hostlist_fini(&zk->hosts);
     free(zk->servers);
     free(zk->listeners);
     zk_buf_fini(&zk->path_text);
@@ -273,7 +272,8 @@ static struct zkc *make_core(const struct zk *zk, const struct zk_options *optio
     struct zkc_config config = {
         .server_count = zk->hosts.count,
         .chroot = zk->hosts.chroot,
-        .session_timeout_ms = options->session_timeout_ms > INT32_MAX ? INT32_MAX : (int32_t)options->session_timeout_ms,
+        .session_timeout_ms =
+            options->session_timeout_ms > INT32_MAX ? INT32_MAX : (int32_t)options->session_timeout_ms,
         .request_timeout_ms = options->request_timeout_ms,
         .outstanding_max = options->outstanding_max,
         .no_memory = options->no_memory,
@@ -333,7 +333,7 @@ int zk_open(const struct zk_options *options, struct zk **ret_zk)
     zk->timer_ms = UINT64_MAX;
     int err = ZK_SYSTEM_ERROR;
     zk->servers = options->servers ? strdup(options->servers) : NULL;
-    if (!hostlist_parse(zk->servers, &zk->hosts))
+    if (!zkc_hostlist_parse(zk->servers, &zk->hosts))
         err = ZK_BAD_ARGUMENTS;
     else if ((zk->core = make_core(zk, options)) == NULL)
         err = ZK_BAD_ARGUMENTS; /* the chroot */
@@ -458,7 +458,7 @@ bool zk_session_has_memory(struct zk *zk)
 void zk_server_name(struct zk *zk, char *text, size_t size)
 {
     pthread_mutex_lock(&zk->lock);
-    const struct hostlist_entry *host = &zk->hosts.entries[zk->server];
+    const struct zkc_hostlist_entry *host = &zk->hosts.entries[zk->server];
     if (zkc_state(zk->core) == ZKC_STATE_CONNECTED)
         snprintf(text, size, strchr(host->host, ':') ? "[%s]:%u" : "%s:%u", host->host, host->port);
     else if (size > 0)

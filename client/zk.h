@@ -1,12 +1,13 @@
 /* zk.h: libzk, a client of ZooKeeper's protocol: zkd's own, and at home with Apache ZooKeeper's servers too.
  *
- * A handle (struct zk) is one session. It connects by itself, moves between servers, sends identities and watches again
- * and tells its state. Every operation comes twice: zk_get waits and returns; zk_get_async returns at once and calls
- * back. All calls are safe from any thread. (zk_close is the last call on a handle: nobody may be in another then.)
+ * A handle (struct zk) is one session. It connects by itself, moves between servers, sends identities and watches
+ * again and tells its state. Every operation comes twice: zk_get waits and returns; zk_get_async returns at once and
+ * calls back. All calls are safe from any thread. (zk_close is the last call on a handle: nobody may be in another
+ * then.)
  *
- * WHERE CALLBACKS RUN   On a thread that libzk starts for the handle; or, when the options name an event_base, in that
- * base's loop, and libzk starts no thread but for looking up host names. Callbacks must not block. Calls that wait return
- * ZK_INVALID_STATE in a callback, and always on a handle with the caller's event_base.
+ * WHERE CALLBACKS RUN   On a thread that libzk starts for the handle; or, when the options name an event_base, in
+ * that base's loop, and libzk starts no thread but for looking up host names. Callbacks must not block. Calls that
+ * wait return ZK_INVALID_STATE in a callback, and always on a handle with the caller's event_base.
  *
  * WHO OWNS WHAT   What you pass in is copied before the call returns. Every result is one block, yours, freed by
  * zk_result_free, whatever is in it.
@@ -16,9 +17,9 @@
  * other servers unanswered requests end with ZK_CONNECTION_LOSS, and a write may or may not have happened.
  * Requests are otherwise finished by their answer, by the end of the session, or by request_timeout_ms.
  *
- * RETURN VALUES   Every int is 0 (ZK_OK) or a negative enum zk_code. Time is in milliseconds, and says so. Beside what
- * each call lists, all may return: ZK_BAD_ARGUMENTS (path or size), ZK_SYSTEM_ERROR (memory), ZK_THROTTLED (65536
- * requests or 256 MiB are queued), ZK_SESSION_EXPIRED, ZK_AUTH_FAILED, ZK_CLOSING, ZK_CONNECTION_LOSS,
+ * RETURN VALUES   Every int is 0 (ZK_OK) or a negative enum zk_code. Time is in milliseconds, and says so. Beside
+ * what each call lists, all may return: ZK_BAD_ARGUMENTS (path or size), ZK_SYSTEM_ERROR (memory), ZK_THROTTLED
+ * (65536 requests or 256 MiB are queued), ZK_SESSION_EXPIRED, ZK_AUTH_FAILED, ZK_CLOSING, ZK_CONNECTION_LOSS,
  * ZK_OPERATION_TIMEOUT and ZK_NO_AUTH.
  */
 #ifndef ZK_H
@@ -72,8 +73,8 @@ const char *zk_err_text(int code);
 enum zk_session_state {
     ZK_SESSION_IS_CONNECTING, /* no connection now; libzk is looking for a server */
     ZK_SESSION_IS_CONNECTED,
-    ZK_SESSION_IS_LOST,        /* one session time-out without word: servers may have expired it. May still come back */
-    ZK_SESSION_IS_EXPIRED,     /* final: its ephemeral nodes are gone. Close the handle; open another to go on */
+    ZK_SESSION_IS_LOST,    /* one session time-out without word: servers may have expired it. May still come back */
+    ZK_SESSION_IS_EXPIRED, /* final: its ephemeral nodes are gone. Close the handle; open another to go on */
     ZK_SESSION_IS_AUTH_FAILED, /* final: a server refused an identity */
     ZK_SESSION_IS_CLOSED,      /* final: by zk_close */
 };
@@ -89,13 +90,13 @@ struct zk_session {
 
 /* All zero but `servers` is good. Start from zero: fields may be added at the end. */
 struct zk_options {
-    const char *servers;         /* "host:port,[2001:db8::1]:2181,other/chroot"; port 2181 when left out */
-    uint32_t session_timeout_ms; /* asked for; servers have bounds of their own. 0: 10000 */
-    uint32_t request_timeout_ms; /* 0: a request waits as long as it takes */
-    uint32_t outstanding_max;    /* unanswered requests on the wire; the rest queues. 0: 1000 */
-    struct event_base *base;     /* callbacks run there; NULL: on a thread of libzk's own */
+    const char *servers;             /* "host:port,[2001:db8::1]:2181,other/chroot"; port 2181 when left out */
+    uint32_t session_timeout_ms;     /* asked for; servers have bounds of their own. 0: 10000 */
+    uint32_t request_timeout_ms;     /* 0: a request waits as long as it takes */
+    uint32_t outstanding_max;        /* unanswered requests on the wire; the rest queues. 0: 1000 */
+    struct event_base *base;         /* callbacks run there; NULL: on a thread of libzk's own */
     const struct zk_session *resume; /* go on with this session instead of a new one (it has no memory then) */
-    zk_state_fn *on_state;       /* may be NULL */
+    zk_state_fn *on_state;           /* may be NULL */
     void *state_context;
     bool no_memory; /* do not ask for a session with a memory */
 };
@@ -114,8 +115,8 @@ typedef void zk_closed_fn(void *context);
 /* The same without waiting: `fn` is called last of all, when the handle is no more. */
 void zk_close_async(struct zk *zk, zk_closed_fn *fn, void *context);
 
-/* As zk_close, but the session stays on the servers until its time-out, for who resumes it. Unanswered requests end with
- * ZK_CONNECTION_LOSS. */
+/* As zk_close, but the session stays on the servers until its time-out, for who resumes it. Unanswered requests end
+ * with ZK_CONNECTION_LOSS. */
 void zk_detach(struct zk *zk);
 
 /* Wait until the session is connected. ZK_OPERATION_TIMEOUT: not within the time. */
@@ -129,25 +130,25 @@ bool zk_session_has_memory(struct zk *zk);
 /* "host:port" of the server connected to, "" if none. Copied into `text`. */
 void zk_server_name(struct zk *zk, char *text, size_t size);
 
-/* More who want to hear of the state. The same pair may not be added twice. When zk_state_unlisten returns, `fn` is not
- * running and never will (unless it is itself the caller). */
+/* More who want to hear of the state. The same pair may not be added twice. When zk_state_unlisten returns, `fn` is
+ * not running and never will (unless it is itself the caller). */
 int zk_state_listen(struct zk *zk, zk_state_fn *fn, void *context);
 void zk_state_unlisten(struct zk *zk, zk_state_fn *fn, void *context);
 
 /* ---------------------------------------------------------------- results */
 
 struct zk_node_stat {
-    int64_t czxid;      /* of the change that created the node */
-    int64_t mzxid;      /* of the last change of its data */
-    int64_t ctime_ms;   /* since 1970 */
+    int64_t czxid;    /* of the change that created the node */
+    int64_t mzxid;    /* of the last change of its data */
+    int64_t ctime_ms; /* since 1970 */
     int64_t mtime_ms;
-    int32_t version;    /* changes of its data */
-    int32_t cversion;   /* changes of its children */
-    int32_t aversion;   /* changes of its ACL */
+    int32_t version;         /* changes of its data */
+    int32_t cversion;        /* changes of its children */
+    int32_t aversion;        /* changes of its ACL */
     int64_t ephemeral_owner; /* session id; 0: not ephemeral */
     int32_t data_length;
     int32_t num_children;
-    int64_t pzxid;      /* of the last creation or deletion of a child */
+    int64_t pzxid; /* of the last creation or deletion of a child */
 };
 
 enum { ZK_CAN_READ = 1, ZK_CAN_WRITE = 2, ZK_CAN_CREATE = 4, ZK_CAN_DELETE = 8, ZK_CAN_ADMIN = 16, ZK_CAN_ALL = 31 };
@@ -208,8 +209,8 @@ struct zk_watch_event {
     bool last;    /* this watch will not call again: its context may be freed */
 };
 
-/* A watch that get, exists or get_children has set calls once; one of zk_add_watch until removed. Every watch that was
- * set calls one last time with `last`, at the latest when the session ends. One whose request failed never calls.
+/* A watch that get, exists or get_children has set calls once; one of zk_add_watch until removed. Every watch that
+ * was set calls one last time with `last`, at the latest when the session ends. One whose request failed never calls.
  * A change is told before any answer that could show it. */
 typedef void zk_watch_fn(struct zk *zk, const struct zk_watch_event *event, void *context);
 
@@ -224,8 +225,8 @@ enum { ZK_ANY_VERSION = -1 };
 /* Make a node. `data` NULL: none. `acl` NULL: everyone may do everything. `flags`: 0 or ZK_EPHEMERAL | ZK_SEQUENTIAL.
  * Result: path (with ten digits behind it if sequential), stat.
  * ZK_NODE_EXISTS, ZK_NO_NODE (no parent), ZK_NO_CHILDREN_FOR_EPHEMERALS, ZK_INVALID_ACL, ZK_QUOTA_EXCEEDED. */
-int zk_create(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl, int flags,
-              struct zk_result **ret_result);
+int zk_create(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl,
+              int flags, struct zk_result **ret_result);
 int zk_create_async(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl,
                     int flags, zk_result_fn *fn, void *context);
 
@@ -233,9 +234,10 @@ int zk_create_async(struct zk *zk, const char *path, const void *data, size_t da
 int zk_delete(struct zk *zk, const char *path, int32_t version);
 int zk_delete_async(struct zk *zk, const char *path, int32_t version, zk_result_fn *fn, void *context);
 
-/* Result: stat. ZK_NO_NODE. A watch is set even if there is no node, and calls when it is made. `watch` may be NULL here
- * and below. */
-int zk_exists(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context, struct zk_result **ret_result);
+/* Result: stat. ZK_NO_NODE. A watch is set even if there is no node, and calls when it is made. `watch` may be NULL
+ * here and below. */
+int zk_exists(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context,
+              struct zk_result **ret_result);
 int zk_exists_async(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context, zk_result_fn *fn,
                     void *context);
 
@@ -247,8 +249,8 @@ int zk_get_async(struct zk *zk, const char *path, zk_watch_fn *watch, void *watc
 /* Result: stat. ZK_NO_NODE, ZK_BAD_VERSION, ZK_QUOTA_EXCEEDED. */
 int zk_set(struct zk *zk, const char *path, const void *data, size_t data_len, int32_t version,
            struct zk_result **ret_result);
-int zk_set_async(struct zk *zk, const char *path, const void *data, size_t data_len, int32_t version, zk_result_fn *fn,
-                 void *context);
+int zk_set_async(struct zk *zk, const char *path, const void *data, size_t data_len, int32_t version,
+                 zk_result_fn *fn, void *context);
 
 /* Result: children, stat. ZK_NO_NODE. The watch calls when a child comes or goes, or the node goes. */
 int zk_get_children(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context,
@@ -263,21 +265,21 @@ int zk_get_acl_async(struct zk *zk, const char *path, zk_result_fn *fn, void *co
 /* `version` is the ACL's (stat.aversion). Result: stat. ZK_NO_NODE, ZK_BAD_VERSION, ZK_INVALID_ACL. */
 int zk_set_acl(struct zk *zk, const char *path, const struct zk_acl_list *acl, int32_t version,
                struct zk_result **ret_result);
-int zk_set_acl_async(struct zk *zk, const char *path, const struct zk_acl_list *acl, int32_t version, zk_result_fn *fn,
-                     void *context);
+int zk_set_acl_async(struct zk *zk, const char *path, const struct zk_acl_list *acl, int32_t version,
+                     zk_result_fn *fn, void *context);
 
 /* What this session reads after it is at least as new as all that anybody had finished before it. */
 int zk_sync(struct zk *zk, const char *path);
 int zk_sync_async(struct zk *zk, const char *path, zk_result_fn *fn, void *context);
 
-/* Prove an identity, for the rest of the session; "digest" takes "user:password". If it is refused the session is over:
- * ZK_AUTH_FAILED. */
+/* Prove an identity, for the rest of the session; "digest" takes "user:password". If it is refused the session is
+ * over: ZK_AUTH_FAILED. */
 int zk_add_auth(struct zk *zk, const char *scheme, const void *auth, size_t auth_len);
 int zk_add_auth_async(struct zk *zk, const char *scheme, const void *auth, size_t auth_len, zk_result_fn *fn,
                       void *context);
 
-/* Watch a node, or with `recursive` it and everything below it, until removed; it need not exist. A recursive watch is
- * not told ZK_NODE_CHILDREN_CHANGED, for it sees the children themselves. Servers from 3.6. */
+/* Watch a node, or with `recursive` it and everything below it, until removed; it need not exist. A recursive watch
+ * is not told ZK_NODE_CHILDREN_CHANGED, for it sees the children themselves. Servers from 3.6. */
 int zk_add_watch(struct zk *zk, const char *path, bool recursive, zk_watch_fn *watch, void *watch_context);
 int zk_add_watch_async(struct zk *zk, const char *path, bool recursive, zk_watch_fn *watch, void *watch_context,
                        zk_result_fn *fn, void *context);
@@ -285,19 +287,20 @@ int zk_add_watch_async(struct zk *zk, const char *path, bool recursive, zk_watch
 enum zk_watch_kind {
     ZK_WATCHES_CHILDREN = 1,
     ZK_WATCHES_DATA = 2,
-    ZK_WATCHES_ANY = 3, /* persistent ones as well */
+    ZK_WATCHES_ANY = 3,        /* persistent ones as well */
     ZK_WATCHES_PERSISTENT = 4, /* these two: servers from 3.9 */
     ZK_WATCHES_PERSISTENT_RECURSIVE = 5,
 };
 
 /* Remove all this session's watches of a kind at a path; each calls a last time. ZK_NO_WATCHER. */
 int zk_remove_watches(struct zk *zk, const char *path, enum zk_watch_kind kind);
-int zk_remove_watches_async(struct zk *zk, const char *path, enum zk_watch_kind kind, zk_result_fn *fn, void *context);
+int zk_remove_watches_async(struct zk *zk, const char *path, enum zk_watch_kind kind, zk_result_fn *fn,
+                            void *context);
 
 /* ------------------------------------------------------------------ multi */
 
-/* Several writes as one: all happen, in order, or none does. Build once, commit as often as wanted, free. The builders
- * cannot fail; what went wrong is told by the commit. Not for two threads at once. */
+/* Several writes as one: all happen, in order, or none does. Build once, commit as often as wanted, free. The
+ * builders cannot fail; what went wrong is told by the commit. Not for two threads at once. */
 struct zk_multi;
 
 struct zk_multi *zk_multi_new(void); /* NULL: memory */
@@ -309,8 +312,8 @@ void zk_multi_set(struct zk_multi *multi, const char *path, const void *data, si
 void zk_multi_check(struct zk_multi *multi, const char *path, int32_t version);
 void zk_multi_free(struct zk_multi *multi);
 
-/* Result: steps, each with its err (and path and stat where a single operation has them). The code is that of the step
- * that failed; here `ret_result` is set then too, if the server has answered. */
+/* Result: steps, each with its err (and path and stat where a single operation has them). The code is that of the
+ * step that failed; here `ret_result` is set then too, if the server has answered. */
 int zk_multi_commit(struct zk *zk, const struct zk_multi *multi, struct zk_result **ret_result);
 int zk_multi_commit_async(struct zk *zk, const struct zk_multi *multi, zk_result_fn *fn, void *context);
 
@@ -340,16 +343,16 @@ int zk_four_letter_word(const char *server, const char *word, uint32_t timeout_m
 
 /* LOCK. A fair queue of ephemeral sequential nodes under `path`: each waits for the one before it only.
  *
- * It guarantees that among all who use it, at most one holder's node is the first, in the order in which they came; that
- * a holder who dies is followed when its session expires; and that a lost answer never leaves a second node behind.
- * It cannot guarantee that a holder knows in time that it is not one any more: a process that was stopped, or a clock
- * that ran wild, may act after its session has expired. For that there is the fence: a number that grows from holder to
- * holder. Hand it to whatever the lock protects, and have it refuse a smaller one than it has seen.
- * It is broken by anyone who deletes the nodes by hand. */
+ * It guarantees that among all who use it, at most one holder's node is the first, in the order in which they came;
+ * that a holder who dies is followed when its session expires; and that a lost answer never leaves a second node
+ * behind. It cannot guarantee that a holder knows in time that it is not one any more: a process that was stopped, or
+ * a clock that ran wild, may act after its session has expired. For that there is the fence: a number that grows from
+ * holder to holder. Hand it to whatever the lock protects, and have it refuse a smaller one than it has seen. It is
+ * broken by anyone who deletes the nodes by hand. */
 struct zk_lock;
 
-/* The lock that was held may be held by others now: the session was lost or expired (ZK_SESSION_EXPIRED), or the lock's
- * node is gone (ZK_NO_NODE). Stop what it protects. Not called for zk_lock_release. */
+/* The lock that was held may be held by others now: the session was lost or expired (ZK_SESSION_EXPIRED), or the
+ * lock's node is gone (ZK_NO_NODE). Stop what it protects. Not called for zk_lock_release. */
 typedef void zk_lock_lost_fn(struct zk_lock *lock, int reason, void *context);
 /* `code` is ZK_OK when the lock is held, `fence` then its fencing token. Otherwise the wait has ended: ZK_CLOSING by
  * zk_lock_release, or an error of the session or the server. */
@@ -359,20 +362,20 @@ typedef void zk_lock_fn(struct zk_lock *lock, int code, uint64_t fence, void *co
  * people who look (NULL: none). One lock object is one place in the queue. Free it before closing `zk`. */
 int zk_lock_new(struct zk *zk, const char *path, const char *note, zk_lock_lost_fn *on_lost, void *lost_context,
                 struct zk_lock **ret_lock);
-/* Wait for the lock, at most `timeout_ms` (0: take it only if it is free; UINT32_MAX: for ever). `ret_fence` may be NULL.
- * ZK_OPERATION_TIMEOUT: somebody else has it. ZK_INVALID_STATE: this object holds or awaits it already. */
+/* Wait for the lock, at most `timeout_ms` (0: take it only if it is free; UINT32_MAX: for ever). `ret_fence` may be
+ * NULL. ZK_OPERATION_TIMEOUT: somebody else has it. ZK_INVALID_STATE: this object holds or awaits it already. */
 int zk_lock_acquire(struct zk_lock *lock, uint32_t timeout_ms, uint64_t *ret_fence);
 int zk_lock_acquire_async(struct zk_lock *lock, zk_lock_fn *fn, void *context);
-/* Give it back, or stop waiting for it. The _async form needs no answer: the node's deletion is on its way, and is asked
- * for again until it is known. */
+/* Give it back, or stop waiting for it. The _async form needs no answer: the node's deletion is on its way, and is
+ * asked for again until it is known. */
 int zk_lock_release(struct zk_lock *lock);
 int zk_lock_release_async(struct zk_lock *lock);
 bool zk_lock_is_held(struct zk_lock *lock);
 /* Releases it too. No callback comes after. Not in a callback of this lock. */
 void zk_lock_free(struct zk_lock *lock);
 
-/* ELECTION. Candidates queue as for a lock; the first leads until it leaves, dies or loses its session. Same guarantees,
- * same limits; `fence` orders the leaders' terms. */
+/* ELECTION. Candidates queue as for a lock; the first leads until it leaves, dies or loses its session. Same
+ * guarantees, same limits; `fence` orders the leaders' terms. */
 struct zk_election;
 
 struct zk_election_calls {
@@ -393,15 +396,17 @@ int zk_election_leader(struct zk *zk, const char *path, struct zk_result **ret_r
 
 /* GROUP. Members are ephemeral nodes under `path`; who watches is told the list when it changes.
  *
- * A member is listed from its join until it leaves or its session expires. A name is held by one session at a time: who
- * joins under a name that is still there (its own, from before a crash) waits until it has gone. Lists are as new as the
- * server asked; between two that a watcher sees there may have been others. */
+ * A member is listed from its join until it leaves or its session expires. A name is held by one session at a time:
+ * who joins under a name that is still there (its own, from before a crash) waits until it has gone. Lists are as new
+ * as the server asked; between two that a watcher sees there may have been others. */
 struct zk_group;
 
-/* Joined (ZK_OK), or not a member any more (ZK_SESSION_EXPIRED, ZK_NO_NODE: somebody deleted it), or never (others). */
+/* Joined (ZK_OK), or not a member any more (ZK_SESSION_EXPIRED, ZK_NO_NODE: somebody deleted it), or never (others).
+ */
 typedef void zk_group_member_fn(struct zk_group *group, int code, void *context);
 /* `names` has `count` members, sorted, for the time of the call; `code` other than ZK_OK: the watch has ended. */
-typedef void zk_group_list_fn(struct zk_group *group, int code, const char *const *names, size_t count, void *context);
+typedef void zk_group_list_fn(struct zk_group *group, int code, const char *const *names, size_t count,
+                              void *context);
 
 /* Join as `member` (a node name; NULL: a random one), with data. `fn` may be NULL. */
 int zk_group_join(struct zk *zk, const char *path, const char *member, const void *data, size_t data_len,

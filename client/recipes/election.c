@@ -5,7 +5,7 @@
 struct zk_election {
     struct zk_election_calls calls;
     pthread_mutex_t mutex;
-    struct place *place;
+    struct zkr_place *place;
     bool leader;
 };
 
@@ -32,14 +32,14 @@ static void on_ended(int code, void *context)
 int zk_election_join(struct zk *zk, const char *path, const void *data, size_t data_len,
                      const struct zk_election_calls *calls, struct zk_election **ret_election)
 {
-    static const struct place_calls place_calls = {NULL, on_first, on_ended};
+    static const struct zkr_place_calls place_calls = {NULL, on_first, on_ended};
     struct zk_election *election = calloc(1, sizeof *election);
     if (election == NULL)
         return ZK_SYSTEM_ERROR;
     election->calls = *calls;
     pthread_mutex_init(&election->mutex, NULL);
     *ret_election = election; /* before a callback can come */
-    int code = place_enter(zk, path, "latch", data, data_len, &place_calls, election, &election->place);
+    int code = zkr_place_enter(zk, path, "latch", data, data_len, &place_calls, election, &election->place);
     if (code != ZK_OK) {
         pthread_mutex_destroy(&election->mutex);
         free(election);
@@ -60,7 +60,7 @@ void zk_election_leave(struct zk_election *election)
 {
     if (election == NULL)
         return;
-    place_leave(election->place, NULL, NULL);
+    zkr_place_leave(election->place, NULL, NULL);
     pthread_mutex_destroy(&election->mutex);
     free(election);
 }
@@ -74,7 +74,7 @@ int zk_election_leader(struct zk *zk, const char *path, struct zk_result **ret_r
         int code = zk_get_children(zk, path, NULL, NULL, &list);
         if (code != ZK_OK)
             return code;
-        const char *first = place_first_of(list);
+        const char *first = zkr_place_first_of(list);
         char *node = NULL;
         if (first == NULL)
             code = ZK_NO_NODE;

@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-/* A membership or a watch on one: a small machine moved by answers and watch events, as place.c is. Referred to by its
- * owner, by the request on its way and by watches that are set; freed by the last. At most one request is on its way. */
+/* A membership or a watch on one: a small machine moved by answers and watch events, as place.c is. Referred to by
+ * its owner, by the request on its way and by watches that are set; freed by the last. At most one request is on its
+ * way. */
 struct zk_group {
     pthread_mutex_t lock;
     pthread_cond_t called;

@@ -9,7 +9,7 @@ struct zk_lock {
     zk_lock_lost_fn *on_lost;
     void *lost_context;
     pthread_mutex_t mutex;
-    struct place *place; /* held, or awaited */
+    struct zkr_place *place; /* held, or awaited */
     bool held;
     zk_lock_fn *fn; /* of the one who awaits it */
     void *context;
@@ -38,7 +38,7 @@ int zk_lock_new(struct zk *zk, const char *path, const char *note, zk_lock_lost_
 
 /* What a lock was before its place was taken out of it, for the taker to leave. */
 struct taken {
-    struct place *place; /* NULL: somebody else has taken it */
+    struct zkr_place *place; /* NULL: somebody else has taken it */
     bool held;
     zk_lock_fn *fn;
     void *context;
@@ -64,7 +64,7 @@ static void give_up(struct zk_lock *lock, int code)
     struct taken taken = take_place(lock, NULL);
     if (taken.place == NULL)
         return;
-    place_leave(taken.place, NULL, NULL);
+    zkr_place_leave(taken.place, NULL, NULL);
     if (taken.held && lock->on_lost != NULL)
         lock->on_lost(lock, code, lock->lost_context);
     else if (!taken.held && taken.fn != NULL)
@@ -101,14 +101,15 @@ static void on_ended(int code, void *context)
 
 static int enter(struct zk_lock *lock, bool try, zk_lock_fn *fn, void *context)
 {
-    static const struct place_calls calls = {on_waiting, on_first, on_ended};
+    static const struct zkr_place_calls calls = {on_waiting, on_first, on_ended};
     pthread_mutex_lock(&lock->mutex);
     int code = ZK_INVALID_STATE;
     if (lock->place == NULL) {
         lock->fn = fn;
         lock->context = context;
         lock->try = try;
-        code = place_enter(lock->zk, lock->path, "lock", lock->note, strlen(lock->note), &calls, lock, &lock->place);
+        code =
+            zkr_place_enter(lock->zk, lock->path, "lock", lock->note, strlen(lock->note), &calls, lock, &lock->place);
     }
     pthread_mutex_unlock(&lock->mutex);
     return code;
@@ -192,7 +193,7 @@ static void stop_waiting(struct zk_lock *lock, struct wait *wait)
     struct taken taken = take_place(lock, wait);
     if (taken.place == NULL)
         return;
-    place_leave(taken.place, NULL, NULL);
+    zkr_place_leave(taken.place, NULL, NULL);
     tell(wait, ZK_OPERATION_TIMEOUT, 0);
 }
 
@@ -217,12 +218,12 @@ int zk_lock_acquire(struct zk_lock *lock, uint32_t timeout_ms, uint64_t *ret_fen
 
 /* --- giving back --- */
 
-static int release(struct zk_lock *lock, place_left_fn *left, void *left_context)
+static int release(struct zk_lock *lock, zkr_place_left_fn *left, void *left_context)
 {
     struct taken taken = take_place(lock, NULL);
     if (taken.place == NULL)
         return ZK_INVALID_STATE;
-    place_leave(taken.place, left, left_context);
+    zkr_place_leave(taken.place, left, left_context);
     if (taken.fn != NULL)
         taken.fn(lock, ZK_CLOSING, 0, taken.context);
     return ZK_OK;

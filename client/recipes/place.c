@@ -9,37 +9,37 @@
 enum { GUID_BYTES = 16, SEQUENCE_DIGITS = 10 };
 
 /* Referred to by its owner, by every request on its way and by every watch that is set; freed by the last. */
-struct place {
+struct zkr_place {
     pthread_mutex_t lock;
     pthread_cond_t called; /* a callback has returned */
     size_t refs;
     struct zk *zk;
-    struct place_calls calls;
+    struct zkr_place_calls calls;
     void *context;
     bool calling;
     pthread_t calling_thread;
 
     char *path;
-    char *prefix; /* path, '/', and the name up to its number */
+    char *prefix;     /* path, '/', and the name up to its number */
     const char *name; /* inside prefix */
     void *data;
     size_t data_len;
 
     char *node; /* once known */
     uint64_t fence;
-    bool busy;    /* a request that moves us on is on its way */
-    bool again;   /* look once more when it has come back */
+    bool busy;  /* a request that moves us on is on its way */
+    bool again; /* look once more when it has come back */
     bool first;
     bool ended;   /* on_ended was called, or will be */
     bool leaving; /* the owner has left; what is left to do is to delete the node */
     bool gone;    /* and that is done */
-    place_left_fn *on_left;
+    zkr_place_left_fn *on_left;
     void *left_context;
 };
 
 /* --- names --- */
 
-bool place_sequence(const char *name, int32_t *ret_number)
+bool zkr_place_sequence(const char *name, int32_t *ret_number)
 {
     size_t len = strlen(name);
     if (len < SEQUENCE_DIGITS)
@@ -61,12 +61,12 @@ static bool is_before(int32_t a, int32_t b)
     return (int32_t)((uint32_t)a - (uint32_t)b) < 0;
 }
 
-const char *place_first_of(const struct zk_result *children)
+const char *zkr_place_first_of(const struct zk_result *children)
 {
     const char *first = NULL;
     int32_t least = 0, number;
     for (size_t i = 0; i < children->child_count; i++) {
-        if (place_sequence(children->children[i], &number) && (first == NULL || is_before(number, least))) {
+        if (zkr_place_sequence(children->children[i], &number) && (first == NULL || is_before(number, least))) {
             first = children->children[i];
             least = number;
         }
@@ -80,12 +80,12 @@ static bool find_before(const struct zk_result *children, const char *own, const
     int32_t own_number, number, best = 0;
     bool there = false;
     *ret_before = NULL;
-    if (!place_sequence(own, &own_number))
+    if (!zkr_place_sequence(own, &own_number))
         return false;
     for (size_t i = 0; i < children->child_count; i++) {
         const char *name = children->children[i];
         there = there || strcmp(name, own) == 0;
-        if (!place_sequence(name, &number) || !is_before(number, own_number))
+        if (!zkr_place_sequence(name, &number) || !is_before(number, own_number))
             continue;
         if (*ret_before == NULL || is_before(best, number)) {
             *ret_before = name;
@@ -97,7 +97,7 @@ static bool find_before(const struct zk_result *children, const char *own, const
 
 /* --- life --- */
 
-static void place_free(struct place *p)
+static void place_free(struct zkr_place *p)
 {
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->called);
@@ -109,7 +109,7 @@ static void place_free(struct place *p)
 }
 
 /* With the lock held; returns without it. */
-static void unref_unlock(struct place *p)
+static void unref_unlock(struct zkr_place *p)
 {
     bool last = --p->refs == 0;
     pthread_mutex_unlock(&p->lock);
@@ -117,7 +117,7 @@ static void unref_unlock(struct place *p)
         place_free(p);
 }
 
-static bool call_begin(struct place *p)
+static bool call_begin(struct zkr_place *p)
 {
     if (p->leaving)
         return false;
@@ -127,14 +127,14 @@ static bool call_begin(struct place *p)
     return true;
 }
 
-static void call_end(struct place *p)
+static void call_end(struct zkr_place *p)
 {
     pthread_mutex_lock(&p->lock);
     p->calling = false;
     pthread_cond_broadcast(&p->called);
 }
 
-static void end(struct place *p, int code)
+static void end(struct zkr_place *p, int code)
 {
     if (p->ended)
         return;
@@ -148,13 +148,13 @@ static void end(struct place *p, int code)
 
 /* --- moving on: every step below is called with the lock held and starts at most one request --- */
 
-static void look(struct place *p);
-static void create(struct place *p);
-static void remove_node(struct place *p);
+static void look(struct zkr_place *p);
+static void create(struct zkr_place *p);
+static void remove_node(struct zkr_place *p);
 
-static void tell_left(struct place *p, int code)
+static void tell_left(struct zkr_place *p, int code)
 {
-    place_left_fn *fn = p->on_left;
+    zkr_place_left_fn *fn = p->on_left;
     p->on_left = NULL;
     p->gone = true;
     if (fn == NULL)
@@ -165,7 +165,7 @@ static void tell_left(struct place *p, int code)
 }
 
 /* `code` is what starting a request returned: started, it keeps a reference until it comes back. */
-static void started(struct place *p, int code)
+static void started(struct zkr_place *p, int code)
 {
     if (code == ZK_OK) {
         p->refs++;
@@ -179,16 +179,16 @@ static void started(struct place *p, int code)
 }
 
 /* At the start of every answer. */
-static struct place *come_back(void *context)
+static struct zkr_place *come_back(void *context)
 {
-    struct place *p = context;
+    struct zkr_place *p = context;
     pthread_mutex_lock(&p->lock);
     p->busy = false;
     return p;
 }
 
 /* After an answer that decided nothing more. */
-static void go_on(struct place *p)
+static void go_on(struct zkr_place *p)
 {
     if (p->busy)
         return;
@@ -204,7 +204,7 @@ static void on_own_watch(struct zk *zk, const struct zk_watch_event *event, void
 
 static void on_own_seen(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct place *p = come_back(context);
+    struct zkr_place *p = come_back(context);
     if (result->err != ZK_OK)
         p->refs--; /* the watch's: it was not set */
     if (!p->leaving && !p->ended) {
@@ -229,7 +229,7 @@ static void on_own_seen(struct zk *zk, struct zk_result *result, void *context)
 }
 
 /* First in the list: before we say so, watch our own node, so that its end will not be missed. */
-static void watch_own(struct place *p)
+static void watch_own(struct zkr_place *p)
 {
     p->refs++;
     int code = zk_get_async(p->zk, p->node, on_own_watch, p, on_own_seen, p);
@@ -240,7 +240,7 @@ static void watch_own(struct place *p)
 
 static void on_own_watch(struct zk *zk, const struct zk_watch_event *event, void *context)
 {
-    struct place *p = context;
+    struct zkr_place *p = context;
     pthread_mutex_lock(&p->lock);
     if (event->type == ZK_NODE_DELETED) {
         end(p, ZK_NO_NODE);
@@ -253,7 +253,7 @@ static void on_own_watch(struct zk *zk, const struct zk_watch_event *event, void
 
 static void on_before_watch(struct zk *zk, const struct zk_watch_event *event, void *context)
 {
-    struct place *p = context;
+    struct zkr_place *p = context;
     pthread_mutex_lock(&p->lock);
     if (event->type != ZK_WATCH_ENDED) {
         p->again = true;
@@ -264,7 +264,7 @@ static void on_before_watch(struct zk *zk, const struct zk_watch_event *event, v
 
 static void on_before_seen(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct place *p = come_back(context);
+    struct zkr_place *p = come_back(context);
     if (result->err != ZK_OK)
         p->refs--; /* the watch's: it was not set */
     if (result->err == ZK_NO_NODE || zkr_is_unknown(result->err)) {
@@ -281,7 +281,7 @@ static void on_before_seen(struct zk *zk, struct zk_result *result, void *contex
 }
 
 /* get and not exists: of a node that is not there, exists would leave a watch behind. */
-static void watch_before(struct place *p, const char *name)
+static void watch_before(struct zkr_place *p, const char *name)
 {
     char *path = NULL;
     if (asprintf(&path, "%s/%s", strcmp(p->path, "/") == 0 ? "" : p->path, name) < 0) {
@@ -298,7 +298,7 @@ static void watch_before(struct place *p, const char *name)
 
 static void on_looked(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct place *p = come_back(context);
+    struct zkr_place *p = come_back(context);
     const char *before;
     if (p->leaving || p->ended)
         ;
@@ -317,14 +317,14 @@ static void on_looked(struct zk *zk, struct zk_result *result, void *context)
     unref_unlock(p);
 }
 
-static void look(struct place *p)
+static void look(struct zkr_place *p)
 {
     started(p, zk_get_children_async(p->zk, p->path, NULL, NULL, on_looked, p));
 }
 
 /* --- entering --- */
 
-static void have_node(struct place *p, const char *node, int64_t czxid)
+static void have_node(struct zkr_place *p, const char *node, int64_t czxid)
 {
     p->node = strdup(node);
     p->fence = (uint64_t)czxid;
@@ -334,11 +334,11 @@ static void have_node(struct place *p, const char *node, int64_t czxid)
         p->again = true;
 }
 
-static void find_own(struct place *p);
+static void find_own(struct zkr_place *p);
 
 static void on_own_stat(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct place *p = come_back(context);
+    struct zkr_place *p = come_back(context);
     if (result->err == ZK_OK) {
         p->fence = (uint64_t)result->stat.czxid;
         p->again = true;
@@ -356,7 +356,7 @@ static void on_own_stat(struct zk *zk, struct zk_result *result, void *context)
 
 static void on_listed(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct place *p = come_back(context);
+    struct zkr_place *p = come_back(context);
     const char *found = NULL;
     for (size_t i = 0; i < result->child_count && found == NULL; i++)
         if (strncmp(result->children[i], p->name, strlen(p->name)) == 0)
@@ -381,7 +381,7 @@ static void on_listed(struct zk *zk, struct zk_result *result, void *context)
 
 static void on_synced(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct place *p = come_back(context);
+    struct zkr_place *p = come_back(context);
     if (result->err == ZK_OK)
         started(p, zk_get_children_async(p->zk, p->path, NULL, NULL, on_listed, p));
     else if (zkr_is_unknown(result->err))
@@ -394,14 +394,14 @@ static void on_synced(struct zk *zk, struct zk_result *result, void *context)
 }
 
 /* The create's answer was lost. It may have happened, and the server we are on now may not know yet. */
-static void find_own(struct place *p)
+static void find_own(struct zkr_place *p)
 {
     started(p, zk_sync_async(p->zk, p->path, on_synced, p));
 }
 
 static void on_parents(int code, void *context)
 {
-    struct place *p = come_back(context);
+    struct zkr_place *p = come_back(context);
     if (code != ZK_OK)
         end(p, code);
     else if (!p->leaving)
@@ -412,7 +412,7 @@ static void on_parents(int code, void *context)
 
 static void on_created(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct place *p = come_back(context);
+    struct zkr_place *p = come_back(context);
     if (result->err == ZK_OK)
         have_node(p, result->path, result->stat.czxid);
     else if (zkr_is_unknown(result->err))
@@ -426,16 +426,17 @@ static void on_created(struct zk *zk, struct zk_result *result, void *context)
     unref_unlock(p);
 }
 
-static void create(struct place *p)
+static void create(struct zkr_place *p)
 {
-    started(p, zk_create_async(p->zk, p->prefix, p->data, p->data_len, NULL, ZK_EPHEMERAL | ZK_SEQUENTIAL, on_created, p));
+    started(p, zk_create_async(p->zk, p->prefix, p->data, p->data_len, NULL, ZK_EPHEMERAL | ZK_SEQUENTIAL, on_created,
+                               p));
 }
 
 /* --- leaving --- */
 
 static void on_removed(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct place *p = come_back(context);
+    struct zkr_place *p = come_back(context);
     int code = result->err == ZK_NO_NODE ? ZK_OK : result->err;
     zk_result_free(result);
     if (zkr_is_unknown(code))
@@ -446,7 +447,7 @@ static void on_removed(struct zk *zk, struct zk_result *result, void *context)
 }
 
 /* Without a node there is nothing to delete: it was never made. */
-static void remove_node(struct place *p)
+static void remove_node(struct zkr_place *p)
 {
     if (p->gone)
         return;
@@ -460,7 +461,7 @@ static void remove_node(struct place *p)
 
 static void on_state(struct zk *zk, enum zk_session_state state, void *context)
 {
-    struct place *p = context;
+    struct zkr_place *p = context;
     pthread_mutex_lock(&p->lock);
     if (state >= ZK_SESSION_IS_EXPIRED || (state == ZK_SESSION_IS_LOST && p->first))
         end(p, state == ZK_SESSION_IS_AUTH_FAILED ? ZK_AUTH_FAILED : ZK_SESSION_EXPIRED);
@@ -469,7 +470,7 @@ static void on_state(struct zk *zk, enum zk_session_state state, void *context)
 
 /* --- entrance and exit --- */
 
-static bool make_names(struct place *p, const char *path, const char *kind)
+static bool make_names(struct zkr_place *p, const char *path, const char *kind)
 {
     uint8_t guid[GUID_BYTES];
     char hex[2 * GUID_BYTES + 1];
@@ -487,10 +488,10 @@ static bool make_names(struct place *p, const char *path, const char *kind)
     return true;
 }
 
-int place_enter(struct zk *zk, const char *path, const char *kind, const void *data, size_t data_len,
-                const struct place_calls *calls, void *context, struct place **ret_place)
+int zkr_place_enter(struct zk *zk, const char *path, const char *kind, const void *data, size_t data_len,
+                    const struct zkr_place_calls *calls, void *context, struct zkr_place **ret_place)
 {
-    struct place *p = calloc(1, sizeof *p);
+    struct zkr_place *p = calloc(1, sizeof *p);
     if (p == NULL)
         return ZK_SYSTEM_ERROR;
     pthread_mutex_init(&p->lock, NULL);
@@ -524,7 +525,7 @@ int place_enter(struct zk *zk, const char *path, const char *kind, const void *d
     return code;
 }
 
-void place_leave(struct place *p, place_left_fn *fn, void *context)
+void zkr_place_leave(struct zkr_place *p, zkr_place_left_fn *fn, void *context)
 {
     zk_state_unlisten(p->zk, on_state, p);
     pthread_mutex_lock(&p->lock);

@@ -1,4 +1,5 @@
-/* Commands that go on: they wait in one poll for a signal, for the child they run, and for what libzk's thread tells. */
+/* Commands that go on: they wait in one poll for a signal, for the child they run, and for what libzk's thread tells.
+ */
 #include "client/shell/shell.h"
 #include <errno.h>
 #include <fcntl.h>

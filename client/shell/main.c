@@ -23,8 +23,8 @@ const struct shell_command shell_commands[] = {
     {"getacl", "PATH", "print who may do what", 1, 1, shell_getacl},
     {"setacl", "[-v VERSION] PATH ACL", "as in world:anyone:r,digest:joe:HASH:cdrwa", 2, 4, shell_setacl},
     {"addauth", "SCHEME CREDENTIALS", "prove an identity, as in digest joe:secret", 2, 2, shell_addauth},
-    {"watch", "[-r] [-v] [-n COUNT] PATH", "print what changes until interrupted; -r: all below too; -v: with data", 1, 5,
-     shell_watch},
+    {"watch", "[-r] [-v] [-n COUNT] PATH", "print what changes until interrupted; -r: all below too; -v: with data",
+     1, 5, shell_watch},
     {"lock", "[-w SECONDS] PATH COMMAND...", "run a command while holding a lock; its token is in $ZK_FENCE", 2, -1,
      shell_lock},
     {"elect", "[-d DATA] PATH [COMMAND...]", "run a command while leading; without one, say who leads", 1, -1,
@@ -157,8 +157,8 @@ int shell_run(struct shell *sh, int argc, char **argv)
 
 /* --- lines --- */
 
-/* Cuts a line into words in place: spaces part them, quotes keep them together, a backslash takes the next character as
- * it is (not in single quotes). The number of words, or -1 for an open quote or too many. */
+/* Cuts a line into words in place: spaces part them, quotes keep them together, a backslash takes the next character
+ * as it is (not in single quotes). The number of words, or -1 for an open quote or too many. */
 static int split(char *line, char **argv)
 {
     int argc = 0;
@@ -306,7 +306,8 @@ static int run_person(struct shell *sh)
 
 static void print_usage(FILE *out)
 {
-    fputs("usage: zk-shell [-s HOST:PORT,...[/CHROOT]] [-a SCHEME:CREDENTIALS] [-t MS] [-w MS] [COMMAND [ARGUMENT...]]\n"
+    fputs("usage: zk-shell [-s HOST:PORT,...[/CHROOT]] [-a SCHEME:CREDENTIALS] [-t MS] [-w MS] [COMMAND "
+          "[ARGUMENT...]]\n"
           "  -s  servers (default: $ZK_SERVERS, else 127.0.0.1:2181)\n"
           "  -a  prove an identity, as in digest:joe:secret; may be repeated; read from the environment:\n"
           "      $ZK_AUTH, which other users cannot see\n"

@@ -41,8 +41,8 @@ static int print_long(struct zk *zk, const char *parent, const char *name)
         return ZK_OK;
     if (code != ZK_OK)
         return code;
-    printf("%c version %d, %d bytes, %d children  ", result->stat.ephemeral_owner != 0 ? 'e' : '-', result->stat.version,
-           result->stat.data_length, result->stat.num_children);
+    printf("%c version %d, %d bytes, %d children  ", result->stat.ephemeral_owner != 0 ? 'e' : '-',
+           result->stat.version, result->stat.data_length, result->stat.num_children);
     shell_print_text(stdout, name);
     putchar('\n');
     zk_result_free(result);

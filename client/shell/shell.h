@@ -16,8 +16,8 @@ struct shell {
     struct zk *zk; /* opened by shell_session when first needed */
     const char *servers;
     uint32_t session_timeout_ms;
-    uint32_t wait_ms;   /* for a connection */
-    char **auths;       /* "scheme:credentials" of -a */
+    uint32_t wait_ms; /* for a connection */
+    char **auths;     /* "scheme:credentials" of -a */
     int auth_count;
     bool interactive;
     bool quit;

@@ -8,8 +8,8 @@ enum { SESSION = 0x1234, K = 4, TIMEOUT_MS = 9000 };
 
 static struct zkc *c;
 static uint64_t now_ms;
-static struct zk_buf wire;  /* what the core sent on the current connection and the test has not read yet */
-static char story[2048];    /* what else it wanted, in words */
+static struct zk_buf wire; /* what the core sent on the current connection and the test has not read yet */
+static char story[2048];   /* what else it wanted, in words */
 static uint32_t conn;
 static bool dialled, hung_up;
 
@@ -477,17 +477,18 @@ START_TEST(impossible_requests_are_refused_at_once)
 {
     static const uint8_t big[2000];
     start((struct zkc_config){.request_bytes_max = 1000});
-    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_EXISTS, .path = zk_slice_str("a")}), ZK_ERR_BAD_ARGUMENTS);
+    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_EXISTS, .path = zk_slice_str("a")}),
+                     ZK_ERR_BAD_ARGUMENTS);
     ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_CREATE, .path = zk_slice_str("/a"), .flags = 4}),
                      ZK_ERR_BAD_ARGUMENTS);
     ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_RECONFIG, .path = zk_slice_str("/a")}),
                      ZK_ERR_UNIMPLEMENTED);
-    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_SET_DATA, .path = zk_slice_str("/a"),
-                                                 .data = zk_slice(big, 980)}),
-                     ZK_ERR_BAD_ARGUMENTS);
-    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_SET_DATA, .path = zk_slice_str("/a"),
-                                                 .data = zk_slice(big, 900)}),
-                     0);
+    ck_assert_int_eq(
+        submit((struct zkc_request){.op = ZK_OP_SET_DATA, .path = zk_slice_str("/a"), .data = zk_slice(big, 980)}),
+        ZK_ERR_BAD_ARGUMENTS);
+    ck_assert_int_eq(
+        submit((struct zkc_request){.op = ZK_OP_SET_DATA, .path = zk_slice_str("/a"), .data = zk_slice(big, 900)}),
+        0);
     ck_assert_uint_eq(zkc_unfinished(c), 1);
 }
 END_TEST
@@ -611,7 +612,8 @@ START_TEST(expiry_ends_requests_and_watches_and_then_says_so)
     ck_assert_str_eq(heard(), "connecting; done 3 -112; watch 60 event -3 /b last; expired; ");
     ck_assert(hung_up);
     ck_assert_uint_eq(zkc_deadline_ms(c), UINT64_MAX);
-    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_SYNC, .path = zk_slice_str("/")}), ZK_ERR_SESSION_EXPIRED);
+    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_SYNC, .path = zk_slice_str("/")}),
+                     ZK_ERR_SESSION_EXPIRED);
 }
 END_TEST
 
@@ -665,8 +667,8 @@ END_TEST
 
 static void add_auth(uint64_t tag, const char *who)
 {
-    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_AUTH, .scheme = zk_slice_str("digest"),
-                                                 .data = zk_slice_str(who), .tag = tag}),
+    ck_assert_int_eq(submit((struct zkc_request){
+                         .op = ZK_OP_AUTH, .scheme = zk_slice_str("digest"), .data = zk_slice_str(who), .tag = tag}),
                      0);
 }
 
@@ -752,8 +754,11 @@ static void arm_one_of_each(void)
     answer_stat(1, 40);
     answer(2, 40, ZK_ERR_NO_NODE, zk_slice(NULL, 0));
     for (int kind = 0; kind < 2; kind++) {
-        struct zkc_request r = {.op = ZK_OP_ADD_WATCH, .path = zk_slice_str(kind ? "/r" : "/p"), .kind = kind,
-                                .tag = 3 + (uint64_t)kind, .watch_tag = 13 + (uint64_t)kind};
+        struct zkc_request r = {.op = ZK_OP_ADD_WATCH,
+                                .path = zk_slice_str(kind ? "/r" : "/p"),
+                                .kind = kind,
+                                .tag = 3 + (uint64_t)kind,
+                                .watch_tag = 13 + (uint64_t)kind};
         ck_assert_int_eq(submit(r), 0);
         answer(3 + kind, 41, 0, zk_slice(NULL, 0));
     }
@@ -798,7 +803,8 @@ START_TEST(watches_are_set_again_after_reconnecting_and_lasting_ones_told)
     ck_assert(!in.bad);
     notify(ZK_EVENT_DELETED, "/d");
     answer(ZK_XID_SET_WATCHES, 44, 0, zk_slice(NULL, 0));
-    ck_assert_str_eq(heard(), "connected again; watch 11 event 2 /d last; watch 13 event -2 /p; watch 14 event -2 /r; ");
+    ck_assert_str_eq(heard(),
+                     "connected again; watch 11 event 2 /d last; watch 13 event -2 /p; watch 14 event -2 /r; ");
 }
 END_TEST
 
@@ -846,11 +852,14 @@ START_TEST(removing_watches_ends_those_its_kind_names)
     connect_with(K);
     arm_one_of_each();
     heard();
-    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_REMOVE_WATCHES, .path = zk_slice_str("/d"),
-                                                 .kind = ZK_WATCHER_CHILDREN, .tag = 5}), 0);
+    ck_assert_int_eq(
+        submit((struct zkc_request){
+            .op = ZK_OP_REMOVE_WATCHES, .path = zk_slice_str("/d"), .kind = ZK_WATCHER_CHILDREN, .tag = 5}),
+        0);
     answer(5, 50, ZK_ERR_NO_WATCHER, zk_slice(NULL, 0));
-    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_REMOVE_WATCHES, .path = zk_slice_str("/d"),
-                                                 .kind = ZK_WATCHER_DATA, .tag = 6}), 0);
+    ck_assert_int_eq(submit((struct zkc_request){
+                         .op = ZK_OP_REMOVE_WATCHES, .path = zk_slice_str("/d"), .kind = ZK_WATCHER_DATA, .tag = 6}),
+                     0);
     answer(6, 50, 0, zk_slice(NULL, 0));
     ck_assert_str_eq(heard(), "done 5 -121; done 6 0; watch 11 event 5 /d last; ");
     ck_assert_uint_eq(zkc_watch_count(c), 3);
