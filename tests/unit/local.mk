@@ -102,6 +102,11 @@ check_PROGRAMS += tests/unit/test_path
 TESTS += tests/unit/test_path
 tests_unit_test_path_SOURCES = tests/unit/test_path.c
 tests_unit_test_path_LDADD = libcommon.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_proto
+TESTS += tests/unit/test_proto
+tests_unit_test_proto_SOURCES = tests/unit/test_proto.c
+tests_unit_test_proto_LDADD = libcommon.la $(CHECK_LIBS)
 endif
 
 # Built by hand: make tests/unit/bench_state
