@@ -113,3 +113,16 @@ endif
 EXTRA_PROGRAMS += tests/unit/bench_state
 tests_unit_bench_state_SOURCES = tests/unit/bench_state.c
 tests_unit_bench_state_LDADD = libstate.la
+
+# The broadcast alone in a little world: scenarios, random lives, and a program for as many seeds as one likes.
+if WITH_CHECK
+ZAB_WORLD = tests/unit/zab_world.c tests/unit/zab_world.h
+check_PROGRAMS += tests/unit/zab_seeds
+tests_unit_zab_seeds_SOURCES = tests/unit/zab_seeds.c $(ZAB_WORLD)
+tests_unit_zab_seeds_LDADD = libzab.la libdisk.la
+
+check_PROGRAMS += tests/unit/test_zab_lives
+TESTS += tests/unit/test_zab_lives
+tests_unit_test_zab_lives_SOURCES = tests/unit/test_zab_lives.c $(ZAB_WORLD)
+tests_unit_test_zab_lives_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
+endif

@@ -1,0 +1,294 @@
+/* election.c: who leads. Pre-vote, promise, grant.
+ *
+ *   look -> (elect_at) pre-vote: 'would you follow me?', changes nothing
+ *        -> a quorum would: promise e, durable, then ask for it -> a quorum grants: lead (broadcast.c)
+ *
+ * E1  a grant of e needs e > promised, strictly, and a candidate whose last zxid is not behind; compared by everything
+ *     that was handed to the storage on both sides, and durable behind it before it leaves.
+ * E2  a candidate asks only when its own promise is durable; a grant counts only for the epoch it names, which no
+ *     server stands for twice.
+ * E3  a promise of e ends whatever was led or followed below e, and drops acknowledgements that wait for the disk.
+ * E4  a stranger neither grants nor stands.
+ */
+#include "server/zab/core.h"
+
+#include <inttypes.h>
+
+#define FAILED_SHIFT_MAX 5
+
+/* The unit of all short waits: a hundredth of a tick or so, for it is about round trips, not about time-outs. */
+static uint64_t unit_ms(const struct zab *z)
+{
+    return zk_max_u64(z->config.tick_ms / 200, 1);
+}
+
+static uint64_t vote_wait_ms(struct zab *z)
+{
+    uint64_t quarter = zk_max_u64(z->config.tick_ms / 4, 4);
+    return quarter + zk_rng_below(&z->rng, (uint32_t)quarter);
+}
+
+uint64_t election_delay(struct zab *z)
+{
+    uint64_t rank = 0;
+    for (size_t i = z->self + 1; i < z->config.member_count; i++)
+        rank += is_participant(z, i);
+    return rank * unit_ms(z) + zk_rng_below(&z->rng, (uint32_t)unit_ms(z) + 1);
+}
+
+/* Doubling with each attempt that came to nothing, so that rivals part. */
+static uint64_t retry_ms(struct zab *z)
+{
+    uint32_t shift = z->attempts_failed < FAILED_SHIFT_MAX ? z->attempts_failed : FAILED_SHIFT_MAX;
+    uint64_t most = unit_ms(z) * 4 << shift;
+    z->attempts_failed++;
+    return election_delay(z) + unit_ms(z) + zk_rng_below(&z->rng, (uint32_t)most);
+}
+
+bool hears_leader(const struct zab *z)
+{
+    uint64_t limit = (uint64_t)z->config.tick_ms * z->config.sync_limit;
+    if (z->role == ROLE_LEADING)
+        return true;
+    return z->role == ROLE_FOLLOWING && z->peers[z->leader].out.up && z->now_ms - z->heard_ms <= limit;
+}
+
+/* A store may have been rolled back without knowing it: nothing is promised or acknowledged before everyone who is
+ * there has said what it remembers of us, or had the time to. */
+bool on_hold(const struct zab *z)
+{
+    if (z->next_incarnation)
+        return true;
+    if (z->now_ms >= z->hold_until_ms)
+        return false;
+    for (size_t i = 0; i < z->config.member_count; i++) {
+        const struct peer *p = &z->peers[i];
+        if (i != z->self && is_participant(z, i) && !p->unreachable && !p->out.remembered && !p->in.remembered)
+            return true;
+    }
+    return false;
+}
+
+/* --- giving up a role --- */
+
+static void leave_role(struct zab *z)
+{
+    if (z->role == ROLE_LEADING) {
+        confirms_fail(z);
+        for (size_t i = 0; i < z->config.member_count; i++)
+            stream_reset(z, i);
+        handover_end(z);
+        z->roll_at_ms = 0;
+    }
+    if (z->role == ROLE_FOLLOWING)
+        leave_leader(z);
+    z->asking = false;
+    z->leave_given = false;
+    z->redial_until_ms = 0;
+}
+
+void look(struct zab *z, uint64_t delay_ms, const char *why)
+{
+    if (why && z->role != ROLE_LOOKING)
+        fx_news(z, "%s epoch %" PRIu64 ": %s",
+                z->role == ROLE_LEADING     ? "no longer leading"
+                : z->role == ROLE_FOLLOWING ? "no longer following"
+                                            : "not elected in",
+                z->epoch, why);
+    leave_role(z);
+    z->role = ROLE_LOOKING;
+    z->elect_at_ms = z->now_ms + delay_ms;
+}
+
+void promise(struct zab *z, uint64_t epoch)
+{
+    ZK_ASSERT(epoch > z->promised);
+    z->promised = epoch;
+    pending_drop_acks(z);
+    fx_op(z, &(struct storage_op){.kind = STORAGE_PROMISE, .epoch = epoch});
+}
+
+/* --- standing --- */
+
+static bool may_stand(const struct zab *z)
+{
+    return is_participant(z, z->self) && founded(z) && !is_stranger(z) && !on_hold(z) && z->tail.last_zxid > 0;
+}
+
+/* Who could grant us anything now, by what their HELLOs say. */
+static uint32_t reachable(const struct zab *z)
+{
+    uint32_t mask = 1u << z->self;
+    for (size_t i = 0; i < z->config.member_count; i++) {
+        const struct channel *c = &z->peers[i].out;
+        if (i != z->self && c->hello && !c->is_void && member_counts(z, i, c->incarnation, 0))
+            mask |= 1u << i;
+    }
+    return mask;
+}
+
+void stand(struct zab *z)
+{
+    uint64_t highest = zk_max_u64(zk_max_u64(z->promised, z->seen_promised), zxid_epoch(z->tail.last_zxid));
+    if (highest >= ZAB_EPOCH_MAX) {
+        fx_fatal(z, "the epochs of this ensemble are used up");
+        return;
+    }
+    leave_role(z);
+    z->role = ROLE_STANDING;
+    z->leader = NOBODY;
+    z->epoch = highest + 1;
+    promise(z, z->epoch);
+    z->votes = 0;
+    z->give_up_at_ms = z->now_ms + vote_wait_ms(z);
+    pending_add(z, PENDING_ASK, 0, NOBODY, 0);
+}
+
+void election_ask(struct zab *z)
+{
+    struct zab_msg m = {.type = TELL_VOTE, .epoch = z->epoch, .zxid = z->tail.last_zxid};
+    struct zk_slice bytes = fx_encode(z, &m);
+    for (size_t i = 0; i < z->config.member_count; i++)
+        if (i != z->self && is_participant(z, i) && z->peers[i].out.hello)
+            fx_send_bytes(z, i, false, bytes);
+    z->votes |= 1u << z->self;
+    if (quorum_has(&z->quorum, z->votes))
+        lead(z);
+}
+
+static void pre_vote(struct zab *z)
+{
+    z->attempt++;
+    z->asking = true;
+    z->prevotes = 1u << z->self;
+    if (quorum_has(&z->quorum, z->prevotes)) {
+        stand(z);
+        return;
+    }
+    struct zab_msg m = {.type = TELL_PREVOTE, .number = z->attempt, .zxid = z->tail.last_zxid};
+    struct zk_slice bytes = fx_encode(z, &m);
+    for (size_t i = 0; i < z->config.member_count; i++)
+        if (i != z->self && is_participant(z, i) && z->peers[i].out.hello)
+            fx_send_bytes(z, i, false, bytes);
+    z->elect_at_ms = z->now_ms + retry_ms(z) + 4 * unit_ms(z);
+}
+
+void election_hurry(struct zab *z)
+{
+    if (z->role != ROLE_LOOKING || z->asking || !may_stand(z) || !quorum_has(&z->quorum, reachable(z)))
+        return;
+    /* Whoever leads says so with its first beat; give it the time of one round trip. */
+    z->elect_at_ms = zk_min_u64(z->elect_at_ms, z->now_ms + 2 * unit_ms(z) + election_delay(z));
+}
+
+void election_tick(struct zab *z)
+{
+    if (z->role == ROLE_STANDING && z->now_ms >= z->give_up_at_ms) {
+        look(z, retry_ms(z), "no quorum granted it in time");
+        return;
+    }
+    if (z->role != ROLE_LOOKING || z->now_ms < z->elect_at_ms || z->now_ms < z->granted_until_ms)
+        return;
+    z->redial_until_ms = 0;
+    z->asking = false;
+    if (may_stand(z) && quorum_has(&z->quorum, reachable(z)))
+        pre_vote(z);
+    else
+        z->elect_at_ms = z->now_ms + zk_max_u64(z->config.tick_ms / 10, 2);
+}
+
+/* --- votes --- */
+
+/* May this peer, by what its channel showed, be elected by us at all? */
+static bool eligible(const struct zab *z, size_t peer)
+{
+    const struct channel *c = &z->peers[peer].in;
+    if (!is_participant(z, peer) || !is_participant(z, z->self) || c->is_void || on_hold(z) || is_stranger(z))
+        return false;
+    return c->cluster_id == cluster_id(z) && founded(z);
+}
+
+static bool not_behind(const struct zab *z, uint64_t zxid)
+{
+    if (ZK_PLANTED(10))
+        return zxid >= z->durable_zxid;
+    return zxid >= z->tail.last_zxid;
+}
+
+void on_prevote(struct zab *z, size_t peer, const struct zab_msg *m)
+{
+    bool busy = z->role == ROLE_STANDING || z->now_ms < z->granted_until_ms;
+    bool yes = eligible(z, peer) && !busy && !hears_leader(z) && not_behind(z, m->zxid);
+    struct zab_msg answer = {.type = TELL_PREVOTED, .number = m->number, .yes = yes, .promised = z->promised};
+    fx_send(z, peer, true, &answer);
+}
+
+void on_prevoted(struct zab *z, size_t peer, const struct zab_msg *m)
+{
+    const struct channel *c = &z->peers[peer].out;
+    z->seen_promised = zk_max_u64(z->seen_promised, m->promised);
+    if (z->role != ROLE_LOOKING || !z->asking || m->number != z->attempt || !m->yes)
+        return;
+    if (c->is_void || !member_counts(z, peer, c->incarnation, 0) || !may_stand(z))
+        return;
+    z->prevotes |= 1u << peer;
+    if (quorum_has(&z->quorum, z->prevotes))
+        stand(z);
+}
+
+void on_vote(struct zab *z, size_t peer, const struct zab_msg *m)
+{
+    /* Who asks has promised it, durably. */
+    witness_promise(z, peer, z->peers[peer].in.incarnation, m->epoch);
+    if (!eligible(z, peer) || m->epoch <= z->promised || !not_behind(z, m->zxid)) {
+        struct zab_msg no = {.type = TELL_VOTED, .epoch = m->epoch, .yes = false, .promised = z->promised};
+        fx_send(z, peer, true, &no);
+        return;
+    }
+    uint64_t wait = vote_wait_ms(z);
+    look(z, wait + election_delay(z), "another server was promised a newer one");
+    z->leader = NOBODY;
+    promise(z, m->epoch);
+    z->granted_until_ms = z->now_ms + wait;
+    pending_add(z, PENDING_GRANT, m->epoch, peer, z->peers[peer].in.generation);
+}
+
+void on_voted(struct zab *z, size_t peer, const struct zab_msg *m)
+{
+    const struct channel *c = &z->peers[peer].out;
+    z->seen_promised = zk_max_u64(z->seen_promised, m->promised);
+    if (m->yes)
+        witness_promise(z, peer, c->incarnation, m->epoch);
+    if (z->role != ROLE_STANDING || m->epoch != z->epoch || z->promised != z->epoch || !m->yes)
+        return;
+    if (c->is_void || !member_counts(z, peer, c->incarnation, 0))
+        return;
+    z->votes |= 1u << peer;
+    if (z->votes & 1u << z->self && quorum_has(&z->quorum, z->votes))
+        lead(z);
+}
+
+/* --- when the face wants to be called --- */
+
+static void sooner(uint64_t *at, uint64_t when)
+{
+    if (when && when < *at)
+        *at = when;
+}
+
+uint64_t election_deadline(const struct zab *z)
+{
+    uint64_t at = z->now_ms + zk_max_u64(z->config.tick_ms / 2, 1);
+    if (z->role == ROLE_LOOKING)
+        sooner(&at, zk_max_u64(z->elect_at_ms, z->granted_until_ms));
+    if (z->role == ROLE_STANDING)
+        sooner(&at, z->give_up_at_ms);
+    if (z->role == ROLE_LEADING) {
+        sooner(&at, z->beat_at_ms);
+        sooner(&at, z->roll_at_ms);
+        sooner(&at, z->handover_until_ms);
+    }
+    if (z->now_ms < z->hold_until_ms)
+        sooner(&at, z->hold_until_ms);
+    return zk_max_u64(at, z->now_ms + 1);
+}

@@ -1,0 +1,42 @@
+/* test_zab_lives.c: random lives of an ensemble, each from its seed, judged after every event (zab_world.h). */
+#include "tests/unit/zab_world.h"
+
+#include <check.h>
+
+/* Seeds that have failed once, with what they found. */
+static const uint64_t once_failed[] = {
+    67, /* a voter did not remember that its leader had promised the epoch that it led */
+};
+
+START_TEST(three_hundred_lives_keep_every_invariant_and_end_level)
+{
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        const char *why = world_random(seed, false, NULL);
+        ck_assert_msg(!why, "%s; replay: tests/unit/zab_seeds -v %llu", why, (unsigned long long)seed);
+    }
+}
+END_TEST
+
+START_TEST(every_life_that_failed_once_is_lived_again)
+{
+    for (size_t i = 0; i < ZK_COUNT_OF(once_failed); i++) {
+        const char *why = world_random(once_failed[i], false, NULL);
+        ck_assert_msg(!why, "%s", why);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("zab lives");
+    TCase *tests = tcase_create("lives");
+    tcase_set_timeout(tests, 120);
+    suite_add_tcase(suite, tests);
+    tcase_add_test(tests, three_hundred_lives_keep_every_invariant_and_end_level);
+    tcase_add_test(tests, every_life_that_failed_once_is_lived_again);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
