@@ -1,5 +1,20 @@
-# server/replica: files of this folder; included by the top Makefile.am.
+# The pure core's front: what the daemon drives and the simulator runs.
 # Who wants to hear of which path: a library of its own, so that its test needs nothing else of the replica.
-noinst_LTLIBRARIES += libwatches.la
+noinst_LTLIBRARIES += libwatches.la libreplica.la
 libwatches_la_SOURCES = server/replica/watches.c server/replica/watches.h
 libwatches_la_LIBADD = libcommon.la $(XXHASH_LIBS)
+
+libreplica_la_SOURCES = \
+	server/replica/beat.c \
+	server/replica/checkpoint.c \
+	server/replica/clients.c \
+	server/replica/core.h \
+	server/replica/deliver.c \
+	server/replica/forward.c \
+	server/replica/outbox.c \
+	server/replica/peer_msg.c server/replica/peer_msg.h \
+	server/replica/reads.c \
+	server/replica/replica.c server/replica/replica.h \
+	server/replica/requests.c \
+	server/replica/sessions.c
+libreplica_la_LIBADD = libwatches.la libgroup.la libcommon.la $(MSGPACK_LIBS) $(CRYPTO_LIBS)

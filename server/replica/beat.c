@@ -1,0 +1,170 @@
+/* beat.c: what goes with every heartbeat: this replica's position and digest, its free disk space, its clock.
+ *
+ * Digests at equal zxids must be equal. A leader that is at one with a quorum says so; a follower that then differs
+ * stops, for it would give wrong answers. A leader that a quorum contradicts stops itself. Space: while some quorum has
+ * room the ensemble works around who has none (zab_set_short_of_space); when none has, client writes but for deletes are
+ * refused at every door until the space is back.
+ *
+ * Layout: jute longs zxid, digest, free bytes, wall ms, flags; what follows is skipped.
+ */
+#include "server/replica/core.h"
+
+#define CLOCK_OFFSET_WARN_MS 60000
+#define CLOCK_WARN_EVERY_MS 600000
+/* Back to normal only with some more room than where it stopped. */
+#define SPACE_AGAIN(low) ((low) + (low) / 4)
+
+enum { BEAT_SHORT = 1, BEAT_WRITES_REFUSED = 2, BEAT_QUORUM_AGREES = 4 };
+
+static size_t participants(const struct replica *r)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->config.zab.member_count; i++)
+        count += r->config.zab.members[i].role == ZAB_PARTICIPANT;
+    return count;
+}
+
+static bool is_participant(const struct replica *r, uint64_t id)
+{
+    for (size_t i = 0; i < r->config.zab.member_count; i++)
+        if (r->config.zab.members[i].id == id)
+            return r->config.zab.members[i].role == ZAB_PARTICIPANT;
+    return false;
+}
+
+static bool is_fresh(const struct replica *r, const struct peer_view *p)
+{
+    return p->heard_ms + (uint64_t)r->config.zab.tick_ms * r->config.zab.sync_limit >= r->now_ms;
+}
+
+/* Participants heard of lately, this server included, that are not `excluded` by the flag. */
+static size_t count_peers(const struct replica *r, bool with_room, bool agreeing)
+{
+    size_t count = !(with_room && r->is_short_of_space);
+    for (size_t i = 0; i < r->peer_count; i++) {
+        const struct peer_view *p = &r->peers[i];
+        if (is_participant(r, p->id) && is_fresh(r, p) && !(with_room && p->is_short) && !(agreeing && p->differs))
+            count++;
+    }
+    return count;
+}
+
+static void note_own_space(struct replica *r)
+{
+    uint64_t low = r->config.space_low_bytes;
+    bool was = r->is_short_of_space;
+    if (r->total_bytes == 0)
+        return;
+    r->is_short_of_space = r->free_bytes < (was ? SPACE_AGAIN(low) : low);
+    if (was == r->is_short_of_space)
+        return;
+    zab_set_short_of_space(r->zab, r->now_ms, r->is_short_of_space);
+    outbox_news(r, was ? REPLICA_INFO : REPLICA_ERROR, "%s: %llu MiB free of %llu MiB",
+                was ? "disk space is back" : "disk space is low", (unsigned long long)(r->free_bytes >> 20),
+                (unsigned long long)(r->total_bytes >> 20));
+}
+
+static void set_refused(struct replica *r, bool refused, const char *why)
+{
+    if (refused == r->writes_refused)
+        return;
+    r->writes_refused = refused;
+    outbox_news(r, refused ? REPLICA_ERROR : REPLICA_INFO, "%s",
+                refused ? why : "client writes are taken again");
+}
+
+static void decide_refusal(struct replica *r)
+{
+    uint64_t memory = r->config.memory_limit_bytes;
+    bool memory_full = memory != 0 && state_size_bytes(r->state) > memory;
+    bool no_room = r->is_short_of_space && count_peers(r, true, false) * 2 <= participants(r);
+    set_refused(r, memory_full || no_room,
+                memory_full ? "client writes are refused: the state has reached its memory limit"
+                            : "client writes but deletes are refused: no quorum has disk space left");
+}
+
+void beat_publish(struct replica *r)
+{
+    note_own_space(r);
+    bool leads = r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER;
+    if (leads)
+        decide_refusal(r);
+    int64_t flags = (r->is_short_of_space ? BEAT_SHORT : 0) | (r->writes_refused ? BEAT_WRITES_REFUSED : 0);
+    if (leads && count_peers(r, false, true) * 2 > participants(r))
+        flags |= BEAT_QUORUM_AGREES;
+    struct zk_buf *beat = outbox_buffer(r);
+    zk_jute_put_long(beat, (int64_t)state_zxid(r->state));
+    zk_jute_put_long(beat, (int64_t)state_digest(r->state));
+    zk_jute_put_long(beat, (int64_t)r->free_bytes);
+    zk_jute_put_long(beat, r->wall_ms);
+    zk_jute_put_long(beat, flags);
+    zab_set_beat(r->zab, zk_buf_slice(beat));
+}
+
+static struct peer_view *view_of(struct replica *r, uint64_t peer)
+{
+    for (size_t i = 0; i < r->peer_count; i++)
+        if (r->peers[i].id == peer)
+            return &r->peers[i];
+    if (r->peer_count == ZAB_MEMBERS_MAX)
+        return NULL;
+    struct peer_view *p = &r->peers[r->peer_count++];
+    memset(p, 0, sizeof *p);
+    p->id = peer;
+    return p;
+}
+
+static void warn_of_clock(struct replica *r, uint64_t peer, int64_t wall_ms)
+{
+    int64_t offset = wall_ms - r->wall_ms;
+    if ((offset < CLOCK_OFFSET_WARN_MS && offset > -CLOCK_OFFSET_WARN_MS) ||
+        (r->clock_offset_warned_ms != 0 && r->now_ms - r->clock_offset_warned_ms < CLOCK_WARN_EVERY_MS))
+        return;
+    r->clock_offset_warned_ms = r->now_ms;
+    outbox_news(r, REPLICA_WARN, "the clock of server %llu is %lld s away from ours", (unsigned long long)peer,
+                (long long)offset / 1000);
+}
+
+/* True: both were at `zxid` lately and had different digests there. */
+static bool digests_differ(const struct replica *r, uint64_t zxid, uint64_t digest)
+{
+    size_t at = (size_t)(zxid % DIGEST_RING);
+    return zxid != 0 && r->digests[at].zxid == zxid && r->digests[at].digest != digest;
+}
+
+static void judge(struct replica *r, struct peer_view *p, bool differs, bool quorum_agrees)
+{
+    bool leads = r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER;
+    if (differs && !p->differs)
+        outbox_news(r, REPLICA_ERROR, "server %llu has another state than this one at the same zxid",
+                    (unsigned long long)p->id);
+    p->differs = differs;
+    if (!differs)
+        return;
+    if (!leads && p->id == r->leader && quorum_agrees)
+        outbox_fatal(r, "this server's state differs from the quorum's at the same zxid; "
+                        "keep its data directory for inspection and start it with an empty one");
+    else if (leads && count_peers(r, false, true) * 2 <= participants(r))
+        outbox_fatal(r, "the quorum's state differs from this leader's at the same zxid; "
+                        "keep its data directory for inspection and start it with an empty one");
+}
+
+void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes)
+{
+    struct zk_jute in = zk_jute(bytes);
+    uint64_t zxid = (uint64_t)zk_jute_long(&in);
+    uint64_t digest = (uint64_t)zk_jute_long(&in);
+    uint64_t free_bytes = (uint64_t)zk_jute_long(&in);
+    int64_t wall_ms = zk_jute_long(&in);
+    int64_t flags = zk_jute_long(&in);
+    struct peer_view *p = in.bad ? NULL : view_of(r, peer);
+    if (p == NULL)
+        return;
+    p->heard_ms = r->now_ms;
+    p->free_bytes = free_bytes;
+    p->is_short = flags & BEAT_SHORT;
+    warn_of_clock(r, peer, wall_ms);
+    if (peer == r->leader && peer != r->config.zab.self)
+        set_refused(r, flags & BEAT_WRITES_REFUSED, "the leader refuses client writes: no disk space or memory left");
+    judge(r, p, digests_differ(r, zxid, digest), flags & BEAT_QUORUM_AGREES);
+}

@@ -1,0 +1,480 @@
+/* clients.c: connections: joining a session, the queue of requests that keeps replies in order, leaving. */
+#include "server/replica/core.h"
+
+struct client *client_find(struct replica *r, uint64_t conn)
+{
+    struct client *c;
+    HASH_FIND(hh, r->clients, &conn, sizeof conn, c);
+    return c;
+}
+
+void replica_client_open(struct replica *r, uint64_t conn, const char *address)
+{
+    outbox_recycle(r);
+    struct client *c = zk_calloc(1, sizeof *c);
+    c->conn = conn;
+    r->conn_limit = zk_max_u64(r->conn_limit, conn + 1);
+    snprintf(c->address, sizeof c->address, "%s", address);
+    HASH_ADD(hh, r->clients, conn, sizeof c->conn, c);
+}
+
+static void request_free(struct replica *r, struct request *q)
+{
+    if (q->pending != NULL)
+        forward_abandon(r, q->pending); /* it may still happen; nobody waits */
+    r->outstanding--;
+    free(q->bytes);
+    free(q);
+}
+
+static void pop(struct replica *r, struct client *c)
+{
+    struct request *q = c->first;
+    c->first = q->next;
+    if (c->first == NULL)
+        c->last = NULL;
+    c->request_count--;
+    c->request_bytes -= q->len;
+    request_free(r, q);
+}
+
+void client_drop(struct replica *r, struct client *c)
+{
+    c->phase = CLIENT_GONE;
+    outbox_forget(r, c);
+    while (c->first != NULL)
+        pop(r, c);
+    if (c->joining != NULL)
+        forward_abandon(r, c->joining);
+    watches_drop_conn(r->watches, c->conn);
+    struct tracked *t = c->session ? session_find(r, c->session) : NULL;
+    if (t != NULL && t->conn == c->conn)
+        t->conn = 0;
+    HASH_DEL(r->clients, c);
+    free(c);
+}
+
+void replica_client_closed(struct replica *r, uint64_t conn)
+{
+    outbox_recycle(r);
+    struct client *c = client_find(r, conn);
+    if (c != NULL)
+        client_drop(r, c);
+}
+
+void clients_close_all(struct replica *r, const char *why)
+{
+    if (r->clients != NULL)
+        outbox_news(r, REPLICA_INFO, "closing %u client connections: %s", HASH_COUNT(r->clients), why);
+    struct client *c, *next;
+    HASH_ITER(hh, r->clients, c, next)
+        outbox_close(r, c);
+}
+
+/* --- joining a session --- */
+
+static int32_t clamp_timeout(const struct replica *r, int32_t wanted_ms)
+{
+    if (wanted_ms < r->config.min_session_timeout_ms)
+        return r->config.min_session_timeout_ms;
+    return wanted_ms > r->config.max_session_timeout_ms ? r->config.max_session_timeout_ms : wanted_ms;
+}
+
+static void put_identities(const struct client *c, struct zk_buf *out)
+{
+    zk_jute_put_int(out, 1);
+    zk_jute_put_cstring(out, "ip");
+    zk_jute_put_cstring(out, c->address);
+}
+
+static void submit_open(struct replica *r, struct client *c, const struct zk_connect_request *request)
+{
+    uint8_t password[ZK_PASSWORD_BYTES];
+    r->config.random(r->config.random_arg, password, sizeof password);
+    struct zk_buf *identities = outbox_buffer(r);
+    put_identities(c, identities);
+    struct command_open open = {
+        .timeout_ms = clamp_timeout(r, request->timeout_ms),
+        .memory = c->wants_memory ? r->config.memory : 0,
+        .password = zk_slice(password, sizeof password),
+        .identities = zk_buf_slice(identities),
+        .server = (int32_t)r->config.zab.self,
+    };
+    struct zk_buf *payload = outbox_buffer(r);
+    command_open_encode(payload, &open);
+    c->joining = forward_submit(r, c->conn,
+                                &(struct command){.kind = COMMAND_OPEN,
+                                                  .origin = r->origin_base + c->conn,
+                                                  .payload = zk_buf_slice(payload)});
+}
+
+static void submit_attach(struct replica *r, struct client *c, const struct zk_connect_request *request)
+{
+    struct zk_buf *identities = outbox_buffer(r);
+    put_identities(c, identities);
+    struct command_attach attach = {
+        .timeout_ms = clamp_timeout(r, request->timeout_ms),
+        .password = request->password,
+        .identities = zk_buf_slice(identities),
+        .server = (int32_t)r->config.zab.self,
+    };
+    struct zk_buf *payload = outbox_buffer(r);
+    command_attach_encode(payload, &attach);
+    c->joining = forward_submit(r, c->conn,
+                                &(struct command){.kind = COMMAND_ATTACH,
+                                                  .session = (uint64_t)request->session_id,
+                                                  .origin = r->origin_base + c->conn,
+                                                  .payload = zk_buf_slice(payload)});
+}
+
+static void connect_frame(struct replica *r, struct client *c, struct zk_slice frame)
+{
+    struct zk_jute in = zk_jute(frame);
+    struct zk_connect_request request = zk_connect_request_decode(&in);
+    if (in.bad || frame.len > REPLICA_CONNECT_BYTES_MAX) {
+        outbox_close(r, c);
+        return;
+    }
+    /* What this client has seen, this server has not yet: time would run backwards. It tries another server. */
+    if (request.last_zxid_seen > 0 && (uint64_t)request.last_zxid_seen > state_zxid(r->state)) {
+        outbox_news(r, REPLICA_INFO, "client %s has seen zxid 0x%llx, we are at 0x%llx: refused", c->address,
+                    (unsigned long long)request.last_zxid_seen, (unsigned long long)state_zxid(r->state));
+        outbox_close(r, c);
+        return;
+    }
+    c->phase = CLIENT_JOINING;
+    c->has_read_only = request.has_read_only;
+    c->wants_memory = request.protocol_version == ZK_PROTOCOL_MEMORY;
+    if (request.session_id == 0)
+        submit_open(r, c, &request);
+    else
+        submit_attach(r, c, &request);
+}
+
+static void put_connect_response(struct replica *r, struct client *c, const struct state_session *s)
+{
+    static const uint8_t no_password[ZK_PASSWORD_BYTES];
+    struct zk_connect_response response = {
+        .protocol_version = c->wants_memory && s->memory > 0 ? ZK_PROTOCOL_MEMORY : ZK_PROTOCOL_APACHE,
+        .timeout_ms = s->timeout_ms,
+        .session_id = (int64_t)s->id,
+        .password = zk_slice(s->id ? s->password : no_password, ZK_PASSWORD_BYTES),
+        .has_read_only = c->has_read_only,
+        .memory = s->memory,
+    };
+    struct zk_buf *out = outbox_client(r, c);
+    size_t start = zk_jute_begin_frame(out);
+    zk_connect_response_encode(out, &response);
+    zk_jute_end_frame(out, start);
+    c->seen.sent++;
+    r->figures.packets_sent++;
+}
+
+/* A second session for one connect request: the OPEN was forwarded again after a change of leader and both copies were
+ * committed. Nobody knows it; it need not wait for its time-out. */
+static void end_orphan(struct replica *r, const struct state_effects *fx)
+{
+    forward_unawaited(
+        r, &(struct command){.kind = COMMAND_EXPIRE, .session = fx->session, .generation = fx->generation});
+}
+
+static void join_session(struct replica *r, struct client *c, const struct state_effects *fx)
+{
+    struct state_session s;
+    bool is_there = state_session_get(r->state, fx->session, &s);
+    ZK_ASSERT(is_there);
+    c->phase = CLIENT_LIVE;
+    c->session = s.id;
+    c->generation = s.generation;
+    c->next_number = 1;
+    c->seen.session = s.id;
+    c->seen.timeout_ms = s.timeout_ms;
+    put_connect_response(r, c, &s);
+    outbox_ready(r, c);
+}
+
+void client_join_result(struct replica *r, struct client *c, const struct state_effects *fx)
+{
+    bool waits = c != NULL && c->phase == CLIENT_JOINING;
+    if (waits && c->joining != NULL) {
+        struct pending *done = c->joining;
+        c->joining = NULL;
+        forward_done(r, done);
+    }
+    if (fx->session_change == STATE_SESSION_OPENED && !waits) {
+        end_orphan(r, fx);
+        return;
+    }
+    if (!waits)
+        return;
+    if (fx->err == ZK_ERR_OK) {
+        join_session(r, c, fx);
+        return;
+    }
+    put_connect_response(r, c, &(struct state_session){0}); /* "expired", as Apache says it */
+    outbox_close(r, c);
+}
+
+/* --- the queue --- */
+
+void client_touch(struct replica *r, struct client *c)
+{
+    if (c->touch_round == r->touch_round)
+        return;
+    c->touch_round = r->touch_round;
+    if (r->touched_count == r->touched_cap) {
+        r->touched_cap = r->touched_cap ? r->touched_cap * 2 : 64;
+        r->touched = zk_realloc(r->touched, r->touched_cap * sizeof *r->touched);
+    }
+    r->touched[r->touched_count++] = c->session;
+}
+
+void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice frame)
+{
+    outbox_recycle(r);
+    struct client *c = client_find(r, conn);
+    if (c == NULL || c->close_due)
+        return;
+    c->seen.received++;
+    r->figures.packets_received++;
+    if (c->phase == CLIENT_NEW) {
+        connect_frame(r, c, frame);
+    } else if (c->phase == CLIENT_LIVE) {
+        client_touch(r, c);
+        request_frame(r, c, frame);
+    } else {
+        outbox_close(r, c); /* the driver holds frames back until READY: this is not a client's doing */
+    }
+}
+
+static bool is_full(const struct replica *r, const struct client *c)
+{
+    return c->request_count >= REPLICA_CLIENT_REQUESTS_MAX || c->request_bytes >= REPLICA_CLIENT_BYTES_MAX ||
+           r->pending_bytes >= REPLICA_PENDING_BYTES_MAX;
+}
+
+static bool has_room(const struct replica *r, const struct client *c)
+{
+    return c->request_count < REPLICA_CLIENT_REQUESTS_MAX / 2 && c->request_bytes < REPLICA_CLIENT_BYTES_MAX / 2 &&
+           r->pending_bytes < REPLICA_PENDING_BYTES_MAX / 2;
+}
+
+static void resume_if_room(struct replica *r, struct client *c)
+{
+    if (!c->paused || !has_room(r, c))
+        return;
+    c->paused = false;
+    outbox_effect(r, REPLICA_CLIENT_RESUME)->conn = c->conn;
+}
+
+/* A client that was paused for the sake of all has nothing of its own that would wake it: so now and then, all. */
+void clients_resume(struct replica *r)
+{
+    struct client *c, *next;
+    HASH_ITER(hh, r->clients, c, next)
+        resume_if_room(r, c);
+}
+
+void client_push(struct replica *r, struct client *c, struct request *q)
+{
+    q->next = NULL;
+    q->arrived_ms = r->now_ms;
+    if (c->last != NULL)
+        c->last->next = q;
+    else
+        c->first = q;
+    c->last = q;
+    c->request_count++;
+    c->request_bytes += q->len;
+    r->outstanding++;
+    if (!c->paused && is_full(r, c)) {
+        c->paused = true;
+        outbox_effect(r, REPLICA_CLIENT_PAUSE)->conn = c->conn;
+    }
+}
+
+static void note_latency(struct replica *r, struct client *c, const struct request *q, uint64_t zxid)
+{
+    uint64_t us = (r->now_ms - q->arrived_ms) * 1000;
+    struct replica_report *all = &r->figures;
+    if (all->latency_count++ == 0 || us < all->latency_min_us)
+        all->latency_min_us = us;
+    all->latency_max_us = zk_max_u64(all->latency_max_us, us);
+    all->latency_sum_us += us;
+    struct replica_client_report *own = &c->seen;
+    if (own->latency_count++ == 0 || us < own->latency_min_us)
+        own->latency_min_us = us;
+    own->latency_max_us = zk_max_u64(own->latency_max_us, us);
+    own->latency_sum_us += us;
+    own->latency_last_us = us;
+    own->last_op = q->op;
+    own->last_xid = q->xid;
+    own->last_zxid = zxid;
+    own->sent++;
+    all->packets_sent++;
+}
+
+static void put_reply(struct zk_buf *out, int32_t xid, int err, uint64_t zxid, struct zk_slice record)
+{
+    size_t start = zk_jute_begin_frame(out);
+    zk_reply_header_encode(out, (struct zk_reply_header){xid, (int64_t)zxid, err});
+    if (err == ZK_ERR_OK)
+        zk_buf_append_slice(out, record);
+    zk_jute_end_frame(out, start);
+}
+
+void client_reply(struct replica *r, struct client *c, const struct request *q, int err, uint64_t zxid,
+                  struct zk_slice record)
+{
+    put_reply(outbox_client(r, c), q->xid, err, zxid, record);
+    note_latency(r, c, q, zxid);
+}
+
+static void pop_answered(struct replica *r, struct client *c)
+{
+    bool closes = c->first->closes;
+    pop(r, c);
+    if (closes)
+        outbox_close(r, c);
+}
+
+static bool serve_first(struct replica *r, struct client *c)
+{
+    struct request *q = c->first;
+    if (q->kind == REQUEST_DONE) {
+        zk_buf_append(outbox_client(r, c), q->bytes, q->len);
+        note_latency(r, c, q, state_zxid(r->state));
+    } else if (q->kind == REQUEST_READ) {
+        read_serve(r, c, q, zk_slice(q->bytes, q->len));
+    } else {
+        return false;
+    }
+    pop_answered(r, c);
+    return true;
+}
+
+void client_serve_queue(struct replica *r, struct client *c)
+{
+    while (c->first != NULL && !c->close_due && serve_first(r, c))
+        ;
+    resume_if_room(r, c);
+}
+
+/* The result of `q` is known; it leaves when everything before it has. */
+static void settle(struct client *c, struct request *q, int err, uint64_t zxid, struct zk_slice record)
+{
+    struct zk_buf reply;
+    zk_buf_init(&reply);
+    put_reply(&reply, q->xid, err, zxid, record);
+    c->request_bytes += reply.len - q->len;
+    free(q->bytes);
+    q->bytes = reply.ptr;
+    q->len = reply.len;
+    q->kind = REQUEST_DONE;
+}
+
+static void answer(struct replica *r, struct client *c, struct request *q, int err, uint64_t zxid,
+                   struct zk_slice record)
+{
+    if (q != c->first) {
+        settle(c, q, err, zxid, record);
+        return;
+    }
+    client_reply(r, c, q, err, zxid, record);
+    pop_answered(r, c);
+}
+
+static struct request *find_write(struct client *c, uint64_t number)
+{
+    struct request *q = c->first;
+    while (q != NULL && !(q->kind == REQUEST_WRITE && q->number == number))
+        q = q->next;
+    return q;
+}
+
+void client_write_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx)
+{
+    struct request *q = cmd->generation == c->generation ? find_write(c, cmd->number) : NULL;
+    if (q == NULL || fx->gap)
+        return; /* answered when its first copy was applied; or the copy that does not skip one is still to come */
+    if (fx->stale) {
+        outbox_close(r, c); /* the session is elsewhere now; Apache says nothing either */
+        return;
+    }
+    struct pending *done = q->pending;
+    q->pending = NULL;
+    if (done != NULL)
+        forward_done(r, done);
+    answer(r, c, q, fx->err, state_zxid(r->state), zk_buf_slice(&fx->reply));
+    client_serve_queue(r, c);
+}
+
+/* An answer known at the door, in its place among the others. */
+void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t op, int err, bool closes)
+{
+    struct request *q = zk_calloc(1, sizeof *q);
+    q->kind = REQUEST_DONE;
+    q->xid = xid;
+    q->op = op;
+    q->closes = closes;
+    settle(c, q, err, state_zxid(r->state), (struct zk_slice){NULL, 0});
+    c->request_bytes -= q->len; /* client_push counts it */
+    client_push(r, c, q);
+    client_serve_queue(r, c);
+}
+
+/* Planted bug 14: an answer before the write has been applied. Called by the simulator's builds only. */
+void client_answer_early(struct replica *r, struct client *c)
+{
+    struct request *q = c->last;
+    if (q == NULL || q != c->first || q->kind != REQUEST_WRITE)
+        return;
+    client_reply(r, c, q, ZK_ERR_OK, state_zxid(r->state), (struct zk_slice){NULL, 0});
+    pop(r, c);
+}
+
+/* --- sync --- */
+
+void clients_syncs_wait(struct replica *r, struct client *c)
+{
+    if (r->sync_count == r->sync_cap) {
+        r->sync_cap = r->sync_cap ? r->sync_cap * 2 : 16;
+        r->sync_conns = zk_realloc(r->sync_conns, r->sync_cap * sizeof *r->sync_conns);
+    }
+    r->sync_conns[r->sync_count++] = c->conn;
+    r->round_due = true;
+}
+
+/* Its record is its path, which goes back as it came. True: another sync of this client waits for a later round. */
+static bool settle_syncs(struct replica *r, struct client *c, uint64_t round)
+{
+    bool more = false;
+    for (struct request *q = c->first; q != NULL; q = q->next) {
+        if (q->kind != REQUEST_SYNC)
+            continue;
+        if (q->round > round) {
+            more = true;
+            continue;
+        }
+        struct zk_buf record;
+        zk_buf_init(&record);
+        zk_buf_append(&record, q->bytes, q->len);
+        settle(c, q, ZK_ERR_OK, state_zxid(r->state), zk_buf_slice(&record));
+        zk_buf_fini(&record);
+    }
+    return more;
+}
+
+void clients_syncs_done(struct replica *r, uint64_t round)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->sync_count; i++) {
+        struct client *c = client_find(r, r->sync_conns[i]);
+        if (c == NULL)
+            continue;
+        if (settle_syncs(r, c, round))
+            r->sync_conns[kept++] = c->conn;
+        client_serve_queue(r, c);
+    }
+    r->sync_count = kept;
+}

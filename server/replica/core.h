@@ -1,0 +1,305 @@
+/* core.h: the inside of the replica, seen only in this folder.
+ *
+ * A client's life:   NEW --connect frame--> JOINING --OPEN/ATTACH applied--> LIVE --closed, moved, ended--> GONE
+ * A request's life:  read, numbered if it is a write, queued in its client's FIFO (`requests`); a write's command waits
+ *                    in the replica's one list of pending commands, in order, until it has been applied here.
+ */
+#pragma once
+#include <stdio.h>
+#include "common/base.h"
+#define uthash_malloc(size) zk_alloc(size)
+#define uthash_fatal(what) zk_assert_fail(what, __FILE__, __LINE__)
+#include <uthash.h>
+#include "common/proto.h"
+#include "common/rng.h"
+#include "server/replica/replica.h"
+#include "server/replica/watches.h"
+#include "server/state/state.h"
+
+/* A command of one of our clients (or of our own), on its way into the log. */
+struct pending {
+    struct pending *prev;
+    struct pending *next;
+    uint64_t conn; /* 0: its connection is gone; it is sent once more at most */
+    bool sent;     /* to the present leader */
+    size_t len;
+    uint8_t body[]; /* the encoded command */
+};
+
+enum request_kind {
+    REQUEST_WRITE, /* answered when its command has been applied */
+    REQUEST_READ,  /* answered when it is the first in the queue */
+    REQUEST_SYNC,  /* answered when this server has applied what a quorum round has confirmed */
+    REQUEST_DONE,  /* its reply frame is in `bytes` and leaves when it is the first in the queue */
+};
+
+struct request {
+    struct request *next;
+    enum request_kind kind;
+    int32_t xid;
+    int32_t op;
+    uint64_t number;         /* WRITE */
+    struct pending *pending; /* WRITE, until applied */
+    uint64_t round;          /* SYNC: answered by this quorum round or a later one */
+    bool closes;             /* the connection ends behind its reply */
+    uint64_t arrived_ms;
+    size_t len;
+    uint8_t *bytes; /* READ: the record; DONE: the reply frame */
+};
+
+enum client_phase { CLIENT_NEW, CLIENT_JOINING, CLIENT_LIVE, CLIENT_GONE };
+
+struct client {
+    UT_hash_handle hh; /* replica.clients, by conn */
+    uint64_t conn;
+    char address[48];
+    enum client_phase phase;
+    bool paused;
+    bool has_read_only; /* of the connect request: the answer has the byte too */
+    bool wants_memory;
+    uint64_t session;
+    uint32_t generation;
+    uint64_t next_number;
+    uint8_t password[ZK_PASSWORD_BYTES];
+    struct pending *joining; /* the OPEN or ATTACH on its way */
+    struct request *first;
+    struct request *last;
+    size_t request_count;
+    size_t request_bytes;
+    struct zk_buf *out; /* frames for this turn's flush; NULL: none */
+    struct client *next_out;
+    bool ready_due;
+    bool close_due;
+    uint64_t touch_round; /* the last in which its session was reported alive */
+    struct replica_client_report seen;
+};
+
+/* Local knowledge about a session: whose connection it is here, and, in a leader, when it ends. */
+struct tracked {
+    UT_hash_handle hh;
+    uint64_t session;
+    uint64_t conn;       /* 0: attached elsewhere */
+    uint64_t deadline_ms; /* leader */
+    int32_t timeout_ms;
+    int32_t server;
+    uint32_t generation;
+    bool expiring;       /* EXPIRE is on its way */
+    bool restarted;      /* its clock was set back for a loss, and nothing has been heard of it since */
+    struct tracked *bucket_prev, *bucket_next; /* leader: in the list of its bucket */
+    uint64_t bucket;     /* 0: in none */
+};
+
+/* A SYNC that this leader has taken for a follower (or itself). */
+struct sync_waiter {
+    struct sync_waiter *next;
+    uint64_t token; /* of zab_confirm */
+    uint64_t peer;  /* self: our own clients */
+    uint64_t round;
+};
+
+/* What a peer's last heartbeat said. */
+struct peer_view {
+    uint64_t id;
+    uint64_t free_bytes;
+    bool is_short;
+    bool differs; /* its digest was not ours at the same zxid */
+    uint64_t heard_ms;
+};
+
+/* A command received from a follower that waits to be proposed. */
+struct held {
+    struct held *next;
+    size_t len;
+    uint8_t body[];
+};
+
+#define DIGEST_RING 1024
+#define EXPIRY_BUCKETS 1024
+
+struct replica {
+    struct replica_config config;
+    struct storage storage;
+    struct zab *zab;
+    struct state *state;
+    struct watches *watches;
+    struct zk_rng rng;
+    uint64_t now_ms;
+    int64_t wall_ms;
+    uint64_t origin_base; /* drawn at start: an OPEN's or ATTACH's origin is this plus its connection's number */
+    uint64_t conn_limit;  /* above every connection's number so far */
+
+    /* applying */
+    uint64_t applied_hash;
+    struct state_effects fx;
+    struct zk_buf record; /* the one that a read is building */
+    struct { uint64_t zxid, digest; } digests[DIGEST_RING];
+
+    /* clients */
+    struct client *clients;
+    struct client *outs; /* those with something to flush */
+    struct tracked *sessions;
+    uint64_t *touched; /* sessions heard of since the leader was last told */
+    size_t touched_count, touched_cap;
+    uint64_t touch_round;
+
+    /* on the way into the log */
+    struct pending *first_pending;
+    struct pending *last_pending;
+    struct pending *unsent; /* first that the present leader has not got */
+    size_t pending_bytes;
+    struct held *first_held; /* leader: of its followers */
+    struct held *last_held;
+    size_t held_bytes;
+    int64_t last_stamp_ms;
+    uint64_t stamp_at_ms; /* now_ms when last_stamp_ms was given */
+
+    /* sync */
+    uint64_t next_token;
+    uint64_t round;          /* the last one asked for */
+    uint64_t round_min;      /* answers to older ones came from another leadership */
+    bool round_due;          /* somebody waits for a round not asked yet */
+    uint64_t round_confirmed, round_zxid; /* the newest one answered, served once this zxid is applied */
+    uint64_t *sync_conns;    /* connections with a sync in their queue, perhaps twice */
+    size_t sync_count, sync_cap;
+    struct sync_waiter *waiters; /* leader: rounds under way, of followers and of our own */
+
+    /* leadership as this replica has seen it */
+    enum zab_phase phase;
+    uint64_t leader;
+    uint64_t epoch;
+    uint64_t leaderless_since_ms;
+    uint64_t last_turn_ms;
+    uint64_t next_housekeeping_ms;
+    uint64_t clock_offset_warned_ms;
+    struct tracked *buckets[EXPIRY_BUCKETS];
+    uint64_t next_bucket;
+
+    /* checkpoints */
+    bool checkpoint_running;
+    bool checkpoint_ended; /* all rows handed over, the storage has not said that it is in place */
+    uint64_t checkpoint_zxid, last_checkpoint_zxid;
+    uint64_t *own_ops; /* numbers of storage operations that are ours, not zab's, and not yet durable */
+    size_t own_op_count, own_op_cap;
+    uint64_t own_ops_done;
+    uint64_t log_bytes; /* applied since the last checkpoint began */
+    uint64_t log_entries;
+    struct state *incoming; /* a snapshot on its way in */
+
+    /* the world as others see it */
+    struct peer_view peers[ZAB_MEMBERS_MAX];
+    size_t peer_count;
+    uint64_t free_bytes, total_bytes;
+    bool is_short_of_space;
+    bool writes_refused; /* the leader says: no member of a quorum has room, or memory is at its limit */
+    bool stopping;
+    bool handed_over; /* told zab to */
+    uint64_t stop_at_ms;
+    char *fatal;
+
+    /* this turn's effects */
+    bool flushed; /* they have been handed out */
+    struct replica_effect *effects;
+    size_t effect_count, effect_cap;
+    struct zk_buf **arenas; /* bytes that effects point into, given back at the next event */
+    size_t arena_count, arena_cap;
+    struct zk_buf **pool; /* empty buffers */
+    size_t pool_count, pool_cap;
+
+    /* figures for the report */
+    struct replica_report figures;
+    size_t outstanding;
+};
+
+/* outbox.c: what leaves */
+struct zk_buf *outbox_buffer(struct replica *r); /* valid until after the next flush */
+struct zk_buf *outbox_client(struct replica *r, struct client *c); /* append whole frames */
+void outbox_ready(struct replica *r, struct client *c);
+void outbox_close(struct replica *r, struct client *c); /* after what it still gets */
+void outbox_forget(struct replica *r, struct client *c);
+void outbox_peer(struct replica *r, uint64_t peer, bool inbound, struct zk_slice bytes);
+void outbox_peer_close(struct replica *r, uint64_t peer, bool inbound);
+void outbox_news(struct replica *r, int severity, const char *format, ...) ZK_PRINTF(3, 4);
+void outbox_fatal(struct replica *r, const char *format, ...) ZK_PRINTF(2, 3);
+void outbox_collect_clients(struct replica *r);
+void outbox_recycle(struct replica *r);
+struct replica_effect *outbox_effect(struct replica *r, enum replica_effect_kind kind);
+void outbox_fini(struct replica *r);
+
+/* clients.c: connections and their queues */
+struct client *client_find(struct replica *r, uint64_t conn);
+void client_drop(struct replica *r, struct client *c);
+void client_join_result(struct replica *r, struct client *c, const struct state_effects *fx);
+void client_write_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx);
+void client_serve_queue(struct replica *r, struct client *c);
+void client_reply(struct replica *r, struct client *c, const struct request *q, int err, uint64_t zxid,
+                  struct zk_slice record);
+void client_push(struct replica *r, struct client *c, struct request *q);
+void client_touch(struct replica *r, struct client *c);
+void clients_resume(struct replica *r);
+void clients_close_all(struct replica *r, const char *why);
+void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t op, int err, bool closes);
+void clients_syncs_wait(struct replica *r, struct client *c);
+void client_answer_early(struct replica *r, struct client *c);
+void clients_syncs_done(struct replica *r, uint64_t round);
+
+/* requests.c: one frame of a live client: checks its form and queues it */
+void request_frame(struct replica *r, struct client *c, struct zk_slice frame);
+
+/* reads.c: answers from the local state; true if `op` is one of them */
+bool read_is_local(int32_t op);
+void read_serve(struct replica *r, struct client *c, const struct request *q, struct zk_slice record);
+
+/* forward.c: commands on their way into the log, and what servers say to each other about them */
+struct pending *forward_submit(struct replica *r, uint64_t conn, const struct command *cmd);
+void forward_done(struct replica *r, struct pending *p);
+void forward_abandon(struct replica *r, struct pending *p); /* its connection is gone */
+/* A command of the server's own that is decided anew if it gets lost: an expiry. */
+void forward_unawaited(struct replica *r, const struct command *cmd);
+void forward_restart(struct replica *r);
+void forward_flush(struct replica *r);
+bool forward_message(struct replica *r, uint64_t peer, bool inbound, struct zk_slice message);
+void forward_confirmed(struct replica *r, const struct zab_confirmed *c);
+void forward_lost_leadership(struct replica *r);
+void forward_sync_wanted(struct replica *r);
+void forward_touch_flush(struct replica *r);
+void forward_fini(struct replica *r);
+
+/* deliver.c: committed entries */
+struct loading {
+    struct replica *r;
+    uint64_t commit;
+    char *why;
+    size_t size;
+};
+void deliver_entry(struct replica *r, const struct entry *e);
+ZK_MUST_CHECK bool deliver_load(struct replica *r, char *why, size_t size);
+void deliver_snap(struct replica *r, const struct zab_snap *snap);
+
+/* sessions.c: who lives, and until when */
+struct tracked *session_find(struct replica *r, uint64_t session);
+void session_applied(struct replica *r, const struct state_effects *fx, uint64_t conn); /* conn 0: not here */
+void session_touch(struct replica *r, uint64_t session);
+void sessions_begin_leading(struct replica *r);
+void sessions_restart_of_server(struct replica *r, uint64_t server);
+void sessions_restart_all(struct replica *r);
+void sessions_expire(struct replica *r);
+void sessions_reload(struct replica *r);
+void sessions_fini(struct replica *r);
+
+/* replica.c: an operation of the replica's own, among zab's */
+void replica_submit(struct replica *r, const struct storage_op *op);
+
+/* checkpoint.c: the state into the store, a slice a turn */
+void checkpoint_step(struct replica *r);
+void checkpoint_finished(struct replica *r, uint64_t zxid);
+void checkpoint_abandon(struct replica *r);
+bool checkpoint_wants_turn(const struct replica *r);
+
+/* beat.c: what goes with every heartbeat: position, digest, free space, the clock */
+void beat_publish(struct replica *r);
+void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes);
+
+static inline bool replica_serves(const struct replica *r)
+{
+    return r->phase == ZAB_LEADING || r->phase == ZAB_FOLLOWING || r->phase == ZAB_HANDING_OVER;
+}

@@ -1,0 +1,217 @@
+/* deliver.c: committed entries reach the state, and what they did reaches those who wait for it: first the watches,
+ * then the one who asked. */
+#include "server/replica/core.h"
+
+struct firing {
+    struct replica *r;
+    const struct state_watch_event *event;
+    uint64_t zxid;
+};
+
+static void tell_watcher(void *arg, uint64_t conn)
+{
+    struct firing *f = arg;
+    struct client *c = client_find(f->r, conn);
+    if (c == NULL || c->close_due || !state_may_read(f->r->state, c->session, f->event->acl))
+        return;
+    struct zk_buf *out = outbox_client(f->r, c);
+    size_t start = zk_jute_begin_frame(out);
+    zk_reply_header_encode(out, (struct zk_reply_header){ZK_XID_NOTIFICATION, (int64_t)f->zxid, ZK_ERR_OK});
+    zk_watcher_event_encode(out, &(struct zk_watcher_event){f->event->type, ZK_STATE_SYNC_CONNECTED, f->event->path});
+    zk_jute_end_frame(out, start);
+    c->seen.sent++;
+    f->r->figures.packets_sent++;
+}
+
+static void fire_watches(struct replica *r, const struct state_effects *fx)
+{
+    for (size_t i = 0; i < fx->event_count; i++) {
+        struct firing f = {r, &fx->events[i], fx->zxid};
+        watches_fire(r->watches, (enum zk_event_type)f.event->type, f.event->path, tell_watcher, &f);
+    }
+}
+
+static void answer_join(struct replica *r, const struct command *cmd, const struct state_effects *fx)
+{
+    uint64_t conn = cmd->origin - r->origin_base;
+    bool is_ours = conn < r->conn_limit;
+    struct client *c = is_ours ? client_find(r, conn) : NULL;
+    if (c != NULL && c->phase != CLIENT_JOINING)
+        c = NULL; /* a second copy of what it asked for */
+    if (fx->session_change != STATE_SESSION_NONE)
+        session_applied(r, fx, c != NULL ? conn : 0);
+    if (is_ours)
+        client_join_result(r, c, fx);
+}
+
+static void answer_numbered(struct replica *r, const struct command *cmd, const struct state_effects *fx)
+{
+    struct tracked *t = session_find(r, cmd->session);
+    struct client *c = t != NULL && t->conn ? client_find(r, t->conn) : NULL;
+    if (c != NULL && c->phase == CLIENT_LIVE)
+        client_write_result(r, c, cmd, fx);
+    if (fx->session_change == STATE_SESSION_ENDED)
+        session_applied(r, fx, 0);
+}
+
+static void answer(struct replica *r, const struct command *cmd, const struct state_effects *fx)
+{
+    switch (cmd->kind) {
+    case COMMAND_OPEN:
+    case COMMAND_ATTACH:
+        answer_join(r, cmd, fx);
+        break;
+    case COMMAND_REQUEST:
+    case COMMAND_AUTH:
+    case COMMAND_CLOSE:
+        answer_numbered(r, cmd, fx);
+        break;
+    default:
+        if (fx->session_change == STATE_SESSION_ENDED)
+            session_applied(r, fx, 0);
+    }
+}
+
+static void note_digest(struct replica *r, uint64_t zxid)
+{
+    size_t at = (size_t)(zxid % DIGEST_RING);
+    r->digests[at].zxid = zxid;
+    r->digests[at].digest = state_digest(r->state);
+}
+
+static void apply_command(struct replica *r, const struct entry *e, const struct command *cmd, bool live)
+{
+    state_apply(r->state, e->zxid, cmd, &r->fx);
+    if (!live)
+        return;
+    if (ZK_PLANTED(15))
+        answer(r, cmd, &r->fx);
+    fire_watches(r, &r->fx);
+    if (!ZK_PLANTED(15))
+        answer(r, cmd, &r->fx);
+}
+
+static void apply_entry(struct replica *r, const struct entry *e, bool live)
+{
+    struct command cmd;
+    if (e->kind == ENTRY_COMMAND && command_decode(e->body, &cmd))
+        apply_command(r, e, &cmd, live);
+    else
+        state_skip(r->state, e->zxid);
+    r->applied_hash = e->hash;
+    r->log_bytes += e->body.len;
+    r->log_entries++;
+    note_digest(r, e->zxid);
+}
+
+void deliver_entry(struct replica *r, const struct entry *e)
+{
+    apply_entry(r, e, true);
+}
+
+/* --- starting --- */
+
+static int load_row(void *arg, struct zk_slice key, struct zk_slice value)
+{
+    struct loading *l = arg;
+    return state_load_row(l->r->state, key, value, l->why, l->size) ? 0 : 1;
+}
+
+static int load_group(void *arg, struct zk_slice bytes)
+{
+    struct loading *l = arg;
+    if (!zab_load_group(l->r->zab, bytes, l->why, l->size))
+        return 1;
+    struct group g;
+    struct entry e;
+    if (!group_open(bytes, &g))
+        return 1;
+    while (group_next(&g, &e))
+        if (e.zxid > state_zxid(l->r->state) && e.zxid <= l->commit)
+            apply_entry(l->r, &e, false);
+    return 0;
+}
+
+static bool load_tree(struct replica *r, const struct storage_image *image, struct loading *l)
+{
+    if (image->checkpoint_zxid == 0) {
+        r->state = state_new();
+        return true;
+    }
+    r->state = state_load_begin();
+    int err = r->storage.ops->each_row(r->storage.self, load_row, l);
+    if (err < 0)
+        snprintf(l->why, l->size, "the store's tree cannot be read");
+    if (err != 0)
+        return false;
+    r->applied_hash = image->checkpoint_hash;
+    return state_load_end(r->state, image->checkpoint_zxid, image->checkpoint_digest, l->why, l->size);
+}
+
+bool deliver_load(struct replica *r, char *why, size_t size)
+{
+    const struct storage_image *image = r->storage.ops->image(r->storage.self);
+    struct loading l = {r, image->commit, why, size};
+    if (!load_tree(r, image, &l))
+        return false;
+    int err = r->storage.ops->each_group(r->storage.self, image->checkpoint_zxid, load_group, &l);
+    if (err < 0)
+        snprintf(why, size, "the store's log cannot be read");
+    r->last_checkpoint_zxid = image->checkpoint_zxid;
+    return err == 0;
+}
+
+/* --- a whole state from the leader --- */
+
+static void take_rows(struct replica *r, struct zk_slice rows)
+{
+    char why[256];
+    struct zk_slice key, value;
+    bool bad = false;
+    while (storage_rows_next(&rows, &key, &value, &bad)) {
+        if (!state_load_row(r->incoming, key, value, why, sizeof why)) {
+            outbox_fatal(r, "the leader's snapshot has a bad row: %s", why);
+            return;
+        }
+    }
+    if (bad)
+        outbox_fatal(r, "the leader's snapshot has malformed rows");
+}
+
+static void go_live(struct replica *r, const struct zab_snap *snap)
+{
+    char why[256];
+    if (!state_load_end(r->incoming, snap->zxid, snap->digest, why, sizeof why)) {
+        outbox_fatal(r, "the leader's snapshot does not hold together: %s", why);
+        return;
+    }
+    clients_close_all(r, "the state was replaced by the leader's");
+    checkpoint_abandon(r);
+    state_free(r->state);
+    r->state = r->incoming;
+    r->incoming = NULL;
+    r->last_checkpoint_zxid = snap->zxid;
+    r->log_bytes = r->log_entries = 0;
+    note_digest(r, snap->zxid);
+    sessions_reload(r);
+}
+
+void deliver_snap(struct replica *r, const struct zab_snap *snap)
+{
+    if (r->fatal != NULL)
+        return;
+    switch (snap->kind) {
+    case ZAB_SNAP_BEGIN:
+    case ZAB_SNAP_ABANDONED:
+        if (r->incoming != NULL)
+            state_free(r->incoming);
+        r->incoming = snap->kind == ZAB_SNAP_BEGIN ? state_load_begin() : NULL;
+        break;
+    case ZAB_SNAP_ROWS:
+        take_rows(r, snap->rows);
+        break;
+    case ZAB_SNAP_LIVE:
+        go_live(r, snap);
+        break;
+    }
+}

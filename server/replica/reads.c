@@ -1,0 +1,166 @@
+/* reads.c: what is answered from the local state, in its place behind the client's own writes; and the watches that
+ * reads leave. A watch is set together with the read, so nothing can happen in between. */
+#include "server/replica/core.h"
+
+bool read_is_local(int32_t op)
+{
+    switch (op) {
+    case ZK_OP_EXISTS:
+    case ZK_OP_GET_DATA:
+    case ZK_OP_GET_ACL:
+    case ZK_OP_GET_CHILDREN:
+    case ZK_OP_GET_CHILDREN2:
+    case ZK_OP_REMOVE_WATCHES:
+    case ZK_OP_SET_WATCHES:
+    case ZK_OP_SET_WATCHES2:
+    case ZK_OP_ADD_WATCH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool watch(struct replica *r, struct client *c, struct zk_slice path, enum watch_kind kind)
+{
+    return watches_add(r->watches, c->conn, path, kind, REPLICA_WATCHES_PER_CLIENT_MAX);
+}
+
+/* exists leaves a watch on a node that is not there, but none on one that may not be read; the others only on success. */
+static int read_node(struct replica *r, struct client *c, int32_t op, struct zk_path_watch q, struct zk_buf *out)
+{
+    int err;
+    enum watch_kind kind = WATCH_DATA;
+    if (op == ZK_OP_EXISTS) {
+        err = state_exists(r->state, c->session, q.path, out);
+    } else if (op == ZK_OP_GET_DATA) {
+        err = state_get_data(r->state, c->session, q.path, out);
+    } else {
+        err = state_get_children(r->state, c->session, q.path, op == ZK_OP_GET_CHILDREN2, out);
+        kind = WATCH_CHILD;
+    }
+    bool leaves = err == ZK_ERR_OK || (op == ZK_OP_EXISTS && err == ZK_ERR_NO_NODE);
+    if (q.watch && leaves && !watch(r, c, q.path, kind))
+        return ZK_ERR_SYSTEM_ERROR;
+    return err;
+}
+
+static int read_acl(struct replica *r, struct client *c, struct zk_jute *in, struct zk_buf *out)
+{
+    struct zk_slice path = zk_jute_string(in);
+    return in->bad ? ZK_ERR_MARSHALLING_ERROR : state_get_acl(r->state, c->session, path, out);
+}
+
+static int add_watch(struct replica *r, struct client *c, struct zk_path_kind q, struct zk_buf *out)
+{
+    enum watch_kind kind;
+    if (q.kind == ZK_ADD_WATCH_PERSISTENT)
+        kind = WATCH_PERSISTENT;
+    else if (q.kind == ZK_ADD_WATCH_PERSISTENT_RECURSIVE)
+        kind = WATCH_RECURSIVE;
+    else
+        return ZK_ERR_MARSHALLING_ERROR;
+    if (!watch(r, c, q.path, kind))
+        return ZK_ERR_SYSTEM_ERROR;
+    zk_jute_put_int(out, ZK_ERR_OK); /* an ErrorResponse that says 0 */
+    return ZK_ERR_OK;
+}
+
+static int remove_watches(struct replica *r, struct client *c, struct zk_path_kind q)
+{
+    if (q.kind < ZK_WATCHER_CHILDREN || q.kind > ZK_WATCHER_PERSISTENT_RECURSIVE)
+        return ZK_ERR_MARSHALLING_ERROR;
+    bool was_there = watches_remove(r->watches, c->conn, q.path, (enum zk_watcher_type)q.kind);
+    return was_there ? ZK_ERR_OK : ZK_ERR_NO_WATCHER;
+}
+
+/* --- setWatches: a client that comes back says what it watched and what it has seen --- */
+
+enum rearm_kind { REARM_DATA, REARM_EXIST, REARM_CHILD, REARM_PERSISTENT, REARM_RECURSIVE };
+
+/* What a watch would have told since `seen`; ZK_EVENT_NONE: nothing, it is set again. A pure function of the node. */
+static enum zk_event_type missed_event(const struct replica *r, enum rearm_kind kind, struct zk_slice path,
+                                       int64_t seen)
+{
+    struct zk_stat stat;
+    bool exists = state_stat(r->state, path, &stat);
+    switch (kind) {
+    case REARM_DATA:
+        if (!exists)
+            return ZK_EVENT_DELETED;
+        return stat.mzxid > seen ? ZK_EVENT_DATA_CHANGED : ZK_EVENT_NONE;
+    case REARM_EXIST:
+        return exists ? ZK_EVENT_CREATED : ZK_EVENT_NONE;
+    case REARM_CHILD:
+        if (!exists)
+            return ZK_EVENT_DELETED;
+        return stat.pzxid > seen ? ZK_EVENT_CHILDREN_CHANGED : ZK_EVENT_NONE;
+    default:
+        return ZK_EVENT_NONE;
+    }
+}
+
+static void put_event(struct replica *r, struct client *c, enum zk_event_type type, struct zk_slice path, int64_t zxid)
+{
+    struct zk_buf *out = outbox_client(r, c);
+    size_t start = zk_jute_begin_frame(out);
+    zk_reply_header_encode(out, (struct zk_reply_header){ZK_XID_NOTIFICATION, zxid, ZK_ERR_OK});
+    zk_watcher_event_encode(out, &(struct zk_watcher_event){type, ZK_STATE_SYNC_CONNECTED, path});
+    zk_jute_end_frame(out, start);
+    c->seen.sent++;
+    r->figures.packets_sent++;
+}
+
+static bool rearm(struct replica *r, struct client *c, enum rearm_kind kind, struct zk_slice path, int64_t seen)
+{
+    static const enum watch_kind kinds[] = {WATCH_DATA, WATCH_DATA, WATCH_CHILD, WATCH_PERSISTENT, WATCH_RECURSIVE};
+    enum zk_event_type type = missed_event(r, kind, path, seen);
+    if (type == ZK_EVENT_NONE)
+        return watch(r, c, path, kinds[kind]);
+    struct zk_slice acl = state_acl_of(r->state, path);
+    if (acl.ptr == NULL || state_may_read(r->state, c->session, acl))
+        put_event(r, c, type, path, -1);
+    return true;
+}
+
+static int set_watches(struct replica *r, struct client *c, int32_t op, struct zk_jute *in)
+{
+    struct zk_jute check = *in;
+    int vectors = op == ZK_OP_SET_WATCHES2 ? 5 : 3;
+    (void)zk_jute_long(&check);
+    for (int v = 0; v < vectors; v++)
+        for (int32_t count = zk_jute_count(&check, 4); count > 0 && !check.bad; count--)
+            (void)zk_jute_string(&check);
+    if (check.bad)
+        return ZK_ERR_MARSHALLING_ERROR;
+
+    int64_t seen = zk_jute_long(in);
+    bool fits = true;
+    for (int v = 0; v < vectors; v++)
+        for (int32_t count = zk_jute_count(in, 4); count > 0; count--)
+            fits = rearm(r, c, (enum rearm_kind)v, zk_jute_string(in), seen) && fits;
+    return fits ? ZK_ERR_OK : ZK_ERR_SYSTEM_ERROR;
+}
+
+static int serve(struct replica *r, struct client *c, int32_t op, struct zk_jute *in, struct zk_buf *out)
+{
+    if (op == ZK_OP_GET_ACL)
+        return read_acl(r, c, in, out);
+    if (op == ZK_OP_SET_WATCHES || op == ZK_OP_SET_WATCHES2)
+        return set_watches(r, c, op, in);
+    if (op == ZK_OP_ADD_WATCH || op == ZK_OP_REMOVE_WATCHES) {
+        struct zk_path_kind q = zk_path_kind_decode(in);
+        if (in->bad)
+            return ZK_ERR_MARSHALLING_ERROR;
+        return op == ZK_OP_ADD_WATCH ? add_watch(r, c, q, out) : remove_watches(r, c, q);
+    }
+    struct zk_path_watch q = zk_path_watch_decode(in);
+    return in->bad ? ZK_ERR_MARSHALLING_ERROR : read_node(r, c, op, q, out);
+}
+
+void read_serve(struct replica *r, struct client *c, const struct request *q, struct zk_slice record)
+{
+    struct zk_jute in = zk_jute(record);
+    zk_buf_reset(&r->record);
+    int err = serve(r, c, q->op, &in, &r->record);
+    client_reply(r, c, q, err, state_zxid(r->state), zk_buf_slice(&r->record));
+}

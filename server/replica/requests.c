@@ -1,0 +1,253 @@
+/* requests.c: one frame of a client with a session: its form is checked here, at the door, and only here; what passes is
+ * queued behind the client's earlier requests. Writes become commands, reads wait their turn.
+ *
+ * What is refused: opcodes not served (-6, then the connection ends, as Apache does it), a lone check (the same, since
+ * ZOOKEEPER-2623), records that do not decode (-5, the connection stays).
+ */
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include "server/replica/core.h"
+
+/* --- form --- */
+
+static bool is_create(int32_t op)
+{
+    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2;
+}
+
+static bool is_write(int32_t op)
+{
+    return is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
+}
+
+static bool skip_write_record(int32_t op, struct zk_jute *in)
+{
+    switch (op) {
+    case ZK_OP_CREATE:
+    case ZK_OP_CREATE2:
+        (void)zk_create_request_decode(in);
+        break;
+    case ZK_OP_DELETE:
+    case ZK_OP_CHECK:
+        (void)zk_path_version_decode(in);
+        break;
+    case ZK_OP_SET_DATA:
+        (void)zk_set_data_request_decode(in);
+        break;
+    case ZK_OP_SET_ACL:
+        (void)zk_set_acl_request_decode(in);
+        break;
+    default:
+        return false;
+    }
+    return !in->bad;
+}
+
+static bool is_multi_op(int32_t op)
+{
+    return is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_CHECK;
+}
+
+static bool multi_is_well_formed(struct zk_jute *in)
+{
+    for (;;) {
+        struct zk_multi_header h = zk_multi_header_decode(in);
+        if (in->bad)
+            return false;
+        if (h.done)
+            return true;
+        if (!is_multi_op(h.type) || !skip_write_record(h.type, in))
+            return false;
+    }
+}
+
+static bool write_is_well_formed(int32_t op, struct zk_slice record)
+{
+    struct zk_jute in = zk_jute(record);
+    return op == ZK_OP_MULTI ? multi_is_well_formed(&in) : skip_write_record(op, &in);
+}
+
+/* --- writes --- */
+
+static void submit_numbered(struct replica *r, struct client *c, struct request *q, uint8_t kind,
+                            struct zk_slice payload)
+{
+    q->kind = REQUEST_WRITE;
+    q->number = c->next_number++;
+    q->pending = forward_submit(r, c->conn,
+                                &(struct command){.kind = kind,
+                                                  .session = c->session,
+                                                  .generation = c->generation,
+                                                  .number = q->number,
+                                                  .xid = q->xid,
+                                                  .op = q->op,
+                                                  .payload = payload});
+    q->len = 0;
+    client_push(r, c, q);
+}
+
+static struct request *new_request(struct zk_request_header h)
+{
+    struct request *q = zk_calloc(1, sizeof *q);
+    q->xid = h.xid;
+    q->op = h.op;
+    return q;
+}
+
+/* libzk has sent a write again whose answer was lost with its last connection. Everything the old connection sent has
+ * been applied or never will be, for the ATTACH of this one has been applied: so the memory decides. */
+static bool answer_from_memory(struct replica *r, struct client *c, struct zk_request_header h)
+{
+    uint64_t zxid;
+    int32_t err;
+    struct zk_slice record;
+    bool whole;
+    if (!c->wants_memory || !state_memory_get(r->state, c->session, h.xid, &zxid, &err, &record, &whole))
+        return false;
+    struct request *q = new_request(h);
+    q->kind = REQUEST_DONE;
+    struct zk_buf reply;
+    zk_buf_init(&reply);
+    size_t start = zk_jute_begin_frame(&reply);
+    zk_reply_header_encode(&reply, (struct zk_reply_header){h.xid, (int64_t)state_zxid(r->state), err});
+    zk_buf_append_slice(&reply, record);
+    zk_jute_end_frame(&reply, start);
+    q->bytes = reply.ptr;
+    q->len = reply.len;
+    client_push(r, c, q);
+    client_serve_queue(r, c);
+    return true;
+}
+
+static bool refuses_writes(const struct replica *r)
+{
+    return r->writes_refused;
+}
+
+static void write_request(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
+{
+    if (answer_from_memory(r, c, h))
+        return;
+    if (!write_is_well_formed(h.op, record)) {
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_MARSHALLING_ERROR, false);
+        return;
+    }
+    if (refuses_writes(r) && h.op != ZK_OP_DELETE) {
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_SYSTEM_ERROR, false);
+        return;
+    }
+    submit_numbered(r, c, new_request(h), COMMAND_REQUEST, record);
+    if (ZK_PLANTED(14) && h.op == ZK_OP_DELETE)
+        client_answer_early(r, c);
+}
+
+static void close_request(struct replica *r, struct client *c, struct zk_request_header h)
+{
+    struct request *q = new_request(h);
+    q->closes = true;
+    submit_numbered(r, c, q, COMMAND_CLOSE, zk_slice("", 0));
+}
+
+/* --- identities --- */
+
+/* "user:password" becomes user:base64(SHA-1("user:password")), the form that ACLs hold. */
+static bool digest_id(struct zk_slice auth, struct zk_buf *out)
+{
+    const uint8_t *colon = auth.len ? memchr(auth.ptr, ':', auth.len) : NULL;
+    if (colon == NULL)
+        return false;
+    uint8_t hash[SHA_DIGEST_LENGTH];
+    SHA1(auth.ptr, auth.len, hash);
+    uint8_t base64[4 * ((SHA_DIGEST_LENGTH + 2) / 3) + 1];
+    int len = EVP_EncodeBlock(base64, hash, sizeof hash);
+    zk_buf_append(out, auth.ptr, (size_t)(colon - auth.ptr) + 1);
+    zk_buf_append(out, base64, (size_t)len);
+    return true;
+}
+
+/* Only `digest` takes credentials; `ip` has been known since the connection came, as in Apache's providers. */
+static void auth_request(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
+{
+    struct zk_jute in = zk_jute(record);
+    struct zk_auth_packet packet = zk_auth_packet_decode(&in);
+    if (!in.bad && zk_slice_eq(packet.scheme, zk_slice_str("ip"))) {
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_OK, false);
+        return;
+    }
+    struct zk_buf *id = outbox_buffer(r);
+    if (in.bad || !zk_slice_eq(packet.scheme, zk_slice_str("digest")) || !digest_id(packet.auth, id)) {
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_AUTH_FAILED, true);
+        return;
+    }
+    struct zk_buf *payload = outbox_buffer(r);
+    zk_jute_put_cstring(payload, "digest");
+    zk_jute_put_string(payload, zk_buf_slice(id));
+    submit_numbered(r, c, new_request(h), COMMAND_AUTH, zk_buf_slice(payload));
+}
+
+/* --- reads, sync, ping --- */
+
+static void queue_copy(struct replica *r, struct client *c, struct zk_request_header h, enum request_kind kind,
+                       struct zk_slice record)
+{
+    struct request *q = new_request(h);
+    q->kind = kind;
+    q->bytes = zk_memdup(record.ptr, record.len);
+    q->len = record.len;
+    q->round = r->round + 1;
+    client_push(r, c, q);
+}
+
+static void read_request(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
+{
+    if (c->first != NULL) {
+        queue_copy(r, c, h, REQUEST_READ, record);
+        return;
+    }
+    struct request now = {.xid = h.xid, .op = h.op, .arrived_ms = r->now_ms};
+    read_serve(r, c, &now, record);
+}
+
+static void sync_request(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
+{
+    struct zk_jute in = zk_jute(record);
+    (void)zk_jute_string(&in);
+    if (in.bad) {
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_MARSHALLING_ERROR, false);
+        return;
+    }
+    queue_copy(r, c, h, REQUEST_SYNC, zk_slice(record.ptr, (size_t)(in.at - record.ptr)));
+    clients_syncs_wait(r, c);
+}
+
+/* At once, past the queue: a ping asks whether this server lives, not whether the leader does. */
+static void ping_request(struct replica *r, struct client *c, struct zk_request_header h)
+{
+    struct request now = {.xid = h.xid, .op = h.op, .arrived_ms = r->now_ms};
+    client_reply(r, c, &now, ZK_ERR_OK, state_zxid(r->state), zk_slice("", 0));
+}
+
+void request_frame(struct replica *r, struct client *c, struct zk_slice frame)
+{
+    struct zk_jute in = zk_jute(frame);
+    struct zk_request_header h = zk_request_header_decode(&in);
+    struct zk_slice record = zk_jute_rest(&in);
+    if (in.bad) {
+        outbox_close(r, c);
+        return;
+    }
+    if (h.op == ZK_OP_PING)
+        ping_request(r, c, h);
+    else if (read_is_local(h.op))
+        read_request(r, c, h, record);
+    else if (is_write(h.op))
+        write_request(r, c, h, record);
+    else if (h.op == ZK_OP_SYNC)
+        sync_request(r, c, h, record);
+    else if (h.op == ZK_OP_AUTH)
+        auth_request(r, c, h, record);
+    else if (h.op == ZK_OP_CLOSE_SESSION)
+        close_request(r, c, h);
+    else
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_UNIMPLEMENTED, true);
+}

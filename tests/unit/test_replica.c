@@ -1,0 +1,632 @@
+/* test_replica.c: proves server/replica: one standalone server on the simulator's disk, spoken to in frames. */
+#include "server/replica/replica.h"
+#include "server/state/state.h"
+#include "tests/sim/disk.h"
+#include "common/proto.h"
+#include "common/rng.h"
+#include <check.h>
+#include <stdio.h>
+
+#define CONNS 8
+#define TICK_MS 100
+
+/* One client connection, as a driver sees it. */
+struct line {
+    struct zk_buf in; /* what the replica sent, frames with lengths */
+    bool closed;
+    bool ready;
+};
+
+static struct disk *disk;
+static struct replica *r;
+static struct line lines[CONNS];
+static struct zk_rng rng;
+static uint64_t now_ms;
+static struct zk_buf frame;
+
+static void fill_random(void *arg, void *ptr, size_t len)
+{
+    zk_rng_fill(arg, ptr, len);
+}
+
+static void perform(const struct replica_effect *e)
+{
+    struct line *line = &lines[e->conn];
+    switch (e->kind) {
+    case REPLICA_CLIENT_SEND:
+        zk_buf_append_slice(&line->in, e->bytes);
+        break;
+    case REPLICA_CLIENT_CLOSE:
+        line->closed = true;
+        break;
+    case REPLICA_CLIENT_READY:
+        line->ready = true;
+        break;
+    case REPLICA_FATAL:
+        ck_abort_msg("fatal: %.*s", (int)e->bytes.len, (const char *)e->bytes.ptr);
+        break;
+    default:
+        break;
+    }
+}
+
+static void turn(void)
+{
+    const struct replica_effect *effects;
+    size_t count = replica_flush(r, &effects);
+    for (size_t i = 0; i < count; i++)
+        perform(&effects[i]);
+}
+
+static void pass(uint64_t ms)
+{
+    for (uint64_t end = now_ms + ms; now_ms < end; now_ms += 5) {
+        replica_time(r, now_ms, (int64_t)now_ms + 1000000);
+        disk_advance(disk, now_ms);
+        replica_storage(r);
+        turn();
+    }
+    ck_assert_ptr_null(replica_check(r));
+    ck_assert_ptr_null(state_check(replica_state(r)));
+}
+
+static void start(void)
+{
+    struct replica_config config = {
+        .zab = {.self = 1, .member_count = 1, .members = {{.id = 1, .role = ZAB_PARTICIPANT, .weight = 1}},
+                .tick_ms = TICK_MS, .init_limit = 10, .sync_limit = 5, .seed = 7},
+        .min_session_timeout_ms = 200, .max_session_timeout_ms = 2000, .jute_max_buffer = 0xfffff,
+        .memory = STATE_MEMORY_K, .random = fill_random, .random_arg = &rng,
+    };
+    char why[256];
+    r = replica_new(&config, disk_open(disk, now_ms), now_ms, (int64_t)now_ms, why, sizeof why);
+    ck_assert_msg(r != NULL, "%s", why);
+    pass(500);
+}
+
+static void stop(void)
+{
+    replica_free(r);
+    disk_close(disk);
+}
+
+static void setup(void)
+{
+    now_ms = 1000;
+    zk_rng_seed(&rng, 1, 1);
+    disk = disk_new(1);
+    memset(lines, 0, sizeof lines);
+    zk_buf_init(&frame);
+    start();
+}
+
+static void teardown(void)
+{
+    stop();
+    disk_free(disk);
+    for (int i = 0; i < CONNS; i++)
+        zk_buf_fini(&lines[i].in);
+    zk_buf_fini(&frame);
+}
+
+/* --- speaking as a client --- */
+
+static void send_frame(uint64_t conn)
+{
+    replica_time(r, now_ms, (int64_t)now_ms);
+    replica_client_frame(r, conn, zk_buf_slice(&frame));
+}
+
+/* The next frame that came, without its length; fails the test if there is none. */
+static struct zk_jute next_frame(uint64_t conn)
+{
+    static uint8_t copy[65536];
+    struct zk_buf *in = &lines[conn].in;
+    ck_assert_uint_ge(in->len, 4);
+    struct zk_jute head = zk_jute(zk_buf_slice(in));
+    size_t len = (size_t)zk_jute_int(&head);
+    ck_assert_uint_ge(in->len, 4 + len);
+    ck_assert_uint_le(len, sizeof copy);
+    memcpy(copy, in->ptr + 4, len);
+    zk_buf_drop_front(in, 4 + len);
+    return zk_jute(zk_slice(copy, len));
+}
+
+static bool is_silent(uint64_t conn)
+{
+    return lines[conn].in.len == 0;
+}
+
+struct session {
+    int64_t id;
+    uint8_t password[ZK_PASSWORD_BYTES];
+};
+
+static struct zk_connect_response join(uint64_t conn, const struct session *old, int32_t protocol, bool has_read_only)
+{
+    static const uint8_t zeros[ZK_PASSWORD_BYTES];
+    zk_buf_fini(&lines[conn].in);
+    lines[conn] = (struct line){0};
+    replica_client_open(r, conn, "127.0.0.1");
+    zk_buf_reset(&frame);
+    zk_connect_request_encode(&frame, &(struct zk_connect_request){
+                                          .protocol_version = protocol, .timeout_ms = 400,
+                                          .session_id = old ? old->id : 0,
+                                          .password = zk_slice(old ? old->password : zeros, ZK_PASSWORD_BYTES),
+                                          .has_read_only = has_read_only});
+    send_frame(conn);
+    pass(50);
+    struct zk_jute in = next_frame(conn);
+    struct zk_connect_response response = zk_connect_response_decode(&in);
+    ck_assert(!in.bad && zk_jute_left(&in) == 0);
+    return response;
+}
+
+static struct session open_session(uint64_t conn)
+{
+    struct zk_connect_response response = join(conn, NULL, ZK_PROTOCOL_APACHE, true);
+    ck_assert_int_ne(response.session_id, 0);
+    ck_assert(lines[conn].ready);
+    struct session s = {.id = response.session_id};
+    memcpy(s.password, response.password.ptr, ZK_PASSWORD_BYTES);
+    return s;
+}
+
+static void begin(int32_t xid, int32_t op)
+{
+    zk_buf_reset(&frame);
+    zk_request_header_encode(&frame, (struct zk_request_header){xid, op});
+}
+
+static void send_create(uint64_t conn, int32_t xid, const char *path, int32_t flags)
+{
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_acl_vector_world(&acl, ZK_PERM_ALL);
+    begin(xid, ZK_OP_CREATE);
+    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str(path), zk_slice_str("x"),
+                                                                 zk_buf_slice(&acl), flags});
+    send_frame(conn);
+    zk_buf_fini(&acl);
+}
+
+static void send_path(uint64_t conn, int32_t xid, int32_t op, const char *path, bool watch)
+{
+    begin(xid, op);
+    zk_path_watch_encode(&frame, (struct zk_path_watch){zk_slice_str(path), watch});
+    send_frame(conn);
+}
+
+static void send_delete(uint64_t conn, int32_t xid, const char *path)
+{
+    begin(xid, ZK_OP_DELETE);
+    zk_path_version_encode(&frame, (struct zk_path_version){zk_slice_str(path), -1});
+    send_frame(conn);
+}
+
+static void send_bare(uint64_t conn, int32_t xid, int32_t op)
+{
+    begin(xid, op);
+    send_frame(conn);
+}
+
+static int32_t expect_reply(uint64_t conn, int32_t xid)
+{
+    struct zk_jute in = next_frame(conn);
+    struct zk_reply_header h = zk_reply_header_decode(&in);
+    ck_assert(!in.bad);
+    ck_assert_int_eq(h.xid, xid);
+    return h.err;
+}
+
+static void expect_event(uint64_t conn, int32_t type, const char *path)
+{
+    struct zk_jute in = next_frame(conn);
+    struct zk_reply_header h = zk_reply_header_decode(&in);
+    struct zk_watcher_event e = zk_watcher_event_decode(&in);
+    ck_assert(!in.bad);
+    ck_assert_int_eq(h.xid, ZK_XID_NOTIFICATION);
+    ck_assert_int_eq(e.type, type);
+    ck_assert_int_eq(e.state, ZK_STATE_SYNC_CONNECTED);
+    ck_assert(zk_slice_eq(e.path, zk_slice_str(path)));
+}
+
+static bool exists(const char *path)
+{
+    struct zk_stat stat;
+    return state_stat(replica_state(r), zk_slice_str(path), &stat);
+}
+
+/* --- sessions --- */
+
+START_TEST(a_client_that_sends_no_read_only_byte_gets_none_back)
+{
+    join(1, NULL, ZK_PROTOCOL_APACHE, false);
+    ck_assert(!join(2, NULL, ZK_PROTOCOL_APACHE, false).has_read_only);
+    ck_assert(join(3, NULL, ZK_PROTOCOL_APACHE, true).has_read_only);
+}
+END_TEST
+
+START_TEST(the_timeout_is_clamped_and_told)
+{
+    ck_assert_int_eq(join(1, NULL, ZK_PROTOCOL_APACHE, true).timeout_ms, 400);
+}
+END_TEST
+
+START_TEST(a_session_moves_to_a_new_connection_and_the_old_one_is_closed)
+{
+    struct session s = open_session(1);
+    struct zk_connect_response again = join(2, &s, ZK_PROTOCOL_APACHE, true);
+    ck_assert_int_eq(again.session_id, s.id);
+    ck_assert(lines[1].closed && is_silent(1));
+    ck_assert(!lines[2].closed);
+}
+END_TEST
+
+START_TEST(a_wrong_password_is_told_that_the_session_has_expired)
+{
+    struct session s = open_session(1);
+    s.password[3] ^= 1;
+    struct zk_connect_response again = join(2, &s, ZK_PROTOCOL_APACHE, true);
+    ck_assert_int_eq(again.session_id, 0);
+    ck_assert_int_eq(again.timeout_ms, 0);
+    ck_assert(lines[2].closed);
+    ck_assert(!lines[1].closed);
+}
+END_TEST
+
+START_TEST(a_client_that_has_seen_more_than_this_server_is_closed_without_a_word)
+{
+    replica_client_open(r, 1, "127.0.0.1");
+    zk_buf_reset(&frame);
+    zk_connect_request_encode(&frame, &(struct zk_connect_request){.last_zxid_seen = INT64_MAX, .timeout_ms = 400,
+                                                                   .password = zk_slice("0123456789abcdef", 16)});
+    send_frame(1);
+    pass(50);
+    ck_assert(lines[1].closed && is_silent(1));
+}
+END_TEST
+
+START_TEST(a_silent_session_expires_with_its_ephemerals_and_one_that_pings_lives)
+{
+    open_session(1);
+    open_session(2);
+    send_create(1, 1, "/gone", ZK_FLAG_EPHEMERAL);
+    send_create(2, 1, "/here", ZK_FLAG_EPHEMERAL);
+    pass(20);
+    for (int i = 0; i < 20; i++) {
+        send_bare(2, ZK_XID_PING, ZK_OP_PING);
+        pass(100);
+        if (i < 3)
+            ck_assert(exists("/gone"));
+    }
+    ck_assert(!exists("/gone") && lines[1].closed);
+    ck_assert(exists("/here") && !lines[2].closed);
+}
+END_TEST
+
+START_TEST(close_session_answers_and_then_closes)
+{
+    open_session(1);
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    send_bare(1, 2, ZK_OP_CLOSE_SESSION);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert(lines[1].closed && !exists("/e"));
+}
+END_TEST
+
+START_TEST(a_close_whose_connection_ends_in_the_same_breath_still_happens)
+{
+    open_session(1);
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    pass(50);
+    send_bare(1, 2, ZK_OP_CLOSE_SESSION);
+    replica_client_closed(r, 1);
+    pass(50);
+    ck_assert(!exists("/e"));
+}
+END_TEST
+
+/* --- requests --- */
+
+START_TEST(replies_leave_in_the_order_of_requests_and_reads_see_the_writes_before_them)
+{
+    open_session(1);
+    send_path(1, 1, ZK_OP_EXISTS, "/a", false);
+    send_create(1, 2, "/a", 0);
+    send_path(1, 3, ZK_OP_GET_DATA, "/a", false);
+    send_delete(1, 4, "/a");
+    send_path(1, 5, ZK_OP_GET_DATA, "/a", false);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_NO_NODE);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 4), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 5), ZK_ERR_NO_NODE);
+}
+END_TEST
+
+START_TEST(a_write_is_answered_only_when_it_is_on_the_disk)
+{
+    open_session(1);
+    disk_stall(disk, 300);
+    send_create(1, 1, "/a", 0);
+    pass(200);
+    ck_assert(is_silent(1) && !exists("/a"));
+    pass(300);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+}
+END_TEST
+
+START_TEST(a_watch_event_comes_before_the_reply_to_the_write_that_caused_it)
+{
+    open_session(1);
+    send_path(1, 1, ZK_OP_EXISTS, "/a", true);
+    send_path(1, 2, ZK_OP_GET_CHILDREN, "/", true);
+    send_create(1, 3, "/a", 0);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_NO_NODE);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    expect_event(1, ZK_EVENT_CREATED, "/a");
+    expect_event(1, ZK_EVENT_CHILDREN_CHANGED, "/");
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_OK);
+    send_delete(1, 4, "/a");
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, 4), ZK_ERR_OK); /* both watches were one-shot */
+}
+END_TEST
+
+START_TEST(an_unknown_opcode_is_answered_and_then_the_connection_closed)
+{
+    open_session(1);
+    send_bare(1, 1, 4711);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_UNIMPLEMENTED);
+    ck_assert(lines[1].closed);
+}
+END_TEST
+
+START_TEST(a_lone_check_is_as_unknown_as_an_opcode_can_be)
+{
+    open_session(1);
+    begin(1, ZK_OP_CHECK);
+    zk_path_version_encode(&frame, (struct zk_path_version){zk_slice_str("/"), -1});
+    send_frame(1);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_UNIMPLEMENTED);
+    ck_assert(lines[1].closed);
+}
+END_TEST
+
+START_TEST(a_malformed_record_is_an_answer_and_the_connection_stays)
+{
+    open_session(1);
+    begin(1, ZK_OP_CREATE);
+    zk_jute_put_int(&frame, 1000000);
+    send_frame(1);
+    begin(2, ZK_OP_GET_DATA);
+    send_frame(1);
+    send_path(1, 3, ZK_OP_EXISTS, "/", false);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_MARSHALLING_ERROR);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_MARSHALLING_ERROR);
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_OK);
+    ck_assert(!lines[1].closed);
+}
+END_TEST
+
+START_TEST(credentials_of_an_unknown_scheme_are_refused_and_the_connection_closed)
+{
+    open_session(1);
+    begin(ZK_XID_AUTH, ZK_OP_AUTH);
+    zk_auth_packet_encode(&frame, &(struct zk_auth_packet){0, zk_slice_str("magic"), zk_slice_str("x")});
+    send_frame(1);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, ZK_XID_AUTH), ZK_ERR_AUTH_FAILED);
+    ck_assert(lines[1].closed);
+}
+END_TEST
+
+START_TEST(digest_credentials_open_what_only_their_owner_may_read)
+{
+    open_session(1);
+    begin(ZK_XID_AUTH, ZK_OP_AUTH);
+    zk_auth_packet_encode(&frame, &(struct zk_auth_packet){0, zk_slice_str("digest"), zk_slice_str("super:test")});
+    send_frame(1);
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_jute_put_int(&acl, 1);
+    zk_acl_encode(&acl, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("digest"),
+                                         zk_slice_str("super:D/InIHSb7yEEbrWz8b9l71RjZJU=")});
+    begin(1, ZK_OP_CREATE);
+    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str("/s"), zk_slice_str("secret"),
+                                                                 zk_buf_slice(&acl), 0});
+    send_frame(1);
+    zk_buf_fini(&acl);
+    send_path(1, 2, ZK_OP_GET_DATA, "/s", false);
+    open_session(2);
+    send_path(2, 1, ZK_OP_GET_DATA, "/s", true);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, ZK_XID_AUTH), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(2, 1), ZK_ERR_NO_AUTH);
+}
+END_TEST
+
+START_TEST(sync_is_answered_with_its_path_behind_the_writes_before_it)
+{
+    open_session(1);
+    send_create(1, 1, "/a", 0);
+    begin(2, ZK_OP_SYNC);
+    zk_jute_put_cstring(&frame, "/nowhere");
+    send_frame(1);
+    pass(100);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    struct zk_jute in = next_frame(1);
+    ck_assert_int_eq(zk_reply_header_decode(&in).xid, 2);
+    ck_assert(zk_slice_eq(zk_jute_string(&in), zk_slice_str("/nowhere")));
+}
+END_TEST
+
+/* --- watches after a reconnect --- */
+
+static void put_strings(const char *one)
+{
+    zk_jute_put_int(&frame, one ? 1 : 0);
+    if (one)
+        zk_jute_put_cstring(&frame, one);
+}
+
+START_TEST(set_watches_tells_what_was_missed_and_sets_the_rest_again)
+{
+    struct session s = open_session(1);
+    send_create(1, 1, "/old", 0);
+    send_create(1, 2, "/gone", 0);
+    pass(50);
+    int64_t seen = (int64_t)state_zxid(replica_state(r));
+    send_delete(1, 3, "/gone");
+    send_create(1, 4, "/new", 0);
+    pass(50);
+    join(2, &s, ZK_PROTOCOL_APACHE, true);
+    begin(ZK_XID_SET_WATCHES, ZK_OP_SET_WATCHES);
+    zk_jute_put_long(&frame, seen);
+    zk_jute_put_int(&frame, 2);
+    zk_jute_put_cstring(&frame, "/gone");
+    zk_jute_put_cstring(&frame, "/old");
+    put_strings("/new");
+    put_strings("/");
+    send_frame(2);
+    pass(50);
+    expect_event(2, ZK_EVENT_DELETED, "/gone");
+    expect_event(2, ZK_EVENT_CREATED, "/new");
+    expect_event(2, ZK_EVENT_CHILDREN_CHANGED, "/");
+    ck_assert_int_eq(expect_reply(2, ZK_XID_SET_WATCHES), ZK_ERR_OK);
+    send_delete(2, 1, "/old");
+    pass(50);
+    expect_event(2, ZK_EVENT_DELETED, "/old");
+}
+END_TEST
+
+START_TEST(a_recursive_watch_hears_of_what_is_below_until_it_is_removed)
+{
+    open_session(1);
+    begin(1, ZK_OP_ADD_WATCH);
+    zk_path_kind_encode(&frame, (struct zk_path_kind){zk_slice_str("/"), ZK_ADD_WATCH_PERSISTENT_RECURSIVE});
+    send_frame(1);
+    send_create(1, 2, "/a", 0);
+    begin(3, ZK_OP_REMOVE_WATCHES);
+    zk_path_kind_encode(&frame, (struct zk_path_kind){zk_slice_str("/"), ZK_WATCHER_ANY});
+    send_frame(1);
+    send_create(1, 4, "/b", 0);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    expect_event(1, ZK_EVENT_CREATED, "/a");
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 4), ZK_ERR_OK);
+    ck_assert(is_silent(1));
+}
+END_TEST
+
+/* --- libzk's memory, restarts --- */
+
+START_TEST(a_write_sent_again_is_answered_from_the_memory_and_happens_once)
+{
+    struct zk_connect_response first = join(1, NULL, ZK_PROTOCOL_MEMORY, true);
+    ck_assert_int_eq(first.protocol_version, ZK_PROTOCOL_MEMORY);
+    ck_assert_int_eq(first.memory, STATE_MEMORY_K);
+    struct session s = {.id = first.session_id};
+    memcpy(s.password, first.password.ptr, ZK_PASSWORD_BYTES);
+    send_create(1, 1, "/q-", ZK_FLAG_SEQUENTIAL);
+    pass(50);
+    replica_client_closed(r, 1);
+    ck_assert_int_eq(join(2, &s, ZK_PROTOCOL_MEMORY, true).session_id, s.id);
+    send_create(2, 1, "/q-", ZK_FLAG_SEQUENTIAL);
+    send_create(2, 2, "/q-", ZK_FLAG_SEQUENTIAL);
+    pass(50);
+    struct zk_jute in = next_frame(2);
+    ck_assert_int_eq(zk_reply_header_decode(&in).err, ZK_ERR_OK);
+    ck_assert(zk_slice_eq(zk_jute_string(&in), zk_slice_str("/q-0000000000")));
+    in = next_frame(2);
+    ck_assert_int_eq(zk_reply_header_decode(&in).err, ZK_ERR_OK);
+    ck_assert(zk_slice_eq(zk_jute_string(&in), zk_slice_str("/q-0000000001")));
+}
+END_TEST
+
+START_TEST(a_restart_brings_everything_back_and_the_session_goes_on)
+{
+    struct session s = open_session(1);
+    send_create(1, 1, "/kept", 0);
+    send_create(1, 2, "/mine", ZK_FLAG_EPHEMERAL);
+    pass(50);
+    uint64_t zxid = state_zxid(replica_state(r));
+    stop();
+    start();
+    ck_assert(exists("/kept") && exists("/mine"));
+    ck_assert_uint_ge(state_zxid(replica_state(r)), zxid);
+    ck_assert_int_eq(join(2, &s, ZK_PROTOCOL_APACHE, true).session_id, s.id);
+}
+END_TEST
+
+START_TEST(a_client_that_asks_too_much_is_paused_and_resumed)
+{
+    open_session(1);
+    disk_stall(disk, 400);
+    for (int32_t i = 0; i < REPLICA_CLIENT_REQUESTS_MAX; i++)
+        send_path(1, i + 1, ZK_OP_EXISTS, "/", i == 0);
+    ck_assert_uint_eq(replica_client_report_get(r, 1, &(struct replica_client_report){0}), true);
+    send_create(1, 5000, "/a", 0);
+    const struct replica_effect *effects;
+    for (int32_t i = 0; i < REPLICA_CLIENT_REQUESTS_MAX - 1; i++)
+        send_path(1, 5001 + i, ZK_OP_EXISTS, "/", false);
+    size_t count = replica_flush(r, &effects), paused = 0;
+    for (size_t i = 0; i < count; i++)
+        paused += effects[i].kind == REPLICA_CLIENT_PAUSE;
+    ck_assert_uint_eq(paused, 1);
+    for (size_t i = 0; i < count; i++)
+        perform(&effects[i]);
+    pass(1000);
+    ck_assert(!lines[1].closed);
+    struct replica_client_report report;
+    ck_assert(replica_client_report_get(r, 1, &report));
+    ck_assert_uint_eq(report.queued, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("replica");
+    TCase *tc = tcase_create("standalone");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, a_client_that_sends_no_read_only_byte_gets_none_back);
+    tcase_add_test(tc, the_timeout_is_clamped_and_told);
+    tcase_add_test(tc, a_session_moves_to_a_new_connection_and_the_old_one_is_closed);
+    tcase_add_test(tc, a_wrong_password_is_told_that_the_session_has_expired);
+    tcase_add_test(tc, a_client_that_has_seen_more_than_this_server_is_closed_without_a_word);
+    tcase_add_test(tc, a_silent_session_expires_with_its_ephemerals_and_one_that_pings_lives);
+    tcase_add_test(tc, close_session_answers_and_then_closes);
+    tcase_add_test(tc, a_close_whose_connection_ends_in_the_same_breath_still_happens);
+    tcase_add_test(tc, replies_leave_in_the_order_of_requests_and_reads_see_the_writes_before_them);
+    tcase_add_test(tc, a_write_is_answered_only_when_it_is_on_the_disk);
+    tcase_add_test(tc, a_watch_event_comes_before_the_reply_to_the_write_that_caused_it);
+    tcase_add_test(tc, an_unknown_opcode_is_answered_and_then_the_connection_closed);
+    tcase_add_test(tc, a_lone_check_is_as_unknown_as_an_opcode_can_be);
+    tcase_add_test(tc, a_malformed_record_is_an_answer_and_the_connection_stays);
+    tcase_add_test(tc, credentials_of_an_unknown_scheme_are_refused_and_the_connection_closed);
+    tcase_add_test(tc, digest_credentials_open_what_only_their_owner_may_read);
+    tcase_add_test(tc, sync_is_answered_with_its_path_behind_the_writes_before_it);
+    tcase_add_test(tc, set_watches_tells_what_was_missed_and_sets_the_rest_again);
+    tcase_add_test(tc, a_recursive_watch_hears_of_what_is_below_until_it_is_removed);
+    tcase_add_test(tc, a_write_sent_again_is_answered_from_the_memory_and_happens_once);
+    tcase_add_test(tc, a_restart_brings_everything_back_and_the_session_goes_on);
+    tcase_add_test(tc, a_client_that_asks_too_much_is_paused_and_resumed);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
