@@ -61,6 +61,13 @@ TESTS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_CONFORMANCE)
 tests_unit_test_store_LDADD = libstore.la $(CHECK_LIBS)
 endif
+
+check_PROGRAMS += tests/unit/test_peer_msg tests/unit/test_replica
+TESTS += tests/unit/test_peer_msg tests/unit/test_replica
+tests_unit_test_peer_msg_SOURCES = tests/unit/test_peer_msg.c
+tests_unit_test_peer_msg_LDADD = libreplica.la libzab.la libstate.la $(CHECK_LIBS)
+tests_unit_test_replica_SOURCES = tests/unit/test_replica.c
+tests_unit_test_replica_LDADD = libreplica.la libzab.la libstate.la libdisk.la $(CHECK_LIBS)
 endif
 
 check_PROGRAMS += tests/unit/test_state_multi
