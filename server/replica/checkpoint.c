@@ -20,6 +20,11 @@ static bool is_due(const struct replica *r)
     return r->log_bytes >= large || r->log_entries >= CHECKPOINT_ENTRIES_MAX;
 }
 
+static void submit(struct replica *r, const struct storage_op *op)
+{
+    r->storage.ops->submit(r->storage.self, op, 1);
+}
+
 static void begin(struct replica *r)
 {
     struct zk_buf *members = outbox_buffer(r);
@@ -28,18 +33,18 @@ static void begin(struct replica *r)
     r->checkpoint_running = true;
     r->checkpoint_zxid = state_zxid(r->state);
     r->log_bytes = r->log_entries = 0;
-    replica_submit(r, &(struct storage_op){.kind = STORAGE_CHECKPOINT_BEGIN,
-                                          .zxid = r->checkpoint_zxid,
-                                          .hash = r->applied_hash,
-                                          .digest = state_digest(r->state),
-                                          .bytes = zk_buf_slice(members)});
+    submit(r, &(struct storage_op){.kind = STORAGE_CHECKPOINT_BEGIN,
+                           .zxid = r->checkpoint_zxid,
+                           .hash = r->applied_hash,
+                           .digest = state_digest(r->state),
+                           .bytes = zk_buf_slice(members)});
 }
 
 static void end(struct replica *r)
 {
     r->checkpoint_running = false;
     r->checkpoint_ended = true;
-    replica_submit(r, &(struct storage_op){.kind = STORAGE_CHECKPOINT_END, .zxid = r->checkpoint_zxid});
+    submit(r, &(struct storage_op){.kind = STORAGE_CHECKPOINT_END, .zxid = r->checkpoint_zxid});
 }
 
 static bool is_sorted(struct replica *r)
@@ -60,7 +65,7 @@ static void slice(struct replica *r)
     for (int i = 0; i < SLICE_ROWS && rows->len < SLICE_BYTES && (more = state_checkpoint_next(r->state, &row)); i++)
         storage_rows_put(rows, row.key, row.value);
     if (rows->len > 0)
-        replica_submit(r, &(struct storage_op){.kind = STORAGE_CHECKPOINT_ROWS, .bytes = zk_buf_slice(rows)});
+        submit(r, &(struct storage_op){.kind = STORAGE_CHECKPOINT_ROWS, .bytes = zk_buf_slice(rows)});
     if (!more)
         end(r);
 }
@@ -87,7 +92,7 @@ void checkpoint_finished(struct replica *r, uint64_t zxid)
     r->last_checkpoint_zxid = zxid;
     outbox_news(r, REPLICA_INFO, "checkpoint of 0x%llx is in place", (unsigned long long)zxid);
     if (purge > 0)
-        replica_submit(r, &(struct storage_op){.kind = STORAGE_PURGE, .zxid = purge});
+        submit(r, &(struct storage_op){.kind = STORAGE_PURGE, .zxid = purge});
 }
 
 /* The state is about to be replaced. */

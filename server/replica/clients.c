@@ -47,7 +47,7 @@ void client_drop(struct replica *r, struct client *c)
     if (c->joining != NULL)
         forward_abandon(r, c->joining);
     watches_drop_conn(r->watches, c->conn);
-    struct tracked *t = c->session ? session_find(r, c->session) : NULL;
+    struct tracked *t = c->session ? tracker_find(r, c->session) : NULL;
     if (t != NULL && t->conn == c->conn)
         t->conn = 0;
     HASH_DEL(r->clients, c);

@@ -178,9 +178,6 @@ struct replica {
     bool checkpoint_running;
     bool checkpoint_ended; /* all rows handed over, the storage has not said that it is in place */
     uint64_t checkpoint_zxid, last_checkpoint_zxid;
-    uint64_t *own_ops; /* numbers of storage operations that are ours, not zab's, and not yet durable */
-    size_t own_op_count, own_op_cap;
-    uint64_t own_ops_done;
     uint64_t log_bytes; /* applied since the last checkpoint began */
     uint64_t log_entries;
     struct state *incoming; /* a snapshot on its way in */
@@ -275,19 +272,16 @@ void deliver_entry(struct replica *r, const struct entry *e);
 ZK_MUST_CHECK bool deliver_load(struct replica *r, char *why, size_t size);
 void deliver_snap(struct replica *r, const struct zab_snap *snap);
 
-/* sessions.c: who lives, and until when */
-struct tracked *session_find(struct replica *r, uint64_t session);
-void session_applied(struct replica *r, const struct state_effects *fx, uint64_t conn); /* conn 0: not here */
-void session_touch(struct replica *r, uint64_t session);
-void sessions_begin_leading(struct replica *r);
-void sessions_restart_of_server(struct replica *r, uint64_t server);
-void sessions_restart_all(struct replica *r);
-void sessions_expire(struct replica *r);
-void sessions_reload(struct replica *r);
-void sessions_fini(struct replica *r);
-
-/* replica.c: an operation of the replica's own, among zab's */
-void replica_submit(struct replica *r, const struct storage_op *op);
+/* tracker.c: who lives, and until when */
+struct tracked *tracker_find(struct replica *r, uint64_t session);
+void tracker_applied(struct replica *r, const struct state_effects *fx, uint64_t conn); /* conn 0: not here */
+void tracker_touch(struct replica *r, uint64_t session);
+void tracker_begin_leading(struct replica *r);
+void tracker_restart_of_server(struct replica *r, uint64_t server);
+void tracker_restart_all(struct replica *r);
+void tracker_expire(struct replica *r);
+void tracker_reload(struct replica *r);
+void tracker_fini(struct replica *r);
 
 /* checkpoint.c: the state into the store, a slice a turn */
 void checkpoint_step(struct replica *r);

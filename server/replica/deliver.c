@@ -39,19 +39,19 @@ static void answer_join(struct replica *r, const struct command *cmd, const stru
     if (c != NULL && c->phase != CLIENT_JOINING)
         c = NULL; /* a second copy of what it asked for */
     if (fx->session_change != STATE_SESSION_NONE)
-        session_applied(r, fx, c != NULL ? conn : 0);
+        tracker_applied(r, fx, c != NULL ? conn : 0);
     if (is_ours)
         client_join_result(r, c, fx);
 }
 
 static void answer_numbered(struct replica *r, const struct command *cmd, const struct state_effects *fx)
 {
-    struct tracked *t = session_find(r, cmd->session);
+    struct tracked *t = tracker_find(r, cmd->session);
     struct client *c = t != NULL && t->conn ? client_find(r, t->conn) : NULL;
     if (c != NULL && c->phase == CLIENT_LIVE)
         client_write_result(r, c, cmd, fx);
     if (fx->session_change == STATE_SESSION_ENDED)
-        session_applied(r, fx, 0);
+        tracker_applied(r, fx, 0);
 }
 
 static void answer(struct replica *r, const struct command *cmd, const struct state_effects *fx)
@@ -68,7 +68,7 @@ static void answer(struct replica *r, const struct command *cmd, const struct st
         break;
     default:
         if (fx->session_change == STATE_SESSION_ENDED)
-            session_applied(r, fx, 0);
+            tracker_applied(r, fx, 0);
     }
 }
 
@@ -193,7 +193,7 @@ static void go_live(struct replica *r, const struct zab_snap *snap)
     r->last_checkpoint_zxid = snap->zxid;
     r->log_bytes = r->log_entries = 0;
     note_digest(r, snap->zxid);
-    sessions_reload(r);
+    tracker_reload(r);
 }
 
 void deliver_snap(struct replica *r, const struct zab_snap *snap)

@@ -351,7 +351,7 @@ void forward_touch_flush(struct replica *r)
         send_touches(r);
     else
         for (size_t i = 0; i < r->touched_count; i++)
-            session_touch(r, r->touched[i]);
+            tracker_touch(r, r->touched[i]);
     r->touched_count = 0;
     r->touch_round++;
 }
@@ -387,7 +387,7 @@ static void take_touches(struct replica *r, struct zk_slice ids)
 {
     struct zk_jute in = zk_jute(ids);
     while (zk_jute_left(&in) >= 8)
-        session_touch(r, (uint64_t)zk_jute_long(&in));
+        tracker_touch(r, (uint64_t)zk_jute_long(&in));
 }
 
 static bool take(struct replica *r, uint64_t peer, bool inbound, const struct peer_msg *m)

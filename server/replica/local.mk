@@ -16,5 +16,5 @@ libreplica_la_SOURCES = \
 	server/replica/reads.c \
 	server/replica/replica.c server/replica/replica.h \
 	server/replica/requests.c \
-	server/replica/sessions.c
+	server/replica/tracker.c
 libreplica_la_LIBADD = libwatches.la libgroup.la libcommon.la $(MSGPACK_LIBS) $(CRYPTO_LIBS)

@@ -19,7 +19,7 @@ static bool load(struct replica *r, uint64_t now_ms, char *why, size_t size)
         return false;
     if (image->verdict == STORAGE_DAMAGED)
         outbox_news(r, REPLICA_ERROR, "the store is damaged, this server must be readmitted: %s", image->why);
-    sessions_reload(r);
+    tracker_reload(r);
     return true;
 }
 
@@ -55,7 +55,7 @@ void replica_free(struct replica *r)
         client_drop(r, c);
     forward_fini(r);
     checkpoint_abandon(r);
-    sessions_fini(r);
+    tracker_fini(r);
     watches_free(r->watches);
     if (r->incoming != NULL)
         state_free(r->incoming);
@@ -65,7 +65,6 @@ void replica_free(struct replica *r)
         zab_free(r->zab);
     state_effects_fini(&r->fx);
     zk_buf_fini(&r->record);
-    free(r->own_ops);
     outbox_fini(r);
     free(r);
 }
@@ -85,7 +84,7 @@ void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms)
     r->wall_ms = wall_ms;
     /* We stood still: what was not heard meanwhile is our fault, not the clients'. */
     if (leads(r) && now_ms - r->last_turn_ms > r->config.zab.tick_ms)
-        sessions_restart_all(r);
+        tracker_restart_all(r);
     r->last_turn_ms = now_ms;
 }
 
@@ -141,7 +140,7 @@ void replica_peer_down(struct replica *r, uint64_t peer, bool inbound)
     outbox_recycle(r);
     zab_channel_down(r->zab, r->now_ms, peer, inbound);
     if (inbound && leads(r))
-        sessions_restart_of_server(r, peer);
+        tracker_restart_of_server(r, peer);
 }
 
 bool replica_peer_message(struct replica *r, uint64_t peer, bool inbound, struct zk_slice message)
@@ -152,34 +151,9 @@ bool replica_peer_message(struct replica *r, uint64_t peer, bool inbound, struct
     return zab_message(r->zab, r->now_ms, peer, inbound, message);
 }
 
-void replica_submit(struct replica *r, const struct storage_op *op)
-{
-    if (r->own_op_count == r->own_op_cap) {
-        r->own_op_cap = r->own_op_cap ? r->own_op_cap * 2 : 16;
-        r->own_ops = zk_realloc(r->own_ops, r->own_op_cap * sizeof *r->own_ops);
-    }
-    r->own_ops[r->own_op_count++] = r->storage.ops->submit(r->storage.self, op, 1);
-}
-
-/* Zab counts its operations only: take ours out of the number. */
-static uint64_t zab_seq(struct replica *r, uint64_t seq)
-{
-    size_t done = 0;
-    while (done < r->own_op_count && r->own_ops[done] <= seq)
-        done++;
-    r->own_op_count -= done;
-    memmove(r->own_ops, r->own_ops + done, r->own_op_count * sizeof *r->own_ops);
-    r->own_ops_done += done;
-    return seq - r->own_ops_done;
-}
-
-static void take_report(struct replica *r, struct storage_report *report)
+static void take_report(struct replica *r, const struct storage_report *report)
 {
     switch (report->kind) {
-    case STORAGE_DURABLE:
-        report->seq = zab_seq(r, report->seq);
-        zab_storage(r->zab, r->now_ms, report);
-        break;
     case STORAGE_CHECKPOINTED:
         checkpoint_finished(r, report->zxid);
         break;
@@ -255,7 +229,7 @@ static void note_phase(struct replica *r, bool changed)
     if (was_leading && !leads(r))
         forward_lost_leadership(r);
     if (phase == ZAB_LEADING && was != ZAB_HANDING_OVER) {
-        sessions_begin_leading(r);
+        tracker_begin_leading(r);
         r->peer_count = 0;
     }
     if (phase == ZAB_FOLLOWING || (phase == ZAB_LEADING && was != ZAB_HANDING_OVER))
@@ -276,7 +250,7 @@ static void drain(struct replica *r)
     if (r->fatal != NULL)
         return; /* nothing more leaves, nothing more is written */
     if (fx->op_count > 0)
-        r->storage.ops->submit(r->storage.self, fx->ops, fx->op_count);
+        zab_submitted(r->zab, r->storage.ops->submit(r->storage.self, fx->ops, fx->op_count));
     take_sends(r, fx);
     take_reads(r, fx);
     for (size_t i = 0; i < fx->close_count; i++)
@@ -306,7 +280,7 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
         zab_tick(r->zab, r->now_ms);
         drain(r);
         if (r->phase == ZAB_LEADING)
-            sessions_expire(r);
+            tracker_expire(r);
         keep_house(r);
         forward_flush(r);
         drain(r);

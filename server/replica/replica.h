@@ -64,6 +64,7 @@ void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice fram
 void replica_client_closed(struct replica *r, uint64_t conn);
 
 void replica_peer_up(struct replica *r, uint64_t peer, bool inbound);
+/* Also, for an outbound one without an up before it, when the dial was refused: say so at once, fail-over waits for it. */
 void replica_peer_down(struct replica *r, uint64_t peer, bool inbound);
 /* False: malformed; close the channel. */
 ZK_MUST_CHECK bool replica_peer_message(struct replica *r, uint64_t peer, bool inbound, struct zk_slice message);

@@ -81,7 +81,7 @@ static void start(void)
     char why[256];
     r = replica_new(&config, disk_open(disk, now_ms), now_ms, (int64_t)now_ms, why, sizeof why);
     ck_assert_msg(r != NULL, "%s", why);
-    pass(500);
+    pass(150);
 }
 
 static void stop(void)
@@ -574,7 +574,7 @@ END_TEST
 START_TEST(a_client_that_asks_too_much_is_paused_and_resumed)
 {
     open_session(1);
-    disk_stall(disk, 400);
+    disk_stall(disk, 100);
     for (int32_t i = 0; i < REPLICA_CLIENT_REQUESTS_MAX; i++)
         send_path(1, i + 1, ZK_OP_EXISTS, "/", i == 0);
     ck_assert_uint_eq(replica_client_report_get(r, 1, &(struct replica_client_report){0}), true);
@@ -588,7 +588,7 @@ START_TEST(a_client_that_asks_too_much_is_paused_and_resumed)
     ck_assert_uint_eq(paused, 1);
     for (size_t i = 0; i < count; i++)
         perform(&effects[i]);
-    pass(1000);
+    pass(250);
     ck_assert(!lines[1].closed);
     struct replica_client_report report;
     ck_assert(replica_client_report_get(r, 1, &report));

@@ -1,4 +1,4 @@
-/* sessions.c: who lives, and until when.
+/* tracker.c: who lives, and until when.
  *
  * Every replica knows which sessions are connected to it. A leader also keeps a clock for each: set by what it hears
  * itself, by its followers' reports, and afresh when it begins to lead, when a session's server is lost and when the
@@ -14,7 +14,7 @@
 /* When thousands die at once, the log and the heartbeats still get their turn. */
 #define EXPIRIES_PER_TURN_MAX 256
 
-struct tracked *session_find(struct replica *r, uint64_t session)
+struct tracked *tracker_find(struct replica *r, uint64_t session)
 {
     struct tracked *t;
     HASH_FIND(hh, r->sessions, &session, sizeof session, t);
@@ -64,7 +64,7 @@ static void start_clock(struct replica *r, struct tracked *t)
 
 static struct tracked *track(struct replica *r, uint64_t session)
 {
-    struct tracked *t = session_find(r, session);
+    struct tracked *t = tracker_find(r, session);
     if (t != NULL)
         return t;
     t = zk_calloc(1, sizeof *t);
@@ -104,13 +104,13 @@ static void attached(struct replica *r, const struct state_effects *fx, uint64_t
     start_clock(r, t);
 }
 
-void session_applied(struct replica *r, const struct state_effects *fx, uint64_t conn)
+void tracker_applied(struct replica *r, const struct state_effects *fx, uint64_t conn)
 {
     if (fx->session_change == STATE_SESSION_OPENED || fx->session_change == STATE_SESSION_ATTACHED) {
         attached(r, fx, conn);
         return;
     }
-    struct tracked *t = session_find(r, fx->session);
+    struct tracked *t = tracker_find(r, fx->session);
     if (t == NULL)
         return;
     close_local(r, t);
@@ -118,9 +118,9 @@ void session_applied(struct replica *r, const struct state_effects *fx, uint64_t
 }
 
 /* After the state came from the disk or from a leader's snapshot. */
-void sessions_reload(struct replica *r)
+void tracker_reload(struct replica *r)
 {
-    sessions_fini(r);
+    tracker_fini(r);
     struct state_session s;
     for (uint64_t after = 0; state_session_next(r->state, after, &s); after = s.id) {
         struct tracked *t = track(r, s.id);
@@ -131,7 +131,7 @@ void sessions_reload(struct replica *r)
     }
 }
 
-void sessions_fini(struct replica *r)
+void tracker_fini(struct replica *r)
 {
     struct tracked *t, *next;
     HASH_ITER(hh, r->sessions, t, next)
@@ -140,16 +140,16 @@ void sessions_fini(struct replica *r)
 
 /* --- the leader's clocks --- */
 
-void session_touch(struct replica *r, uint64_t session)
+void tracker_touch(struct replica *r, uint64_t session)
 {
-    struct tracked *t = session_find(r, session);
+    struct tracked *t = tracker_find(r, session);
     if (t == NULL || t->expiring)
         return;
     t->deadline_ms = r->now_ms + (uint64_t)t->timeout_ms; /* its bucket looks again when it is due */
     t->restarted = false;
 }
 
-void sessions_begin_leading(struct replica *r)
+void tracker_begin_leading(struct replica *r)
 {
     r->next_bucket = r->now_ms / r->config.zab.tick_ms + 1;
     struct tracked *t, *next;
@@ -171,7 +171,7 @@ static void restart_once(struct replica *r, struct tracked *t)
     start_clock(r, t);
 }
 
-void sessions_restart_of_server(struct replica *r, uint64_t server)
+void tracker_restart_of_server(struct replica *r, uint64_t server)
 {
     struct tracked *t, *next;
     HASH_ITER(hh, r->sessions, t, next)
@@ -179,7 +179,7 @@ void sessions_restart_of_server(struct replica *r, uint64_t server)
             restart_once(r, t);
 }
 
-void sessions_restart_all(struct replica *r)
+void tracker_restart_all(struct replica *r)
 {
     struct tracked *t, *next;
     HASH_ITER(hh, r->sessions, t, next)
@@ -219,7 +219,7 @@ static bool sweep_bucket(struct replica *r, int *budget)
     return true;
 }
 
-void sessions_expire(struct replica *r)
+void tracker_expire(struct replica *r)
 {
     int budget = EXPIRIES_PER_TURN_MAX;
     while (r->next_bucket * r->config.zab.tick_ms <= r->now_ms && sweep_bucket(r, &budget))
