@@ -73,8 +73,3 @@ void index_remove(struct index *ix, uint32_t handle)
     *at = *ix->ops->chain(ix->owner, handle);
     ix->count--;
 }
-
-size_t index_bytes(const struct index *ix)
-{
-    return ix->segment_cap * sizeof *ix->segments + (size_t)ix->bucket_count * sizeof **ix->segments;
-}

@@ -41,4 +41,3 @@ static inline uint32_t *index_bucket(const struct index *ix, uint64_t hash)
 
 void index_insert(struct index *ix, uint32_t handle);
 void index_remove(struct index *ix, uint32_t handle); /* ZK_ASSERTs that it is there */
-size_t index_bytes(const struct index *ix);

@@ -194,9 +194,3 @@ void tree_relink(struct tree *t, uint32_t handle)
         tree_at(t, parent->first_child)->prev = handle;
     parent->child_count++;
 }
-
-size_t tree_overhead_bytes(const struct tree *t)
-{
-    return (size_t)chunk_count(t) * NODE_CHUNK * sizeof(struct node) + t->chunk_cap * sizeof *t->chunks +
-           index_bytes(&t->index);
-}

@@ -116,5 +116,3 @@ static inline uint32_t node_first_child(const struct node *n)
 
 /* A body for this name and data; NULL if both are empty. */
 uint8_t *node_body(struct zk_slice name, struct zk_slice data);
-
-size_t tree_overhead_bytes(const struct tree *t); /* chunks and index */

@@ -114,6 +114,16 @@ check_PROGRAMS += tests/unit/test_proto
 TESTS += tests/unit/test_proto
 tests_unit_test_proto_SOURCES = tests/unit/test_proto.c
 tests_unit_test_proto_LDADD = libcommon.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_state_check
+TESTS += tests/unit/test_state_check
+tests_unit_test_state_check_SOURCES = tests/unit/test_state_check.c tests/unit/state_kit.h
+tests_unit_test_state_check_LDADD = libstate.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_state_read
+TESTS += tests/unit/test_state_read
+tests_unit_test_state_read_SOURCES = tests/unit/test_state_read.c tests/unit/state_kit.h
+tests_unit_test_state_read_LDADD = libstate.la $(CHECK_LIBS)
 endif
 
 # Built by hand: make tests/unit/bench_state

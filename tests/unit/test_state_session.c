@@ -83,6 +83,29 @@ START_TEST(attach_needs_the_password_and_a_live_session)
 }
 END_TEST
 
+START_TEST(a_second_copy_of_an_attach_changes_nothing)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    struct zk_buf payload;
+    zk_buf_init(&payload);
+    struct command_attach attach = {.timeout_ms = 5000, .password = {KIT_PASSWORD, ZK_PASSWORD_BYTES}};
+    command_attach_encode(&payload, &attach);
+    struct command c = {.kind = COMMAND_ATTACH, .session = a, .origin = 99, .payload = zk_buf_slice(&payload)};
+    kit_apply(&k, c);
+    ck_assert_uint_eq(k.fx.generation, 2);
+    kit_create(&k, a, "/a", "", 0);
+    uint64_t digest = state_digest(k.s);
+    kit_apply(&k, c);
+    ck_assert(k.fx.duplicate);
+    ck_assert_uint_eq(k.fx.generation, 2);
+    ck_assert_int_eq(k.fx.session_change, STATE_SESSION_NONE);
+    ck_assert_uint_eq(state_digest(k.s), digest);
+    zk_buf_fini(&payload);
+    kit_free(&k);
+}
+END_TEST
+
 START_TEST(a_number_applied_before_is_a_duplicate_and_a_skipped_one_a_gap)
 {
     struct kit k = kit_new();
@@ -265,14 +288,16 @@ END_TEST
 START_TEST(only_the_last_k_results_are_remembered)
 {
     struct kit k = kit_new();
-    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    uint64_t a = kit_open_with(&k, 20, zk_slice(NULL, 0));
     char path[16];
-    for (int32_t xid = 1; xid <= 11; xid++) {
+    for (int32_t xid = 1; xid <= 55; xid++) {
         snprintf(path, sizeof path, "/n%d", xid);
         create_xid(&k, a, path, 0, xid);
+        for (int32_t old = 1; old <= xid; old++)
+            ck_assert_int_eq(remembers(&k, a, old), old > xid - 20);
     }
-    for (int32_t xid = 1; xid <= 11; xid++)
-        ck_assert_int_eq(remembers(&k, a, xid), xid >= 8);
+    ck_assert_int_eq(create_xid(&k, a, "/other", 0, 36), 0);
+    kit_expect_created(&k, "/n36");
     kit_free(&k);
 }
 END_TEST
@@ -403,6 +428,7 @@ int main(void)
     tcase_add_test(tc, sessions_are_listed_in_the_order_of_their_ids);
     tcase_add_test(tc, attach_raises_the_generation_and_starts_the_numbers_again);
     tcase_add_test(tc, attach_needs_the_password_and_a_live_session);
+    tcase_add_test(tc, a_second_copy_of_an_attach_changes_nothing);
     tcase_add_test(tc, a_number_applied_before_is_a_duplicate_and_a_skipped_one_a_gap);
     tcase_add_test(tc, a_failed_request_uses_up_its_number);
     tcase_add_test(tc, closing_deletes_the_sessions_ephemerals_in_the_order_of_their_paths);
