@@ -5,3 +5,16 @@ libsettings_la_SOURCES = \
 	server/settings_describe.c \
 	server/settings_load.c
 libsettings_la_LIBADD = libcommon.la
+
+if WITH_DAEMON
+sbin_PROGRAMS += zkd
+zkd_SOURCES = \
+	server/daemon.c server/daemon.h \
+	server/datadir.c server/datadir.h \
+	server/detach.c server/detach.h \
+	server/main.c \
+	server/notify.c server/notify.h
+zkd_LDADD = libnet.la libreplica.la libzab.la libstate.la libstore.la libsettings.la libgroup.la libcommon.la \
+	$(EVENT_LIBS) $(SYSTEMD_LIBS) $(ROCKSDB_LIBS) $(MSGPACK_LIBS) $(CRYPTO_LIBS) $(XXHASH_LIBS)
+zkd_LDFLAGS = $(AM_LDFLAGS) $(HARDEN_LD)
+endif

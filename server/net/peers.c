@@ -490,6 +490,7 @@ struct peers *peers_new(struct loop *loop, const struct settings *settings, stru
         struct peer *p = &peers->peer[peers->peer_count++];
         p->peers = peers;
         p->line = &settings->servers[i];
+        p->address_count = socket_parse(p->line->host, p->line->peer_port, &p->addresses[0]); /* a name: when dialled */
         p->redial = evtimer_new(loop->base, on_redial, p);
         ZK_ASSERT(p->redial != NULL);
     }

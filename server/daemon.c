@@ -1,0 +1,504 @@
+#include "server/daemon.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+#include "common/log.h"
+#include "server/datadir.h"
+#include "server/detach.h"
+#include "server/net/conns.h"
+#include "server/net/peers.h"
+#include "server/net/words.h"
+#include "server/notify.h"
+#include "server/state/state.h"
+#include "server/store/store.h"
+
+#define WHY_SIZE 4096 /* two paths and a sentence */
+#define SECRET_BYTES_MIN 16
+#define SECRET_BYTES_MAX 4096
+#define LISTEN_BACKLOG 1024
+/* Open files kept for the store, the peers and ourselves. */
+#define FILES_RESERVED 256
+/* Short of disk space below a twentieth of it, but within these bounds. */
+#define SPACE_LOW_MIN ((uint64_t)16 << 20)
+#define SPACE_LOW_MAX ((uint64_t)1 << 30)
+
+struct daemon {
+    const struct daemon_options *options;
+    struct settings settings;
+    struct storage storage; /* ops NULL: not open */
+    struct replica *replica;
+    struct loop loop;
+    struct words words;
+    struct zk_buf secret;
+    struct event *store_signal;
+    struct event *terminate, *interrupt, *hangup;
+    struct event *stop_limit; /* the longest that stopping may take */
+    struct event *watchdog;
+    uint64_t batches_seen; /* by the last watchdog tick, with operations waiting */
+    bool was_waiting;
+    bool is_ready; /* clients have been served */
+    bool is_stopping;
+    char status[256]; /* what systemd was told last */
+    char why[WHY_SIZE];
+};
+
+/* --- settings --- */
+
+static void log_messages(const struct settings_messages *messages)
+{
+    struct zk_buf line;
+    zk_buf_init(&line);
+    for (size_t i = 0; i < messages->count; i++) {
+        zk_buf_reset(&line);
+        settings_message_format(&messages->items[i], &line);
+        zk_log(messages->items[i].severity == SETTINGS_ERROR ? ZK_LOG_ERROR : ZK_LOG_WARN, "%s", zk_buf_text(&line));
+    }
+    if (messages->left_out > 0)
+        zk_log_warn("and %zu more like these", messages->left_out);
+    zk_buf_fini(&line);
+}
+
+static bool load_settings(const char *file, struct settings *settings)
+{
+    struct settings_messages messages;
+    bool is_good = settings_load(file, settings, &messages);
+    log_messages(&messages);
+    settings_messages_fini(&messages);
+    return is_good;
+}
+
+int daemon_check(const char *file)
+{
+    struct settings settings;
+    char why[WHY_SIZE];
+    zk_log_open(ZK_LOG_STDERR, ZK_LOG_INFO, "zkd");
+    if (!load_settings(file, &settings))
+        return DAEMON_NOT_STARTED;
+    struct zk_buf page;
+    zk_buf_init(&page);
+    settings_describe(&settings, &page);
+    fputs(zk_buf_text(&page), stdout);
+    zk_buf_fini(&page);
+    if (datadir_check(&settings, why, sizeof why))
+        return DAEMON_STOPPED;
+    zk_log_error("%s", why);
+    return DAEMON_NOT_STARTED;
+}
+
+/* --- bringing up --- */
+
+/* Under systemd stderr is the journal, which wants each line's level. */
+static bool stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat st;
+    uintmax_t device, inode;
+    return stream != NULL && sscanf(stream, "%ju:%ju", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+           st.st_dev == device && st.st_ino == inode;
+}
+
+static void open_log(const struct daemon_options *options, bool on_terminal)
+{
+    enum zk_log_sink sink = stderr_is_journal() ? ZK_LOG_JOURNAL : ZK_LOG_STDERR;
+    if (options->to_syslog || (options->in_background && !on_terminal))
+        sink = ZK_LOG_SYSLOG;
+    zk_log_open(sink, (enum zk_log_level)options->log_level, "zkd");
+}
+
+/* As many as we may; returns how many clients that leaves room for. */
+static size_t raise_file_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return FILES_RESERVED;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+        getrlimit(RLIMIT_NOFILE, &files);
+    size_t limit = files.rlim_cur;
+    return zk_min_u64(limit > 2 * FILES_RESERVED ? limit - FILES_RESERVED : limit / 2, CONNS_MAX);
+}
+
+/* Nobody but this user may know it, or it proves nothing. */
+static bool read_secret(struct daemon *d)
+{
+    const char *path = d->settings.peer_secret_file;
+    struct stat st;
+    if (path[0] == '\0')
+        return true;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        snprintf(d->why, sizeof d->why, "peer.secretFile %s cannot be read: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    ssize_t len = -1;
+    if (zk_buf_reserve(&d->secret, SECRET_BYTES_MAX))
+        len = read(fd, d->secret.ptr, SECRET_BYTES_MAX);
+    close(fd);
+    while (len > 0 && strchr("\r\n", d->secret.ptr[len - 1]) != NULL)
+        len--;
+    if ((st.st_mode & 077) != 0)
+        snprintf(d->why, sizeof d->why, "peer.secretFile %s can be read by others: chmod 600 %s", path, path);
+    else if (len < SECRET_BYTES_MIN)
+        snprintf(d->why, sizeof d->why,
+                 "peer.secretFile %s must hold at least %d bytes, like: head -c 32 /dev/urandom | base64 > %s", path,
+                 SECRET_BYTES_MIN, path);
+    else
+        d->secret.len = (size_t)len;
+    return d->secret.len > 0;
+}
+
+static void fill_random(void *arg, void *ptr, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t got = getrandom((char *)ptr + done, len - done, 0);
+        ZK_ASSERT(got > 0 || errno == EINTR);
+        done += got > 0 ? (size_t)got : 0;
+    }
+}
+
+/* Three quarters of what this process may have, the container's limit counted. */
+static uint64_t memory_limit(void)
+{
+    struct sysinfo info;
+    uint64_t total = sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit : 0;
+    uint64_t limit;
+    FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
+    if (file != NULL && fscanf(file, "%" SCNu64, &limit) == 1 && limit < total)
+        total = limit;
+    if (file != NULL)
+        fclose(file);
+    return total / 4 * 3;
+}
+
+static uint64_t space_low(const struct settings *s)
+{
+    struct statvfs disk;
+    if (statvfs(s->data_dir, &disk) != 0)
+        return SPACE_LOW_MIN;
+    uint64_t share = (uint64_t)disk.f_blocks * disk.f_frsize / 20;
+    return zk_min_u64(zk_max_u64(share, SPACE_LOW_MIN), SPACE_LOW_MAX);
+}
+
+static struct replica_config make_config(const struct settings *s)
+{
+    struct replica_config config = {
+        .zab = {.self = s->self,
+                .tick_ms = (uint32_t)s->tick_ms,
+                .init_limit = (uint32_t)s->init_limit,
+                .sync_limit = (uint32_t)s->sync_limit,
+                .initialize = datadir_has_initialize(s)},
+        .min_session_timeout_ms = s->min_session_timeout_ms,
+        .max_session_timeout_ms = s->max_session_timeout_ms,
+        .jute_max_buffer = (uint32_t)s->jute_max_buffer,
+        .memory = STATE_MEMORY_K,
+        .memory_limit_bytes = memory_limit(),
+        .space_low_bytes = space_low(s),
+        .random = fill_random,
+    };
+    fill_random(NULL, &config.zab.seed, sizeof config.zab.seed);
+    for (size_t i = 0; i < s->server_count; i++)
+        config.zab.members[config.zab.member_count++] = (struct zab_member){
+            s->servers[i].id, s->servers[i].is_observer ? ZAB_OBSERVER : ZAB_PARTICIPANT, 1};
+    if (s->server_count == 0)
+        config.zab.members[config.zab.member_count++] = (struct zab_member){s->self, ZAB_PARTICIPANT, 1};
+    return config;
+}
+
+static bool open_replica(struct daemon *d)
+{
+    struct timespec wall;
+    const struct replica_config config = make_config(&d->settings);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    d->replica = replica_new(&config, d->storage, loop_clock_ms(),
+                             (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000, d->why, sizeof d->why);
+    d->loop.replica = d->replica;
+    return d->replica != NULL;
+}
+
+static bool listen_for_clients(struct daemon *d)
+{
+    int fds[SOCKET_LISTEN_MAX];
+    const struct settings *s = &d->settings;
+    size_t count = socket_listen(s->client_host, (uint16_t)s->client_port, LISTEN_BACKLOG, fds, d->why, sizeof d->why);
+    for (size_t i = 0; i < count; i++)
+        conns_listen(d->loop.conns, fds[i]);
+    return count > 0;
+}
+
+/* On the address of the own server line; a name there may mean another network than the peers', so then everywhere. */
+static bool listen_for_peers(struct daemon *d)
+{
+    int fds[SOCKET_LISTEN_MAX];
+    struct socket_address address;
+    const struct settings_server *own = settings_own_server(&d->settings);
+    const char *host = socket_parse(own->host, own->peer_port, &address) ? own->host : "";
+    size_t count = socket_listen(host, own->peer_port, LISTEN_BACKLOG, fds, d->why, sizeof d->why);
+    if (count > 0)
+        peers_start(d->loop.peers, fds, count);
+    return count > 0;
+}
+
+static void on_store_signal(evutil_socket_t fd, short what, void *arg)
+{
+    struct daemon *d = arg;
+    uint64_t count;
+    ssize_t got = read(fd, &count, sizeof count);
+    (void)got; /* whatever it was: the replica takes all there is */
+    loop_touch(&d->loop);
+    replica_storage(d->replica);
+}
+
+static bool open_store(struct daemon *d)
+{
+    const struct store_config config = {
+        .data_dir = d->settings.data_dir,
+        .wal_dir = d->settings.data_log_dir[0] != '\0' ? d->settings.data_log_dir : NULL,
+        .server_id = d->settings.self,
+    };
+    if (!store_open(&config, &d->storage, d->why, sizeof d->why)) {
+        d->storage.ops = NULL;
+        return false;
+    }
+    d->store_signal = event_new(d->loop.base, store_notify_fd(&d->storage), EV_READ | EV_PERSIST, on_store_signal, d);
+    return d->store_signal != NULL && event_add(d->store_signal, NULL) == 0;
+}
+
+/* In Apache's words for its log: milliseconds that writing one batch took. */
+static void put_store_metrics(void *arg, struct zk_buf *out)
+{
+    struct daemon *d = arg;
+    struct store_stats stats;
+    store_get_stats(&d->storage, &stats);
+    double mean_ms = stats.batches ? (double)stats.sync_us / 1000 / (double)stats.batches : 0;
+    zk_buf_printf(out, "zk_cnt_fsynctime\t%" PRIu64 "\nzk_sum_fsynctime\t%" PRIu64 "\nzk_max_fsynctime\t%" PRIu64
+                       "\nzk_avg_fsynctime\t%.3f\n",
+                  stats.batches, stats.sync_us / 1000, stats.sync_max_us / 1000, mean_ms);
+}
+
+/* Ports before the store: a port that is taken costs nothing and is the likelier slip. Nobody is accepted before the
+ * loop runs. */
+static bool open_sockets(struct daemon *d)
+{
+    const struct conns_config config = {
+        .count_max = raise_file_limit(),
+        .per_address_max = (size_t)d->settings.max_client_cnxns,
+        .frame_bytes_max = (uint32_t)d->settings.jute_max_buffer,
+        .sessionless_ms = CONNS_SESSIONLESS_MS,
+        .words = &d->words,
+    };
+    d->words = (struct words){.settings = &d->settings, .loop = &d->loop, .start_ms = loop_clock_ms(),
+                              .more = put_store_metrics, .more_arg = d};
+    d->loop.conns = conns_new(&d->loop, &config);
+    if (!listen_for_clients(d))
+        return false;
+    if (settings_is_standalone(&d->settings))
+        return true;
+    d->loop.peers = peers_new(&d->loop, &d->settings, zk_buf_slice(&d->secret));
+    return listen_for_peers(d);
+}
+
+/* --- stopping --- */
+
+static void on_stop_limit(evutil_socket_t fd, short what, void *arg)
+{
+    struct daemon *d = arg;
+    zk_log_warn("stopping now, with something left undone: nobody took over within the sync limit");
+    loop_end(&d->loop);
+}
+
+static void on_terminate(evutil_socket_t signal_number, short what, void *arg)
+{
+    struct daemon *d = arg;
+    if (d->is_stopping) {
+        zk_log_warn("told to stop again: stopping at once");
+        loop_end(&d->loop);
+        return;
+    }
+    const int64_t limit_ms = (int64_t)d->settings.sync_limit * d->settings.tick_ms;
+    const struct timeval limit = {limit_ms / 1000, limit_ms % 1000 * 1000};
+    zk_log_info("told to stop");
+    notify_stopping();
+    d->is_stopping = true;
+    evtimer_add(d->stop_limit, &limit);
+    conns_stop_listening(d->loop.conns);
+    loop_touch(&d->loop);
+    replica_stop(d->replica);
+}
+
+static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
+{
+    zk_log_info("SIGHUP: zoo.cfg is read at start only");
+}
+
+/* --- running --- */
+
+static void tell_status(struct daemon *d, const struct replica_report *r)
+{
+    static const char *const phases[] = {
+        [ZAB_FOUNDING] = "founding the ensemble", [ZAB_LOOKING] = "looking for a leader",
+        [ZAB_SYNCING] = "being brought level",    [ZAB_FOLLOWING] = "following",
+        [ZAB_ELECTED] = "elected",                [ZAB_LEADING] = "leading",
+        [ZAB_HANDING_OVER] = "handing over",
+    };
+    char text[sizeof d->status];
+    if (d->is_stopping)
+        snprintf(text, sizeof text, "stopping");
+    else if (r->is_standalone && r->serving)
+        snprintf(text, sizeof text, "serving alone");
+    else if (r->waiting_for != NULL && r->waiting_for[0] != '\0' && !r->serving)
+        snprintf(text, sizeof text, "%s: %s", phases[r->phase], r->waiting_for);
+    else
+        snprintf(text, sizeof text, "%s, epoch %" PRIu64, phases[r->phase], r->epoch);
+    if (strcmp(text, d->status) == 0)
+        return;
+    memcpy(d->status, text, sizeof text);
+    notify_status(text);
+}
+
+static void become_ready(struct daemon *d)
+{
+    d->is_ready = true;
+    datadir_drop_initialize(&d->settings);
+    notify_ready();
+    zk_log_info("serving clients on port %d", d->settings.client_port);
+}
+
+static void after_turn(void *arg)
+{
+    struct daemon *d = arg;
+    if (d->is_stopping && replica_may_stop(d->replica))
+        loop_end(&d->loop);
+    if (d->is_ready && !d->loop.has_news)
+        return;
+    struct replica_report report;
+    replica_report_get(d->replica, &report);
+    if (report.serving && !d->is_ready)
+        become_ready(d);
+    tell_status(d, &report);
+}
+
+/* The loop turns, or this would not be called; the store answers, or operations would wait and no batch be done. */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    struct daemon *d = arg;
+    struct store_stats stats;
+    store_get_stats(&d->storage, &stats);
+    bool is_stuck = d->was_waiting && stats.queued_ops > 0 && stats.batches == d->batches_seen;
+    d->was_waiting = stats.queued_ops > 0;
+    d->batches_seen = stats.batches;
+    if (is_stuck)
+        zk_log_error("the disk has not answered since the last watchdog tick");
+    else
+        notify_alive();
+}
+
+static bool add_events(struct daemon *d)
+{
+    struct event_base *base = d->loop.base;
+    uint64_t watchdog_ms = notify_watchdog_ms() / 2;
+    const struct timeval interval = {(time_t)(watchdog_ms / 1000), (suseconds_t)(watchdog_ms % 1000 * 1000)};
+    d->terminate = evsignal_new(base, SIGTERM, on_terminate, d);
+    d->interrupt = evsignal_new(base, SIGINT, on_terminate, d);
+    d->hangup = evsignal_new(base, SIGHUP, on_hangup, d);
+    d->stop_limit = evtimer_new(base, on_stop_limit, d);
+    d->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, d);
+    if (!d->terminate || !d->interrupt || !d->hangup || !d->stop_limit || !d->watchdog) {
+        snprintf(d->why, sizeof d->why, "no memory for events");
+        return false;
+    }
+    event_add(d->terminate, NULL);
+    event_add(d->interrupt, NULL);
+    event_add(d->hangup, NULL);
+    if (watchdog_ms > 0)
+        event_add(d->watchdog, &interval);
+    d->loop.after_turn = after_turn;
+    d->loop.after_turn_arg = d;
+    return true;
+}
+
+static bool bring_up(struct daemon *d)
+{
+    const struct daemon_options *o = d->options;
+    if (!load_settings(o->file, &d->settings))
+        return false;
+    if (geteuid() == 0)
+        zk_log_warn("running as root: a user of its own would do");
+    if (!datadir_prepare(&d->settings, d->why, sizeof d->why) || !read_secret(d))
+        return false;
+    if (o->in_background && !detach_begin(d->why, sizeof d->why))
+        return false;
+    if (!loop_init(&d->loop)) {
+        snprintf(d->why, sizeof d->why, "cannot wait for events: %s", strerror(errno));
+        return false;
+    }
+    if (!open_sockets(d) || !open_store(d) || !open_replica(d) || !add_events(d))
+        return false;
+    return o->pid_file == NULL || detach_write_pid(o->pid_file, d->why, sizeof d->why);
+}
+
+static void event_drop(struct event *event)
+{
+    if (event != NULL)
+        event_free(event);
+}
+
+static void tear_down(struct daemon *d)
+{
+    conns_free(d->loop.conns);
+    peers_free(d->loop.peers);
+    replica_free(d->replica);
+    event_drop(d->store_signal);
+    if (d->storage.ops != NULL)
+        store_close(&d->storage);
+    event_drop(d->terminate);
+    event_drop(d->interrupt);
+    event_drop(d->hangup);
+    event_drop(d->stop_limit);
+    event_drop(d->watchdog);
+    loop_fini(&d->loop);
+    zk_buf_fini(&d->secret);
+}
+
+static int run(struct daemon *d)
+{
+    if (d->loop.peers != NULL && d->secret.len == 0)
+        zk_log_warn("no peer.secretFile: servers are known only by the addresses in the server lines");
+    detach_finish();
+    open_log(d->options, false);
+    loop_run(&d->loop);
+    if (d->options->pid_file != NULL)
+        unlink(d->options->pid_file);
+    if (d->loop.fatal[0] == '\0')
+        return DAEMON_STOPPED;
+    zk_log_error("giving up: %s", d->loop.fatal);
+    return DAEMON_FAILED;
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+    struct daemon *d = zk_calloc(1, sizeof *d);
+    d->options = options;
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    open_log(options, true);
+    int status = DAEMON_NOT_STARTED;
+    if (bring_up(d))
+        status = run(d);
+    else if (d->why[0] != '\0')
+        zk_log_error("%s", d->why);
+    tear_down(d);
+    if (status == DAEMON_STOPPED)
+        zk_log_info("stopped");
+    free(d);
+    return status;
+}

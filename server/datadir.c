@@ -1,0 +1,134 @@
+#include "server/datadir.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "common/log.h"
+
+#define PATH_SIZE (SETTINGS_PATH_SIZE + 32)
+
+static const char *log_dir(const struct settings *s)
+{
+    return s->data_log_dir[0] != '\0' ? s->data_log_dir : s->data_dir;
+}
+
+/* mkdir -p */
+static bool make_path(const char *path)
+{
+    char part[SETTINGS_PATH_SIZE];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return false;
+        *slash = '/';
+    }
+    return mkdir(part, 0700) == 0 || errno == EEXIST;
+}
+
+static bool directory_ok(const char *key, const char *path, bool may_make, char *why, size_t size)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 && errno == ENOENT) {
+        if (!may_make)
+            return true;
+        if (!make_path(path) || stat(path, &st) != 0) {
+            snprintf(why, size, "%s %s does not exist and cannot be made: %s", key, path, strerror(errno));
+            return false;
+        }
+        zk_log_info("made %s %s", key, path);
+    } else if (stat(path, &st) != 0) {
+        snprintf(why, size, "%s %s cannot be used: %s", key, path, strerror(errno));
+        return false;
+    }
+    if (!S_ISDIR(st.st_mode)) {
+        snprintf(why, size, "%s %s is not a directory", key, path);
+        return false;
+    }
+    if (access(path, R_OK | W_OK | X_OK) != 0) {
+        snprintf(why, size, "%s %s is not writable by user %u: %s", key, path, (unsigned)geteuid(), strerror(errno));
+        return false;
+    }
+    if (may_make && (st.st_mode & 077) != 0)
+        zk_log_warn("%s %s has mode %04o: others on this host can see into it (chmod 700 %s)", key, path,
+                    (unsigned)st.st_mode & 07777, path);
+    return true;
+}
+
+static bool is_apache_file(const char *name)
+{
+    return strncmp(name, "snapshot.", 9) == 0 || strncmp(name, "log.", 4) == 0;
+}
+
+/* The first of Apache's snapshots or logs below `dir`. */
+static bool holds_apache_data(const char *dir, char *name, size_t size)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/version-2", dir);
+    DIR *list = opendir(path);
+    bool is_found = false;
+    for (struct dirent *entry; list != NULL && !is_found && (entry = readdir(list)) != NULL;) {
+        is_found = is_apache_file(entry->d_name);
+        if (is_found)
+            snprintf(name, size, "%s/%.100s", path, entry->d_name);
+    }
+    if (list != NULL)
+        closedir(list);
+    return is_found;
+}
+
+static bool has_store(const struct settings *s)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/" DATADIR_STORE "/CURRENT", s->data_dir); /* RocksDB's own first file */
+    return stat(path, &st) == 0;
+}
+
+static bool check(const struct settings *s, bool may_make, char *why, size_t size)
+{
+    char name[PATH_SIZE + 128];
+    if (!directory_ok("dataDir", s->data_dir, may_make, why, size))
+        return false;
+    if (log_dir(s) != s->data_dir && !directory_ok("dataLogDir", log_dir(s), may_make, why, size))
+        return false;
+    if (has_store(s) || (!holds_apache_data(s->data_dir, name, sizeof name) &&
+                         !holds_apache_data(log_dir(s), name, sizeof name)))
+        return true;
+    snprintf(why, size,
+             "%s is Apache ZooKeeper's data, and zkd has none here: it must be imported first; zkd never starts "
+             "empty beside it",
+             name);
+    return false;
+}
+
+bool datadir_prepare(const struct settings *s, char *why, size_t size)
+{
+    return check(s, true, why, size);
+}
+
+bool datadir_check(const struct settings *s, char *why, size_t size)
+{
+    return check(s, false, why, size);
+}
+
+static void initialize_path(const struct settings *s, char path[PATH_SIZE])
+{
+    snprintf(path, PATH_SIZE, "%s/initialize", s->data_dir);
+}
+
+bool datadir_has_initialize(const struct settings *s)
+{
+    char path[PATH_SIZE];
+    initialize_path(s, path);
+    return access(path, F_OK) == 0;
+}
+
+void datadir_drop_initialize(const struct settings *s)
+{
+    char path[PATH_SIZE];
+    initialize_path(s, path);
+    if (unlink(path) == 0)
+        zk_log_info("the ensemble exists: %s was removed, as Apache does", path);
+}
