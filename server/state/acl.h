@@ -53,7 +53,7 @@ static inline struct zk_slice acl_bytes(const struct acl *acl)
 bool acl_allows(struct zk_slice encoded, int32_t perms, struct zk_slice identities);
 
 /* What a request asks for, made what a node keeps: duplicates dropped, schemes and ids checked, `auth` expanded;
- * appended to `out`. 0, ZK_ERR_INVALID_ACL, or ZK_ERR_MARSHALLING_ERROR where Apache's server trips over a null id. */
+ * appended to `out`. 0, ZK_ERR_INVALID_ACL, or ZK_ERR_MARSHALLING_ERROR where Apache's trips over a null id. */
 int acl_fixup(struct zk_slice requested, struct zk_slice identities, struct zk_buf *out);
 
 /* Appends the list with the hash of every digest id replaced by "x". */

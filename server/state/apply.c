@@ -93,8 +93,7 @@ static void remember(struct state *s, struct session *session, int32_t xid, cons
 {
     struct result result = {.zxid = fx->zxid, .err = fx->err, .len = (uint32_t)fx->reply.len, .whole = true};
     result.bytes = fx->reply.ptr;
-    if (fx->reply.len > STATE_MEMORY_RESULT_MAX ||
-        session->result_bytes + fx->reply.len > STATE_MEMORY_SESSION_MAX) {
+    if (fx->reply.len > STATE_MEMORY_RESULT_MAX || session->result_bytes + fx->reply.len > STATE_MEMORY_SESSION_MAX) {
         result.len = 0;
         result.whole = false;
     }

@@ -1,8 +1,8 @@
 /* change.h: the only ways to change the tree and a session's record: each keeps digest, totals, links and the dirty
  * set true, and what changes znodes can be undone.
  *
- * HOW         change_begin, changes of znodes, then change_commit or change_rollback. The journal keeps each old record
- *             whole; nothing is freed and nothing is marked dirty before the commit.
+ * HOW         change_begin, changes of znodes, then change_commit or change_rollback. The journal keeps each old
+ *             record whole; nothing is freed and nothing is marked dirty before the commit.
  * INVARIANTS  C1 after a rollback the state is what it was: content, digest, totals, order of siblings, dirty marks.
  */
 #pragma once

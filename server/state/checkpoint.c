@@ -2,9 +2,9 @@
  * a millisecond: keys are made a few hundred at a time, then runs of slots are merged, so many outputs at a time. */
 #include "server/state/rows.h"
 
-#define KEYS_STEP 256
-#define MERGE_STEP 1024
-#define RUN_FIRST 16
+#define KEYS_STEP   256
+#define MERGE_STEP  1024
+#define RUN_FIRST   16
 #define BLOCK_BYTES 65536
 
 static struct dirty_set *frozen_set(struct state *s)
@@ -136,8 +136,8 @@ static void merge_runs(struct checkpoint *c, const struct dirty_set *set)
     uint32_t middle = end_of(c->run, c->width, count);
     uint32_t end = end_of(middle, c->width, count);
     for (int i = 0; i < MERGE_STEP && c->out < end; i++) {
-        bool take_left = c->right >= end ||
-                         (c->left < middle && compare(set, c->order[c->left], c->order[c->right]) <= 0);
+        bool take_left =
+            c->right >= end || (c->left < middle && compare(set, c->order[c->left], c->order[c->right]) <= 0);
         c->spare[c->out++] = c->order[take_left ? c->left++ : c->right++];
     }
     if (c->out < end)

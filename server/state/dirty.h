@@ -3,7 +3,7 @@
  * WHY HERE    A checkpoint costs what has changed, not what there is, and takes it in slices while applies go on.
  * HOW         Two sets of entries take turns. A changed node or session enters the current set once and knows its
  *             slot. Beginning a checkpoint makes the current set the frozen one and the other, empty, the current:
- *             no work. Whatever the frozen set still holds hands over its old record before it changes (dirty_before_).
+ *             no work. What the frozen set still holds hands over its old record before it changes (dirty_before_).
  *             What is removed leaves a tombstone, unless no checkpoint has ever seen it. Entries are sorted by key in
  *             pieces (state_checkpoint_prepare), by merging in a side array of slots.
  * INVARIANTS  D1 a node or session is in at most one set, and its slot's entry names it.

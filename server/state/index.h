@@ -3,9 +3,9 @@
  *
  * WHY HERE    One index finds every znode by its path in one probe. A table that doubles would stop the replica for
  *             tens of milliseconds at a million znodes.
- * HOW         Buckets 0 .. 2^L + split - 1; a hash belongs to bucket `hash mod 2^(L+1)`, or `mod 2^L` if that one does
- *             not exist yet. Each insertion splits the next bucket. Chains run through the entries themselves: 4 bytes
- *             a bucket and 4 an entry.
+ * HOW         Buckets 0 .. 2^L + split - 1; a hash belongs to bucket `hash mod 2^(L+1)`, or `mod 2^L` if that one
+ *             does not exist yet. Each insertion splits the next bucket. Chains run through the entries themselves:
+ *             4 bytes a bucket and 4 an entry.
  * OWNERSHIP   The owner keeps the entries and tells, by two functions, an entry's hash and where its chain link is.
  *             Handle 0 is no entry.
  */

@@ -138,8 +138,8 @@ static bool decode_node(struct zk_jute *in, struct node_row *r)
 }
 
 /* The parent and, of an ephemeral, the owner; false if they do not fit. */
-static bool find_relations(const struct state *s, struct zk_slice path, const struct node_row *r, uint32_t *ret_parent,
-                           struct session **ret_owner, const char **ret_why)
+static bool find_relations(const struct state *s, struct zk_slice path, const struct node_row *r,
+                           uint32_t *ret_parent, struct session **ret_owner, const char **ret_why)
 {
     *ret_parent = 0;
     *ret_owner = NULL;
@@ -225,7 +225,8 @@ bool state_load_row(struct state *s, struct zk_slice key, struct zk_slice value,
     struct zk_jute in = zk_jute(value);
     uint8_t format = zk_jute_u8(&in);
     if (format != ROW_FORMAT)
-        return refuse(&l, "a row of format %u; this server knows %d: it was written by a newer one", format, ROW_FORMAT);
+        return refuse(&l, "a row of format %u; this server knows %d: it was written by a newer one", format,
+                      ROW_FORMAT);
     switch (key.ptr[0]) {
     case ROW_META:
         return key.len == 1 ? load_meta(s, value, &in, &l) : refuse(&l, "the state's own row has a long key");

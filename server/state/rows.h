@@ -1,10 +1,10 @@
 /* rows.h: the rows of a checkpoint: what a state is on disk and in a SNAP.
  *
- * Keys sort bytewise; below 0x10 is the store's own. Big-endian fields, strings and buffers as int32 length (-1: null)
- * and bytes. Each value begins with a byte ROW_FORMAT.
+ * Keys sort bytewise; below 0x10 is the store's own. Big-endian fields, buffers as int32 length (-1: null) and bytes.
+ * Each value begins with a byte ROW_FORMAT.
  *
  *   key                     value behind the format byte
- *   10                      int32 level, int64 time_ms, uint64 XXH3 of the 13 bytes before (the digest leaves them out)
+ *   10                      int32 level, int64 time_ms, uint64 XXH3 of the 13 bytes before (not in the digest)
  *   20, uint64 id           a session: uint32 generation, uint64 number, uint64 origin, int32 timeout_ms,
  *                           int32 memory, int32 server,
  *                           buffer password, buffer identities, uint64 ended_zxid (0: live), int64 ended_time_ms,

@@ -94,7 +94,7 @@ struct session *sessions_add(struct sessions *all, uint64_t id);
 void sessions_remove(struct sessions *all, struct session *session);
 /* Live to ended: to the end of the queue. Its ephemerals are gone by then. */
 void sessions_end(struct sessions *all, struct session *session, uint64_t zxid, int64_t time_ms);
-/* For loading: the queue of ended sessions, which were added with ended_zxid set, in the order in which they ended. */
+/* For loading: queues the sessions that were added with ended_zxid set, in the order in which they ended. */
 void sessions_queue_ended(struct sessions *all);
 struct session *sessions_oldest_ended(const struct sessions *all);
 
@@ -107,7 +107,7 @@ void session_set_identities(struct session *session, struct zk_slice encoded);
 bool session_add_identity(struct session *session, struct zk_slice scheme, struct zk_slice id);
 
 void session_hang_ephemeral(struct session *session, uint32_t node, uint32_t *ret_index);
-/* Takes out the one at `index`: the last moves there; its handle, 0 if none moved. The undo is session_put_ephemeral. */
+/* Takes out the one at `index`: the last moves there; its handle, 0 if none moved. session_put_ephemeral undoes. */
 uint32_t session_take_ephemeral(struct session *session, uint32_t index);
 /* Puts `node` back at `index`; what is there moves to the end; its handle, 0 if none moved. */
 uint32_t session_put_ephemeral(struct session *session, uint32_t index, uint32_t node);

@@ -8,8 +8,8 @@
  *                 depends on content only and never on the order of insertion.
  *             S3  every ephemeral's owner is a live session, and hangs on it.
  *             S4  time_ms and zxid never decrease from one apply to the next.
- * OWNERSHIP   The state copies what it keeps. Slices in effects and reads are borrowed until the next state_ call that
- *             changes something.
+ * OWNERSHIP   The state copies what it keeps. Slices in effects and reads are borrowed until the next state_ call
+ *             that changes something.
  */
 #pragma once
 #include "common/buf.h"
@@ -149,7 +149,8 @@ uint64_t state_dirty_bytes(const struct state *s);
 /* Load: into a state fresh from state_load_begin, each row of a checkpoint in key order, then end, which verifies the
  * tree (parents, owners) and the digest. False with a sentence in `why` (of `size` bytes) if it does not hold. */
 struct state *state_load_begin(void);
-ZK_MUST_CHECK bool state_load_row(struct state *s, struct zk_slice key, struct zk_slice value, char *why, size_t size);
+ZK_MUST_CHECK bool state_load_row(struct state *s, struct zk_slice key, struct zk_slice value, char *why,
+                                  size_t size);
 ZK_MUST_CHECK bool state_load_end(struct state *s, uint64_t zxid, uint64_t digest, char *why, size_t size);
 
 /* Every invariant of this folder, recomputed (tests and the simulator): NULL, or what does not hold. */

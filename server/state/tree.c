@@ -48,7 +48,8 @@ static bool is_path(const struct tree *t, const struct node *n, struct zk_slice 
     size_t end = path.len;
     while (n->parent != 0) {
         size_t need = (size_t)n->name_len + 1;
-        if (end < need || path.ptr[end - need] != '/' || memcmp(path.ptr + end - n->name_len, n->body, n->name_len) != 0)
+        if (end < need || path.ptr[end - need] != '/' ||
+            memcmp(path.ptr + end - n->name_len, n->body, n->name_len) != 0)
             return false;
         end -= need;
         n = tree_at(t, n->parent);

@@ -4,7 +4,7 @@
  *             data. Nodes lie in chunks and refer to each other by 32-bit handles, so links cost half a pointer, a
  *             growing tree never moves a node, and no address can reach a result.
  * HOW         The index holds every node under XXH3 of its whole path; a hit is proven by comparing the names up the
- *             parents. Children are a list through the nodes: adding and removing take the same time in any directory.
+ *             parents. Children are a list through the nodes: adding and removing cost the same in any directory.
  * This file only moves links. What changes a node's content goes through change.h.
  */
 #pragma once

@@ -65,7 +65,8 @@ static void set(struct bench *b, const char *path)
 {
     static const uint8_t data[DATA_BYTES];
     zk_buf_reset(&b->payload);
-    zk_set_data_request_encode(&b->payload, &(struct zk_set_data_request){zk_slice_str(path), {data, DATA_BYTES}, -1});
+    zk_set_data_request_encode(&b->payload,
+                               &(struct zk_set_data_request){zk_slice_str(path), {data, DATA_BYTES}, -1});
     send_op(b, ZK_OP_SET_DATA);
 }
 
@@ -165,7 +166,8 @@ static void bench_checkpoint(struct bench *b)
         load += now_us() - from;
     }
     double total = now_us() - start;
-    printf("           %7.3f us a row of %zu to sort, worst piece %.1f us; %.3f us to give, worst %.1f us; %.3f us to load\n",
+    printf("           %7.3f us a row of %zu to sort, worst piece %.1f us; %.3f us to give, worst %.1f us; %.3f us "
+           "to load\n",
            pieces / (double)rows, rows, worst_piece, (total - load) / (double)rows, worst_next, load / (double)rows);
     if (!state_load_end(copy, state_zxid(b->s), state_digest(b->s), why, sizeof why))
         printf("%s\n", why);

@@ -29,13 +29,15 @@ END_TEST
 
 START_TEST(what_is_no_address_is_refused)
 {
-    static const char *const bad[] = {"",        "1.2.3",     "1.2.3.4.5", "1.2.3.256", "1.2.3.4/33",  "1.2.3.4/",
-                                      "a.b.c.d", "1.2.3.4/-1", ":::",      "1:2",       "1:2:3:4:5:6:7:8:9",
-                                      "::/129",  "1::2::3",   "12345::",   "::1:",      "1:2:3:4:5:6:7:8::", "1..2.3"};
+    static const char *const bad[] = {
+        "",      "1.2.3", "1.2.3.4.5",         "1.2.3.256", "1.2.3.4/33", "1.2.3.4/", "a.b.c.d", "1.2.3.4/-1",
+        ":::",   "1:2",   "1:2:3:4:5:6:7:8:9", "::/129",    "1::2::3",    "12345::",  "::1:",    "1:2:3:4:5:6:7:8::",
+        "1..2.3"};
     for (size_t i = 0; i < ZK_COUNT_OF(bad); i++)
         ck_assert_msg(!address_is_sound(zk_slice_str(bad[i])), "%s", bad[i]);
-    static const char *const good[] = {"1.2.3.4", "1.2.3.4/32", "0.0.0.0/0", "::", "::/0", "1:2:3:4:5:6:7:8/128",
-                                       "1:2:3:4:5:6:7::", "fe80::1", "::1.2.3.4"};
+    static const char *const good[] = {
+        "1.2.3.4",         "1.2.3.4/32", "0.0.0.0/0", "::", "::/0", "1:2:3:4:5:6:7:8/128",
+        "1:2:3:4:5:6:7::", "fe80::1",    "::1.2.3.4"};
     for (size_t i = 0; i < ZK_COUNT_OF(good); i++)
         ck_assert_msg(address_is_sound(zk_slice_str(good[i])), "%s", good[i]);
 }
@@ -179,7 +181,9 @@ START_TEST(each_permission_guards_what_apache_says)
         ck_assert(state_may_read(k.s, owner, state_acl_of(k.s, zk_slice_str("/a"))));
         ck_assert_int_eq(kit_set(&k, other, "/a", "", -1), want[1]);
         ck_assert_int_eq(kit_create(&k, other, "/a/y", "", 0), want[2]);
-        ck_assert_int_eq(kit_delete(&k, other, "/a/y", -1), i == 2 ? ZK_ERR_NO_AUTH : i == 3 ? ZK_ERR_NO_NODE : want[3]);
+        ck_assert_int_eq(kit_delete(&k, other, "/a/y", -1), i == 2   ? ZK_ERR_NO_AUTH
+                                                            : i == 3 ? ZK_ERR_NO_NODE
+                                                                     : want[3]);
         if (i == 2)
             kit_delete(&k, owner, "/a/y", -1);
         ck_assert_int_eq(kit_set_acl(&k, other, "/a", zk_buf_slice(&k.acl), 99),

@@ -79,9 +79,15 @@ START_TEST(a_count_is_bounded_by_what_its_elements_take)
         bool bad;
     } cases[] = {{"\0\0\0\2abcdefgh", 2, false},
                  {"\0\0\0\3abcdefgh", 0, true},
-                 {"\x7f\xff\xff\xff" "abcdefgh", 0, true},
-                 {"\xff\xff\xff\xff" "abcdefgh", -1, false},
-                 {"\xff\xff\xff\xfe" "abcdefgh", 0, true},
+                 {"\x7f\xff\xff\xff"
+                  "abcdefgh",
+                  0, true},
+                 {"\xff\xff\xff\xff"
+                  "abcdefgh",
+                  -1, false},
+                 {"\xff\xff\xff\xfe"
+                  "abcdefgh",
+                  0, true},
                  {"\0\0\0\0abcdefgh", 0, false}};
     for (size_t i = 0; i < ZK_COUNT_OF(cases); i++) {
         struct zk_jute in = zk_jute(zk_slice(cases[i].bytes, 12));

@@ -15,9 +15,14 @@ START_TEST(a_connect_request_is_44_or_45_bytes)
 {
     struct zk_buf buf;
     zk_buf_init(&buf);
-    struct zk_connect_request r = {.last_zxid_seen = 0x100000002, .timeout_ms = 10000, .session_id = 0x0300000000000001};
+    struct zk_connect_request r = {
+        .last_zxid_seen = 0x100000002, .timeout_ms = 10000, .session_id = 0x0300000000000001};
     r.password = zk_slice(PASSWORD, 16);
-    static const uint8_t want[] = "\0\0\0\0" "\0\0\0\1\0\0\0\2" "\0\0\x27\x10" "\3\0\0\0\0\0\0\1" "\0\0\0\x10" PASSWORD "\1";
+    static const uint8_t want[] = "\0\0\0\0"
+                                  "\0\0\0\1\0\0\0\2"
+                                  "\0\0\x27\x10"
+                                  "\3\0\0\0\0\0\0\1"
+                                  "\0\0\0\x10" PASSWORD "\1";
     zk_connect_request_encode(&buf, &r);
     expect_bytes(&buf, want, 44);
     struct zk_jute in = zk_jute(zk_buf_slice(&buf));
@@ -43,7 +48,10 @@ START_TEST(a_connect_response_is_36_or_37_bytes_and_4_more_with_a_memory)
     struct zk_buf buf;
     zk_buf_init(&buf);
     struct zk_connect_response r = {.timeout_ms = 4000, .session_id = 5, .password = zk_slice(PASSWORD, 16)};
-    static const uint8_t want[] = "\0\0\0\0" "\0\0\x0f\xa0" "\0\0\0\0\0\0\0\5" "\0\0\0\x10" PASSWORD "\0";
+    static const uint8_t want[] = "\0\0\0\0"
+                                  "\0\0\x0f\xa0"
+                                  "\0\0\0\0\0\0\0\5"
+                                  "\0\0\0\x10" PASSWORD "\0";
     zk_connect_response_encode(&buf, &r);
     expect_bytes(&buf, want, 36);
     zk_buf_reset(&buf);
@@ -66,11 +74,28 @@ START_TEST(a_stat_has_its_fields_in_zookeepers_order)
 {
     struct zk_buf buf;
     zk_buf_init(&buf);
-    struct zk_stat st = {.czxid = 1, .mzxid = 2, .ctime_ms = 3, .mtime_ms = 4, .version = 5, .cversion = 6,
-                         .aversion = 7, .ephemeral_owner = 8, .data_length = 9, .num_children = 10, .pzxid = 11};
-    static const uint8_t want[ZK_STAT_BYTES + 1] =
-        "\0\0\0\0\0\0\0\1" "\0\0\0\0\0\0\0\2" "\0\0\0\0\0\0\0\3" "\0\0\0\0\0\0\0\4" "\0\0\0\5" "\0\0\0\6" "\0\0\0\7"
-        "\0\0\0\0\0\0\0\x08" "\0\0\0\x09" "\0\0\0\x0a" "\0\0\0\0\0\0\0\x0b";
+    struct zk_stat st = {.czxid = 1,
+                         .mzxid = 2,
+                         .ctime_ms = 3,
+                         .mtime_ms = 4,
+                         .version = 5,
+                         .cversion = 6,
+                         .aversion = 7,
+                         .ephemeral_owner = 8,
+                         .data_length = 9,
+                         .num_children = 10,
+                         .pzxid = 11};
+    static const uint8_t want[ZK_STAT_BYTES + 1] = "\0\0\0\0\0\0\0\1"
+                                                   "\0\0\0\0\0\0\0\2"
+                                                   "\0\0\0\0\0\0\0\3"
+                                                   "\0\0\0\0\0\0\0\4"
+                                                   "\0\0\0\5"
+                                                   "\0\0\0\6"
+                                                   "\0\0\0\7"
+                                                   "\0\0\0\0\0\0\0\x08"
+                                                   "\0\0\0\x09"
+                                                   "\0\0\0\x0a"
+                                                   "\0\0\0\0\0\0\0\x0b";
     zk_stat_encode(&buf, &st);
     expect_bytes(&buf, want, ZK_STAT_BYTES);
     struct zk_jute in = zk_jute(zk_buf_slice(&buf));
@@ -108,8 +133,8 @@ START_TEST(requests_are_laid_out_as_zookeepers)
     zk_buf_init(&buf);
     zk_buf_init(&acl);
     zk_acl_vector_world(&acl, ZK_PERM_ALL);
-    zk_create_request_encode(&buf,
-                             &(struct zk_create_request){zk_slice_str("/a"), zk_slice_str("d"), zk_buf_slice(&acl), 3});
+    zk_create_request_encode(
+        &buf, &(struct zk_create_request){zk_slice_str("/a"), zk_slice_str("d"), zk_buf_slice(&acl), 3});
     expect_bytes(&buf, "\0\0\0\2/a\0\0\0\1d\0\0\0\1\0\0\0\x1f\0\0\0\5world\0\0\0\6anyone\0\0\0\3", 6 + 5 + 27 + 4);
     zk_buf_reset(&buf);
     zk_path_version_encode(&buf, (struct zk_path_version){zk_slice_str("/a"), -1});
@@ -134,8 +159,8 @@ START_TEST(a_record_cut_anywhere_is_bad)
     zk_buf_init(&buf);
     zk_buf_init(&acl);
     zk_acl_vector_world(&acl, ZK_PERM_ALL);
-    zk_create_request_encode(&buf,
-                             &(struct zk_create_request){zk_slice_str("/a"), zk_slice_str("d"), zk_buf_slice(&acl), 3});
+    zk_create_request_encode(
+        &buf, &(struct zk_create_request){zk_slice_str("/a"), zk_slice_str("d"), zk_buf_slice(&acl), 3});
     for (size_t len = 0; len < buf.len; len++) {
         struct zk_jute in = zk_jute(zk_slice(buf.ptr, len));
         (void)zk_create_request_decode(&in);

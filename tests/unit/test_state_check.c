@@ -32,15 +32,15 @@ static struct broken sound(void)
 }
 
 /* Breaks `field`, expects the sentence, mends it. */
-#define EXPECT(b, field, broken_value, part)                                      \
-    do {                                                                          \
-        __typeof__(field) was = field;                                            \
-        field = broken_value;                                                     \
-        const char *why = state_check((b).k.s);                                   \
-        ck_assert_msg(why != NULL, #field " may be anything");                    \
-        ck_assert_msg(strstr(why, part) != NULL, "%s: not about %s", why, part);  \
-        field = was;                                                              \
-        kit_check(&(b).k);                                                        \
+#define EXPECT(b, field, broken_value, part)                                                                         \
+    do {                                                                                                             \
+        __typeof__(field) was = field;                                                                               \
+        field = broken_value;                                                                                        \
+        const char *why = state_check((b).k.s);                                                                      \
+        ck_assert_msg(why != NULL, #field " may be anything");                                                       \
+        ck_assert_msg(strstr(why, part) != NULL, "%s: not about %s", why, part);                                     \
+        field = was;                                                                                                 \
+        kit_check(&(b).k);                                                                                           \
     } while (0)
 
 START_TEST(each_broken_invariant_is_named)

@@ -144,11 +144,12 @@ START_TEST(a_row_is_laid_out_as_the_header_says)
     c.payload = zk_buf_slice(&k.payload);
     kit_apply(&k, c);
     static const uint8_t want[] = {
-        1, 1, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 5, /* format, kind, zxids */
-        0, 0, 0, 0, 0, 0, 7, 208, 0, 0, 0, 0, 0, 0, 7, 208,                           /* times */
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                   /* versions, creates, owner */
-        0, 0, 0, 27, 0, 0, 0, 1, 0, 0, 0, 31, 0, 0, 0, 5, 'w', 'o', 'r', 'l', 'd',    /* ACL */
-        0, 0, 0, 6, 'a', 'n', 'y', 'o', 'n', 'e', 0, 0, 0, 2, 'h', 'i',               /* and data */
+        1, 1, 0, 0,  0,   1,   0,   0,   0,   5,   0, 0,  0, 1, 0,   0,   0,   5,   0,   0,   0,
+        1, 0, 0, 0,  5,                                                                     /* format, kind, zxids */
+        0, 0, 0, 0,  0,   0,   7,   208, 0,   0,   0, 0,  0, 0, 7,   208,                   /* times */
+        0, 0, 0, 0,  0,   0,   0,   0,   0,   0,   0, 0,  0, 0, 0,   0,   0,   0,   0,   0, /* versions */
+        0, 0, 0, 27, 0,   0,   0,   1,   0,   0,   0, 31, 0, 0, 0,   5,   'w', 'o', 'r', 'l', 'd', /* ACL */
+        0, 0, 0, 6,  'a', 'n', 'y', 'o', 'n', 'e', 0, 0,  0, 2, 'h', 'i',                          /* and data */
     };
     struct rows r = rows_of(k.s);
     size_t last = 0;
@@ -177,12 +178,9 @@ START_TEST(what_does_not_hold_is_refused_in_a_sentence)
     struct {
         size_t drop;
         const char *part;
-    } cases[] = {{0, "own row is missing"},       /* 0: meta, 1 and 2: sessions, 3: /, 4: /d, 5: /d/e */
-                 {1, "session that is not alive"},
-                 {2, "digest"},
-                 {3, "has no parent"},
-                 {4, "has no parent"},
-                 {5, "digest"}};
+    } cases[] = {
+        {0, "own row is missing"}, /* 0: meta, 1 and 2: sessions, 3: /, 4: /d, 5: /d/e */
+        {1, "session that is not alive"}, {2, "digest"}, {3, "has no parent"}, {4, "has no parent"}, {5, "digest"}};
     for (size_t i = 0; i < ZK_COUNT_OF(cases); i++) {
         struct kit k = populated();
         struct rows r = rows_of(k.s);
@@ -218,11 +216,12 @@ START_TEST(rows_of_random_bytes_are_refused_and_do_no_harm)
     for (int n = 0; n < 3000; n++) {
         char why[200] = "";
         struct zk_buf *victim = zk_rng_below(&rng, 8) == 0 ? &r.keys[zk_rng_below(&rng, (uint32_t)r.count)]
-                                                          : &r.values[zk_rng_below(&rng, (uint32_t)r.count)];
+                                                           : &r.values[zk_rng_below(&rng, (uint32_t)r.count)];
         uint32_t at = zk_rng_below(&rng, (uint32_t)victim->len);
         uint8_t was = victim->ptr[at];
         size_t len = victim->len;
-        victim->ptr[at] = zk_rng_below(&rng, 2) ? (uint8_t)zk_rng_u32(&rng) : (uint8_t)(was ^ 1u << zk_rng_below(&rng, 8));
+        victim->ptr[at] =
+            zk_rng_below(&rng, 2) ? (uint8_t)zk_rng_u32(&rng) : (uint8_t)(was ^ 1u << zk_rng_below(&rng, 8));
         if (zk_rng_below(&rng, 4) == 0)
             victim->len = zk_rng_below(&rng, (uint32_t)len + 1);
         struct state *s = load(&r, why);
@@ -240,9 +239,9 @@ END_TEST
 
 /* --- counters at their ends, which only a loaded state can have --- */
 
-#define VERSION_AT 42
+#define VERSION_AT  42
 #define AVERSION_AT 46
-#define CREATES_AT 50
+#define CREATES_AT  50
 
 /* /d of `k` with this counter, in a state loaded from rows. */
 static void set_counter(struct kit *k, size_t field_at, int32_t value)

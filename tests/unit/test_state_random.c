@@ -4,11 +4,11 @@
 #include "common/rng.h"
 #include "tests/unit/state_kit.h"
 
-#define SEEDS 10
-#define STEPS 1000
-#define SESSIONS 4
+#define SEEDS     10
+#define STEPS     1000
+#define SESSIONS  4
 #define NODES_MAX 400
-#define OPS_MAX 6
+#define OPS_MAX   6
 
 /* --- the model: an array of nodes, searched from the front --- */
 
@@ -416,7 +416,8 @@ static struct state *load_disk(struct run *r)
     char why[200] = "";
     struct state *s = state_load_begin();
     for (int i = 0; i < r->d.count; i++) {
-        bool ok = state_load_row(s, zk_buf_slice(&r->d.rows[i].key), zk_buf_slice(&r->d.rows[i].value), why, sizeof why);
+        bool ok =
+            state_load_row(s, zk_buf_slice(&r->d.rows[i].key), zk_buf_slice(&r->d.rows[i].value), why, sizeof why);
         ck_assert_msg(ok, "%s", why);
     }
     bool ok = state_load_end(s, r->d.zxid, r->d.digest, why, sizeof why);
@@ -439,7 +440,7 @@ static void replay_log(struct run *r, struct state *s)
     state_effects_fini(&fx);
 }
 
-/* The rows are on the disk: what they hold plus the log since is the state. Half the time the run goes on with that. */
+/* The rows are on the disk: what they hold plus the log since is the state. Half the runs go on with that. */
 static void finish_checkpoint(struct run *r)
 {
     struct zk_jute in = zk_jute(zk_buf_slice(&r->d.staged));

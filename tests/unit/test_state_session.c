@@ -406,7 +406,8 @@ START_TEST(the_memories_of_ended_sessions_are_bounded)
         struct command c = {.kind = COMMAND_OPEN, .payload = zk_buf_slice(&payload)};
         state_apply(k.s, ++k.zxid, &c, &k.fx); /* not kit_apply: the check would make this slow */
         uint64_t id = k.fx.session;
-        c = (struct command){.kind = COMMAND_REQUEST, .session = id, .generation = 1, .number = 1, .xid = 1, .op = 500};
+        c = (struct command){
+            .kind = COMMAND_REQUEST, .session = id, .generation = 1, .number = 1, .xid = 1, .op = 500};
         state_apply(k.s, ++k.zxid, &c, &k.fx);
         c = (struct command){.kind = COMMAND_EXPIRE, .session = id, .generation = 1};
         state_apply(k.s, ++k.zxid, &c, &k.fx);

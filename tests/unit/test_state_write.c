@@ -260,8 +260,8 @@ START_TEST(malformed_and_unknown_requests_change_nothing)
 {
     struct kit k = kit_new();
     uint64_t a = kit_open(&k);
-    static const int32_t ops[] = {ZK_OP_CREATE, ZK_OP_CREATE2, ZK_OP_DELETE, ZK_OP_SET_DATA, ZK_OP_SET_ACL,
-                                  ZK_OP_MULTI};
+    static const int32_t ops[] = {ZK_OP_CREATE,   ZK_OP_CREATE2, ZK_OP_DELETE,
+                                  ZK_OP_SET_DATA, ZK_OP_SET_ACL, ZK_OP_MULTI};
     size_t nodes = state_node_count(k.s);
     for (size_t i = 0; i < ZK_COUNT_OF(ops); i++) {
         zk_buf_reset(&k.payload);
