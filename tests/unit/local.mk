@@ -17,6 +17,20 @@ check_PROGRAMS += tests/unit/test_client_core
 TESTS += tests/unit/test_client_core
 tests_unit_test_client_core_SOURCES = tests/unit/test_client_core.c
 tests_unit_test_client_core_LDADD = libzkc.la libcommon.la $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_client_memory
+TESTS += tests/unit/test_client_memory
+tests_unit_test_client_memory_SOURCES = tests/unit/test_client_memory.c
+tests_unit_test_client_memory_LDADD = libzkc.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_client_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+if WITH_LIBEVENT
+check_PROGRAMS += tests/unit/test_client_parts tests/unit/test_client_face
+TESTS += tests/unit/test_client_parts tests/unit/test_client_face
+tests_unit_test_client_parts_SOURCES = tests/unit/test_client_parts.c client/bench/histogram.c
+tests_unit_test_client_parts_LDADD = libzk.la $(CHECK_LIBS)
+tests_unit_test_client_parts_LDFLAGS = $(AM_LDFLAGS) -static
+tests_unit_test_client_face_SOURCES = tests/unit/test_client_face.c
+tests_unit_test_client_face_LDADD = libzk.la libcommon.la $(EVENT_LIBS) $(CHECK_LIBS)
+endif
 
 STORE_CONFORMANCE = \
 	tests/unit/store_conformance.c tests/unit/store_conformance.h \

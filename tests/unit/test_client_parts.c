@@ -1,0 +1,131 @@
+/* test_client_parts.c: proves the small parts of client/: server lists, ACL texts, names in queues, percentiles. */
+#include "client/bench/histogram.h"
+#include "client/hostlist.h"
+#include "client/recipes/place.h"
+#include "client/zk.h"
+#include <check.h>
+
+/* "host:port host:port /chroot", or "bad". */
+static const char *read_list(const char *text)
+{
+    static struct zk_buf out;
+    struct zkc_hostlist list;
+    zk_buf_reset(&out);
+    if (!zkc_hostlist_parse(text, &list))
+        return "bad";
+    for (uint32_t i = 0; i < list.count; i++)
+        zk_buf_printf(&out, "%s:%u ", list.entries[i].host, list.entries[i].port);
+    zk_buf_append_slice(&out, list.chroot);
+    zkc_hostlist_fini(&list);
+    return zk_buf_text(&out);
+}
+
+START_TEST(server_lists_have_ports_brackets_and_a_chroot)
+{
+    ck_assert_str_eq(read_list("a:1,b:2"), "a:1 b:2 ");
+    ck_assert_str_eq(read_list("a"), "a:2181 ");
+    ck_assert_str_eq(read_list(" a:1 , b /app/x"), "a:1 b:2181 /app/x");
+    ck_assert_str_eq(read_list("[::1]:9,[fe80::1]"), "::1:9 fe80::1:2181 ");
+}
+END_TEST
+
+START_TEST(lists_that_mean_nothing_are_refused)
+{
+    static const char *const bad[] = {"",     ",",  "a,",  "a:",   "a:0",  "a:65536",
+                                      "a:1x", ":1", "::1", "[::1", "[]:1", "/x"};
+    for (size_t i = 0; i < ZK_COUNT_OF(bad); i++)
+        ck_assert_msg(strcmp(read_list(bad[i]), "bad") == 0, "taken: %s", bad[i]);
+    ck_assert_str_eq(read_list(NULL), "bad");
+}
+END_TEST
+
+START_TEST(acl_texts_are_read_and_permissions_written)
+{
+    struct zk_acl_list *acl;
+    char perms[6];
+    ck_assert_int_eq(zk_acl_parse("world:anyone:r,digest:joe:a=b:cdrwa,ip:fe80::1:wa", &acl), ZK_OK);
+    ck_assert_uint_eq(acl->count, 3);
+    ck_assert_str_eq(acl->entries[1].scheme, "digest");
+    ck_assert_str_eq(acl->entries[1].id, "joe:a=b");
+    ck_assert_int_eq(acl->entries[1].perms, ZK_CAN_ALL);
+    ck_assert_str_eq(acl->entries[2].id, "fe80::1");
+    zk_acl_perms_format(acl->entries[2].perms, perms);
+    ck_assert_str_eq(perms, "wa");
+    zk_acl_free(acl);
+    ck_assert_int_eq(zk_acl_parse("world:r", &acl), ZK_BAD_ARGUMENTS);
+    ck_assert_int_eq(zk_acl_parse("world:anyone:x", &acl), ZK_BAD_ARGUMENTS);
+    ck_assert_int_eq(zk_acl_parse("world:anyone:r,", &acl), ZK_BAD_ARGUMENTS);
+}
+END_TEST
+
+/* The expected id is what Apache ZooKeeper 3.8.0 makes of these credentials. */
+START_TEST(digest_ids_are_what_servers_make_of_credentials)
+{
+    char text[64];
+    ck_assert_int_eq(zk_acl_digest_id("joe:x", text, sizeof text), ZK_OK);
+    ck_assert_str_eq(text, "joe:FENxr4a6NjHyA6SdXvQsKD0b0CA=");
+    ck_assert_int_eq(zk_acl_digest_id("joe:x", text, 32), ZK_BAD_ARGUMENTS);
+    ck_assert_int_eq(zk_acl_digest_id("joe", text, sizeof text), ZK_BAD_ARGUMENTS);
+}
+END_TEST
+
+START_TEST(the_first_of_a_queue_has_the_least_number_whatever_its_name)
+{
+    const char *const names[] = {"_c_z-lock-0000000012", "note", "kazoo__lock__0000000009", "_c_a-lock-0000000010"};
+    struct zk_result children = {.children = names, .child_count = ZK_COUNT_OF(names)};
+    int32_t number;
+    ck_assert_str_eq(zkr_place_first_of(&children), "kazoo__lock__0000000009");
+    ck_assert(!zkr_place_sequence("note", &number));
+    ck_assert(zkr_place_sequence("x-0000000010", &number));
+    ck_assert_int_eq(number, 10);
+}
+END_TEST
+
+START_TEST(a_queue_goes_on_when_its_numbers_wrap)
+{
+    const char *const names[] = {"_c_b-lock--2147483648", "_c_a-lock-2147483647", "_c_c-lock--2147483647"};
+    struct zk_result children = {.children = names, .child_count = ZK_COUNT_OF(names)};
+    int32_t number;
+    ck_assert_str_eq(zkr_place_first_of(&children), "_c_a-lock-2147483647");
+    ck_assert(zkr_place_sequence(names[0], &number));
+    ck_assert_int_eq(number, INT32_MIN);
+}
+END_TEST
+
+START_TEST(percentiles_are_right_to_three_per_cent)
+{
+    static struct histogram h;
+    for (uint64_t value = 1; value <= 100000; value++)
+        histogram_add(&h, value);
+    static const uint32_t per_mille[] = {1, 10, 500, 900, 990, 999, 1000};
+    for (size_t i = 0; i < ZK_COUNT_OF(per_mille); i++) {
+        uint64_t exact = per_mille[i] * 100;
+        uint64_t got = histogram_percentile(&h, per_mille[i]);
+        ck_assert_uint_ge(got, exact);
+        ck_assert_uint_le(got, exact + exact * 4 / 100 + 1);
+    }
+    histogram_add(&h, UINT64_MAX / 2);
+    ck_assert_uint_eq(h.max_us, UINT64_MAX / 2);
+    static const struct histogram empty;
+    ck_assert_uint_eq(histogram_percentile(&empty, 500), 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("parts");
+    tcase_add_test(tests, server_lists_have_ports_brackets_and_a_chroot);
+    tcase_add_test(tests, lists_that_mean_nothing_are_refused);
+    tcase_add_test(tests, acl_texts_are_read_and_permissions_written);
+    tcase_add_test(tests, digest_ids_are_what_servers_make_of_credentials);
+    tcase_add_test(tests, the_first_of_a_queue_has_the_least_number_whatever_its_name);
+    tcase_add_test(tests, a_queue_goes_on_when_its_numbers_wrap);
+    tcase_add_test(tests, percentiles_are_right_to_three_per_cent);
+    Suite *suite = suite_create("client parts");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
