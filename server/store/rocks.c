@@ -215,28 +215,30 @@ static bool open_families(struct rocks *db, const char *dir, char **names, size_
     return ok;
 }
 
+/* A new database has "default" alone; an interrupted making may have left it so. */
+static bool add_meta(struct rocks *db, char *why)
+{
+    char *error = NULL;
+    db->meta = rocksdb_create_column_family(db->db, db->meta_options, META, &error);
+    return fine(error, why);
+}
+
 static bool open_all(struct rocks *db, const char *dir, bool create, char *why)
 {
     char *error = NULL;
     size_t count = 0;
     char **names = rocksdb_list_column_families(db->db_options, dir, &count, &error);
-    if (error != NULL && create && judge(error) == ROCKS_CORRUPT) { /* nothing there yet */
-        rocksdb_free(error);
+    bool listed = error == NULL;
+    bool nothing = !listed && judge(error) == ROCKS_CORRUPT;
+    bool ok = fine(error, why) && open_families(db, dir, names, count, why);
+    rocksdb_list_column_families_destroy(names, listed ? count : 0);
+    if (nothing && create) {
         error = NULL;
         db->db = rocksdb_open(db->db_options, dir, &error);
-        if (!fine(error, why))
-            return false;
-        db->meta = rocksdb_create_column_family(db->db, db->meta_options, META, &error);
-        return fine(error, why);
+        ok = fine(error, why);
     }
-    if (!fine(error, why))
-        return false;
-    bool ok = open_families(db, dir, names, count, why);
-    rocksdb_list_column_families_destroy(names, count);
-    if (ok && db->meta == NULL && create) {
-        db->meta = rocksdb_create_column_family(db->db, db->meta_options, META, &error);
-        return fine(error, why);
-    }
+    if (ok && db->meta == NULL && create)
+        return add_meta(db, why);
     if (ok && db->meta == NULL)
         snprintf(why, ROCKS_WHY_BYTES, "Corruption: its family of numbers is missing");
     return ok && db->meta != NULL;
