@@ -16,4 +16,9 @@ libstore_la_SOURCES = \
 	server/store/store.c server/store/store.h \
 	server/store/writer.c
 libstore_la_LIBADD = libmark.la libgroup.la $(ROCKSDB_LIBS)
+
+noinst_PROGRAMS += store-bench
+store_bench_SOURCES = server/store/bench.c
+store_bench_LDADD = libstore.la
 endif
+EXTRA_DIST += server/store/README.md
