@@ -22,7 +22,7 @@
 #define LINK_PROOF_BYTES 32
 /* What an unproven peer may make us hold, and a proven one. */
 #define LINK_GREETING_BYTES_MAX 1024
-#define LINK_FRAME_BYTES_MAX (8u << 20)
+#define LINK_FRAME_BYTES_MAX (108u << 20)
 
 typedef bool link_admit_fn(void *arg, uint64_t peer);
 

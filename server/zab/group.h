@@ -13,9 +13,10 @@
 #define GROUP_FORMAT 1
 #define GROUP_HEADER_BYTES 13
 #define GROUP_ENTRY_BYTES 21
-/* Above jute.maxbuffer with room for a command's header: what a peer may put into one group. */
+/* The largest jute.maxbuffer that zoo.cfg may have (100 MiB), with room for headers; groups are cut far smaller unless
+ * one request is that large. */
 #define GROUP_ENTRIES_MAX 4096
-#define GROUP_BYTES_MAX (4u << 20)
+#define GROUP_BYTES_MAX (104u << 20)
 
 enum entry_kind {
     ENTRY_NEWLEADER = 1, /* first entry of each epoch */
