@@ -1,4 +1,4 @@
-/* test_state_multi.c: proves server/state/multi.c and the undo of change.c: all or nothing, nothing meaning nothing. */
+/* test_state_multi.c: proves server/state/multi.c and the undo of change.c: all or nothing, without a trace. */
 #include "tests/unit/state_kit.h"
 
 /* --- building and reading multis --- */
