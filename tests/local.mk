@@ -11,5 +11,5 @@ LONG_TESTS = tests/tidy/lean
 
 check-long: check
 	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(LONG_TESTS)" TEST_SUITE_LOG=test-suite-long.log
-.PHONY: check-long
+.PHONY: check-long demo cluster
 CLEANFILES += test-suite-long.log

@@ -1,5 +1,37 @@
-# tests/system: files of this folder; included by the top Makefile.am.
+# tests/system: real processes, real disks, foreign clients.
+EXTRA_DIST += tests/system/ensemble.py
+dist_check_SCRIPTS += \
+	tests/system/client_exports.sh \
+	tests/system/cluster \
+	tests/system/demo \
+	tests/system/faults \
+	tests/system/foreign_kazoo \
+	tests/system/foreign_zkcli \
+	tests/system/kill_loop \
+	tests/system/notify \
+	tests/system/readme_example \
+	tests/system/refusals \
+	tests/system/units
 if WITH_LIBEVENT
 TESTS += tests/system/client_exports.sh
-dist_check_SCRIPTS += tests/system/client_exports.sh
 endif
+if WITH_DAEMON
+TESTS += \
+	tests/system/foreign_kazoo \
+	tests/system/notify \
+	tests/system/readme_example \
+	tests/system/refusals \
+	tests/system/units
+LONG_TESTS += \
+	tests/system/faults \
+	tests/system/foreign_zkcli \
+	tests/system/kill_loop
+check_PROGRAMS += tests/system/writer
+tests_system_writer_SOURCES = tests/system/writer.c
+tests_system_writer_LDADD = libzk.la
+endif
+
+# Targets of their own, which a newcomer starts with.
+demo cluster: all
+	@top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 \
+	  $(srcdir)/tests/system/$@
