@@ -214,10 +214,12 @@ static struct replica_config make_config(const struct settings *s)
     return config;
 }
 
-static bool open_replica(struct daemon *d)
+/* *ret_damaged: it did not load, and setting the store aside would help. */
+static bool make_replica(struct daemon *d, bool *ret_damaged)
 {
     struct timespec wall;
-    const struct replica_config config = make_config(&d->settings);
+    struct replica_config config = make_config(&d->settings);
+    config.damaged = ret_damaged;
     clock_gettime(CLOCK_REALTIME, &wall);
     d->replica = replica_new(&config, d->storage, loop_clock_ms(),
                              (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000, d->why, sizeof d->why);
@@ -271,6 +273,24 @@ static bool open_store(struct daemon *d)
     }
     d->store_signal = event_new(d->loop.base, store_notify_fd(&d->storage), EV_READ | EV_PERSIST, on_store_signal, d);
     return d->store_signal != NULL && event_add(d->store_signal, NULL) == 0;
+}
+
+/* One of several whose store is damaged begins anew as a stranger, and the others bring it level. A single one has
+ * nobody to learn from: there the damaged store is all there is. */
+static bool open_replica(struct daemon *d)
+{
+    bool is_damaged;
+    if (make_replica(d, &is_damaged))
+        return true;
+    if (!is_damaged || settings_is_standalone(&d->settings))
+        return false;
+    char reason[sizeof d->why];
+    memcpy(reason, d->why, sizeof reason);
+    event_free(d->store_signal);
+    d->store_signal = NULL;
+    bool is_aside = store_quarantine(&d->storage, reason, d->why, sizeof d->why);
+    d->storage.ops = NULL;
+    return is_aside && open_store(d) && make_replica(d, &is_damaged);
 }
 
 /* In Apache's words for its log: milliseconds that writing one batch took. */

@@ -111,6 +111,14 @@ void deliver_entry(struct replica *r, const struct entry *e)
 
 /* --- starting --- */
 
+/* The disk's fault, not the configuration's nor a newer server's. */
+static bool damage(struct replica *r)
+{
+    if (r->config.damaged != NULL)
+        *r->config.damaged = true;
+    return false;
+}
+
 static int load_row(void *arg, struct zk_slice key, struct zk_slice value)
 {
     struct loading *l = arg;
@@ -140,12 +148,14 @@ static bool load_tree(struct replica *r, const struct storage_image *image, stru
     }
     r->state = state_load_begin();
     int err = r->storage.ops->each_row(r->storage.self, load_row, l);
-    if (err < 0)
+    if (err < 0) {
         snprintf(l->why, l->size, "the store's tree cannot be read");
+        return damage(r);
+    }
     if (err != 0)
         return false;
     r->applied_hash = image->checkpoint_hash;
-    return state_load_end(r->state, image->checkpoint_zxid, image->checkpoint_digest, l->why, l->size);
+    return state_load_end(r->state, image->checkpoint_zxid, image->checkpoint_digest, l->why, l->size) || damage(r);
 }
 
 bool deliver_load(struct replica *r, char *why, size_t size)
@@ -155,9 +165,11 @@ bool deliver_load(struct replica *r, char *why, size_t size)
     if (!load_tree(r, image, &l))
         return false;
     int err = r->storage.ops->each_group(r->storage.self, image->checkpoint_zxid, load_group, &l);
-    if (err < 0)
-        snprintf(why, size, "the store's log cannot be read");
     r->last_checkpoint_zxid = image->checkpoint_zxid;
+    if (err < 0) {
+        snprintf(why, size, "the store's log cannot be read");
+        return damage(r);
+    }
     return err == 0;
 }
 

@@ -40,6 +40,8 @@ struct replica *replica_new(const struct replica_config *config, struct storage 
     state_effects_init(&r->fx);
     zk_buf_init(&r->record);
     snprintf(why, size, "%s", "");
+    if (config->damaged != NULL)
+        *config->damaged = false;
     if (load(r, now_ms, why, size))
         return r;
     replica_free(r);

@@ -41,6 +41,9 @@ struct replica_config {
     /* Secrets (session passwords): getrandom(2) in the daemon, seeded in the simulator. */
     void (*random)(void *arg, void *ptr, size_t len);
     void *random_arg;
+    /* NULL, or set by a replica_new that fails: true if what the storage holds cannot be read or is not what its digest
+     * says (set it aside and start blank, as a stranger), false if starting with it is refused. */
+    bool *damaged;
 };
 
 struct replica;
