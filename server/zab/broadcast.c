@@ -37,6 +37,7 @@ void lead(struct zab *z)
     z->role = ROLE_LEADING;
     z->leader = z->self;
     z->attempts_failed = 0;
+    z->granted_until_ms = 0;
     z->leading_since_ms = z->now_ms;
     z->newleader_zxid = zxid_make(z->epoch, 0);
     z->round = z->round_confirmed = 0;
@@ -136,7 +137,7 @@ static bool pipeline_has_room(const struct zab *z, const struct zk_slice *bodies
     for (size_t i = z->tail.count; i-- > 0 && tail_group_at(&z->tail, i)->last > z->commit;)
         groups++;
     for (size_t i = 0; i < count; i++) {
-        ZK_ASSERT(bodies[i].len <= GROUP_BYTES_MAX - GROUP_HEADER_BYTES - GROUP_ENTRY_BYTES);
+        ZK_ASSERT(bodies[i].len <= ZAB_BODY_MAX);
         bytes += bodies[i].len + GROUP_ENTRY_BYTES;
     }
     /* What is too large for the limit by itself still passes an empty pipeline. */

@@ -25,9 +25,9 @@
 #define WINDOW_GROUPS_MAX 256
 #define CATCHUP_READ_BYTES (1u << 20)    /* one read of the log or of a snapshot for a follower far behind */
 #define CATCHUP_BYTES_PER_S (64u << 20)  /* and their rate, for each follower */
+#define CATCHUP_WAIT_MS 10               /* who has used up its rate is looked at again after this */
 #define SNAP_CHUNKS_MAX 4                /* chunks of rows on their way */
 #define WITNESS_PER_SERVER_MAX 4         /* incarnations remembered of each server */
-#define HANDED_MAX 65536                 /* drains that wait for the disk */
 
 #define NOBODY SIZE_MAX
 #define NEVER UINT64_MAX
@@ -196,6 +196,7 @@ struct zab {
     size_t self;
     struct zk_rng rng;
     uint64_t now_ms;
+    uint64_t ticked_ms;
     bool started;
     char fatal[256];
 
@@ -245,7 +246,6 @@ struct zab {
     uint64_t elect_at_ms;
     uint64_t attempt;
     bool asking; /* a pre-vote is out */
-    bool leave_given; /* standing by the leader's leave */
     uint32_t attempts_failed;
     uint32_t prevotes;
     uint32_t votes;
@@ -271,15 +271,14 @@ struct zab {
     uint64_t newleader_zxid;
     uint64_t leading_since_ms;
     uint64_t beat_at_ms;
-    uint64_t beats_sent_ms; /* last time that a beat really went out */
     uint64_t roll_at_ms; /* open a new epoch then; 0: no */
+    uint64_t pump_at_ms; /* a follower's stream waits for its rate until then; 0: none */
     uint64_t round;
     uint64_t round_confirmed;
     bool round_wanted;
     struct confirm *confirms;
     size_t confirm_count;
     size_t confirm_cap;
-    uint64_t uncommitted_groups;
 
     /* handing over */
     uint64_t handover_until_ms; /* 0: no */
@@ -325,10 +324,11 @@ void fx_fatal(struct zab *z, const char *format, ...) ZK_PRINTF(2, 3);
 
 size_t peer_index(const struct zab *z, uint64_t id); /* NOBODY: no such member */
 uint64_t self_id(const struct zab *z);
-struct peer *peer_at(struct zab *z, size_t index);
 /* Is (member, incarnation) what the membership names, so that its word counts? `zxid` 0: for an election; else for an
  * acknowledgement of that entry. */
 bool member_counts(const struct zab *z, size_t index, uint64_t incarnation, uint64_t zxid);
+/* And is it no stranger any more, as far as we know? (Its readmission, if any, is committed.) */
+bool member_speaks(const struct zab *z, size_t index, uint64_t incarnation);
 bool is_stranger(const struct zab *z);
 bool is_participant(const struct zab *z, size_t index);
 uint64_t cluster_id(const struct zab *z);
@@ -353,6 +353,7 @@ bool disk_silent(const struct zab *z, uint64_t limit_ms);
 /* --- election.c --- */
 
 void look(struct zab *z, uint64_t delay_ms, const char *why);
+void on_resign(struct zab *z, size_t peer, const struct zab_msg *m);
 void promise(struct zab *z, uint64_t epoch);
 void stand(struct zab *z);
 void election_ask(struct zab *z);     /* the candidate's promise is durable */
@@ -372,7 +373,6 @@ void on_voted(struct zab *z, size_t peer, const struct zab_msg *m);
 void stream_reset(struct zab *z, size_t peer);
 ZK_MUST_CHECK bool on_follow(struct zab *z, size_t peer, const struct zab_msg *m);
 void stream_pump(struct zab *z, size_t peer);
-void stream_pump_all(struct zab *z);
 void stream_tick(struct zab *z);
 void stream_got(struct zab *z, size_t peer, uint64_t zxid, uint64_t rows);
 /* A group that was just appended goes to every follower whose cursor stood before it. */

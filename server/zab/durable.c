@@ -74,7 +74,8 @@ static void stranger_no_more(struct zab *z)
 {
     bool stranger = is_stranger(z);
     if (z->was_stranger && !stranger) {
-        fx_news(z, "readmitted: this store may vote again");
+        if (z->durable_zxid > 1)
+            fx_news(z, "this store is a member's: it may vote");
         if (z->role == ROLE_FOLLOWING && z->sync == SYNC_STREAM)
             follow_ack(z);
         election_hurry(z);

@@ -71,9 +71,20 @@ bool on_hold(const struct zab *z)
 
 /* --- giving up a role --- */
 
-static void leave_role(struct zab *z)
+/* Who follows must not wait out the sync limit for a leader that knows it is none. */
+static void resign(struct zab *z, bool succession)
+{
+    struct zab_msg m = {.type = TELL_RESIGN, .epoch = z->epoch, .yes = succession};
+    struct zk_slice bytes = fx_encode(z, &m);
+    for (size_t i = 0; i < z->config.member_count; i++)
+        if (i != z->self && z->peers[i].in.followed_epoch == z->epoch)
+            fx_send_bytes(z, i, true, bytes);
+}
+
+static void leave_role(struct zab *z, bool succession)
 {
     if (z->role == ROLE_LEADING) {
+        resign(z, succession);
         confirms_fail(z);
         for (size_t i = 0; i < z->config.member_count; i++)
             stream_reset(z, i);
@@ -83,11 +94,10 @@ static void leave_role(struct zab *z)
     if (z->role == ROLE_FOLLOWING)
         leave_leader(z);
     z->asking = false;
-    z->leave_given = false;
     z->redial_until_ms = 0;
 }
 
-void look(struct zab *z, uint64_t delay_ms, const char *why)
+static void give_up(struct zab *z, uint64_t delay_ms, const char *why, bool succession)
 {
     if (why && z->role != ROLE_LOOKING)
         fx_news(z, "%s epoch %" PRIu64 ": %s",
@@ -95,9 +105,21 @@ void look(struct zab *z, uint64_t delay_ms, const char *why)
                 : z->role == ROLE_FOLLOWING ? "no longer following"
                                             : "not elected in",
                 z->epoch, why);
-    leave_role(z);
+    leave_role(z, succession);
     z->role = ROLE_LOOKING;
     z->elect_at_ms = z->now_ms + delay_ms;
+}
+
+void look(struct zab *z, uint64_t delay_ms, const char *why)
+{
+    give_up(z, delay_ms, why, false);
+}
+
+void on_resign(struct zab *z, size_t peer, const struct zab_msg *m)
+{
+    if (z->role != ROLE_FOLLOWING || z->leader != peer || z->epoch != m->epoch)
+        return;
+    look(z, election_delay(z) + (m->yes ? vote_wait_ms(z) : 0), "its leader gave it up");
 }
 
 void promise(struct zab *z, uint64_t epoch)
@@ -134,7 +156,7 @@ void stand(struct zab *z)
         fx_fatal(z, "the epochs of this ensemble are used up");
         return;
     }
-    leave_role(z);
+    leave_role(z, true);
     z->role = ROLE_STANDING;
     z->leader = NOBODY;
     z->epoch = highest + 1;
@@ -246,7 +268,7 @@ void on_vote(struct zab *z, size_t peer, const struct zab_msg *m)
         return;
     }
     uint64_t wait = vote_wait_ms(z);
-    look(z, wait + election_delay(z), "another server was promised a newer one");
+    give_up(z, wait + election_delay(z), "another server was promised a newer one", true);
     z->leader = NOBODY;
     promise(z, m->epoch);
     z->granted_until_ms = z->now_ms + wait;
@@ -278,13 +300,15 @@ static void sooner(uint64_t *at, uint64_t when)
 
 uint64_t election_deadline(const struct zab *z)
 {
-    uint64_t at = z->now_ms + zk_max_u64(z->config.tick_ms / 2, 1);
+    /* From the last tick, not from now: other events must not put the tick off. */
+    uint64_t at = z->ticked_ms + zk_max_u64(z->config.tick_ms / 4, 1);
     if (z->role == ROLE_LOOKING)
         sooner(&at, zk_max_u64(z->elect_at_ms, z->granted_until_ms));
     if (z->role == ROLE_STANDING)
         sooner(&at, z->give_up_at_ms);
     if (z->role == ROLE_LEADING) {
         sooner(&at, z->beat_at_ms);
+        sooner(&at, z->pump_at_ms);
         sooner(&at, z->roll_at_ms);
         sooner(&at, z->handover_until_ms);
     }

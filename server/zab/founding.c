@@ -202,7 +202,7 @@ void waiting_update(struct zab *z)
             missing |= 1u << i;
         else if (c->cluster_id && cluster_id(z) && c->cluster_id != cluster_id(z))
             foreign |= 1u << i;
-        else if (founded(z) && !member_counts(z, i, c->incarnation, 0))
+        else if (founded(z) && !member_speaks(z, i, c->incarnation))
             strangers |= 1u << i;
     }
     struct zk_buf text;

@@ -39,6 +39,7 @@ static const struct field layouts[TELL_TYPE_END][FIELDS_MAX] = {
     [TELL_ACK] = {U64(epoch), U64(zxid)},
     [TELL_GOT] = {U64(epoch), U64(zxid), U64(number)},
     [TELL_COMMIT] = {U64(epoch), U64(zxid), U64(own)},
+    [TELL_RESIGN] = {U64(epoch), BOOL(yes)},
     [TELL_TAKE_OVER] = {U64(epoch)},
     [TELL_FOUND] = {BYTES},
 };

@@ -36,6 +36,7 @@ enum zab_msg_type {
     TELL_ACK,         /* up: durable up to zxid: counts */
     TELL_GOT,         /* up: the same (or rows up to number) from who does not count; moves the window only */
     TELL_COMMIT,      /* down: epoch, zxid */
+    TELL_RESIGN,      /* down: I do not lead `epoch` any more; yes: and somebody is about to be elected, so wait a little */
     TELL_TAKE_OVER,   /* down: stand for election now. epoch = the one I lead */
     TELL_FOUND,       /* up, to a blank server: store this founding. bytes = group; its next HELLO tells that it has */
     TELL_TYPE_END,

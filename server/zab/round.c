@@ -209,7 +209,7 @@ static uint32_t heard_within(const struct zab *z, uint64_t limit_ms)
     for (size_t i = 0; i < z->config.member_count; i++) {
         const struct peer *p = &z->peers[i];
         if (i != z->self && p->in.followed_epoch == z->epoch && z->now_ms - p->stream.heard_ms <= limit_ms &&
-            !p->in.is_void && member_counts(z, i, p->in.incarnation, 0))
+            !p->in.is_void && member_speaks(z, i, p->in.incarnation))
             mask |= 1u << i;
     }
     return mask;

@@ -226,6 +226,8 @@ static bool allowed(struct zab *z, struct stream *s)
     uint64_t earned = (z->now_ms - s->allowance_ms) * (CATCHUP_BYTES_PER_S / 1000);
     s->allowance_ms = z->now_ms;
     s->allowance_bytes = zk_min_u64(s->allowance_bytes + earned, 4 * CATCHUP_READ_BYTES);
+    if (s->allowance_bytes == 0)
+        z->pump_at_ms = z->now_ms + CATCHUP_WAIT_MS;
     return s->allowance_bytes > 0;
 }
 
@@ -262,13 +264,6 @@ void stream_pump(struct zab *z, size_t peer)
         const struct tail_group *g = tail_after(&z->tail, s->cursor);
         send_behind(z, peer, tail_bytes(g), g->first, g->last);
     }
-}
-
-void stream_pump_all(struct zab *z)
-{
-    for (size_t i = 0; z->role == ROLE_LEADING && i < z->config.member_count; i++)
-        if (i != z->self)
-            stream_pump(z, i);
 }
 
 void stream_got(struct zab *z, size_t peer, uint64_t zxid, uint64_t rows)
@@ -427,5 +422,8 @@ void stream_tick(struct zab *z)
     bool enough = quorum_has(&z->quorum, roomy);
     for (size_t i = 0; i < z->config.member_count; i++)
         z->peers[i].stream.paused = enough && z->peers[i].stream.is_short && i != z->self;
-    stream_pump_all(z);
+    z->pump_at_ms = 0;
+    for (size_t i = 0; i < z->config.member_count; i++)
+        if (i != z->self)
+            stream_pump(z, i);
 }

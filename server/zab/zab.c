@@ -19,12 +19,6 @@ uint64_t self_id(const struct zab *z)
     return z->config.self;
 }
 
-struct peer *peer_at(struct zab *z, size_t index)
-{
-    ZK_ASSERT(index < z->config.member_count);
-    return &z->peers[index];
-}
-
 bool is_participant(const struct zab *z, size_t index)
 {
     return z->config.members[index].role == ZAB_PARTICIPANT;
@@ -47,6 +41,11 @@ bool member_counts(const struct zab *z, size_t index, uint64_t incarnation, uint
     if (!r || incarnation == 0 || r->member.role != ZAB_PARTICIPANT || r->incarnation != incarnation)
         return false;
     return zxid == 0 || r->since <= 1 || zxid > r->since;
+}
+
+bool member_speaks(const struct zab *z, size_t index, uint64_t incarnation)
+{
+    return member_counts(z, index, incarnation, zk_max_u64(z->commit, 1) + 1);
 }
 
 /* The readmission is durable and known, durably, to be committed; for who was there at the founding, the founding. */
@@ -271,7 +270,7 @@ bool zab_start(struct zab *z, uint64_t now_ms, char *why, size_t size)
         return false;
     }
     z->started = true;
-    z->now_ms = now_ms;
+    z->now_ms = z->ticked_ms = now_ms;
     z->was_stranger = is_stranger(z);
     z->last_phase = zab_phase(z);
     z->hold_until_ms = now_ms + zk_max_u64(z->config.tick_ms / 4, 1);
@@ -486,6 +485,9 @@ static bool on_answer(struct zab *z, size_t peer, const struct zab_msg *m)
     case TELL_ROUND:
         on_round(z, peer, m);
         return true;
+    case TELL_RESIGN:
+        on_resign(z, peer, m);
+        return true;
     case TELL_TAKE_OVER:
         on_take_over(z, peer, m);
         return true;
@@ -541,6 +543,7 @@ void zab_tick(struct zab *z, uint64_t now_ms)
 {
     if (!begin(z, now_ms))
         return;
+    z->ticked_ms = z->now_ms;
     founding_step(z);
     follow_tick(z);
     leader_tick(z);

@@ -76,8 +76,11 @@ void zab_submitted(struct zab *z, uint64_t seq);
  * a token that is not zab's) may come too and change nothing. */
 void zab_storage(struct zab *z, uint64_t now_ms, const struct storage_report *report);
 void zab_tick(struct zab *z, uint64_t now_ms);
-/* Propose commands (bodies of ENTRY_COMMAND), in order, as one or more groups. Only while ZAB_LEADING, else false and
- * nothing happened. *ret_first: the zxid of the first; they are consecutive. */
+/* The largest body; a longer command is refused at the door. */
+#define ZAB_BODY_MAX (GROUP_BYTES_MAX - GROUP_HEADER_BYTES - GROUP_ENTRY_BYTES)
+/* Propose commands (bodies of ENTRY_COMMAND), in order, as one or more groups. *ret_first: the zxid of the first; they
+ * are consecutive. False, and nothing happened: not ZAB_LEADING, or too much is proposed and not committed yet (try
+ * again after a commit). */
 ZK_MUST_CHECK bool zab_propose(struct zab *z, uint64_t now_ms, const struct zk_slice *bodies, size_t count,
                                uint64_t *ret_first);
 /* Ask a quorum whether we still lead: answered in `confirms` with the same token. Only while ZAB_LEADING; all that
@@ -145,7 +148,7 @@ struct zab_effects {
     size_t read_count;
     const struct zab_read *reads;
     size_t close_count;
-    const struct zab_close *closes; /* close and, if we dialled it, dial again */
+    const struct zab_close *closes; /* close and, if we dialled it, dial again; down for zab already */
     size_t snap_count;
     const struct zab_snap *snaps;
     size_t entry_count;

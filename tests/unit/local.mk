@@ -152,6 +152,11 @@ check_PROGRAMS += tests/unit/zab_seeds
 tests_unit_zab_seeds_SOURCES = tests/unit/zab_seeds.c $(ZAB_WORLD)
 tests_unit_zab_seeds_LDADD = libzab.la libdisk.la
 
+check_PROGRAMS += tests/unit/test_zab
+TESTS += tests/unit/test_zab
+tests_unit_test_zab_SOURCES = tests/unit/test_zab.c $(ZAB_WORLD)
+tests_unit_test_zab_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/test_zab_lives
 TESTS += tests/unit/test_zab_lives
 tests_unit_test_zab_lives_SOURCES = tests/unit/test_zab_lives.c $(ZAB_WORLD)

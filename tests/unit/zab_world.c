@@ -112,12 +112,13 @@ static void trace(struct world *w, const char *format, ...)
     printf("[%6" PRIu64 "] ", w->now_ms);
     vprintf(format, args);
     printf("\n");
+    fflush(stdout);
     va_end(args);
 }
 
 static const char *const type_names[] = {
     "?",     "HELLO",  "REMEMBER", "PREVOTE", "PREVOTED", "VOTE", "VOTED", "BEAT", "PONG",   "ROUND",     "ROUNDED",
-    "FOLLOW", "TRUNC", "SNAP",     "ROWS",    "PROPOSE",  "LIVE", "ACK",   "GOT",  "COMMIT", "TAKE_OVER", "FOUND"};
+    "FOLLOW", "TRUNC", "SNAP",     "ROWS",    "PROPOSE",  "LIVE", "ACK",   "GOT",  "COMMIT", "RESIGN", "TAKE_OVER", "FOUND"};
 
 static void trace_message(struct world *w, size_t from, size_t to, struct zk_slice bytes, const char *verb)
 {
@@ -1196,7 +1197,7 @@ const char *world_random(uint64_t seed, bool show, struct world_marks *ret_marks
         .seed = seed,
         .participants = zk_rng_below(&rng, 3) ? 3 : zk_rng_below(&rng, 2) ? 5 : 1 + zk_rng_below(&rng, 4),
         .observers = zk_rng_below(&rng, 4) == 0,
-        .tick_ms = 40 + zk_rng_below(&rng, 160),
+        .tick_ms = zk_rng_below(&rng, 8) ? 40 + zk_rng_below(&rng, 160) : 2000,
         .counter_roll = zk_rng_below(&rng, 3) ? 0 : 20 + zk_rng_below(&rng, 50),
         .trace = show,
         .delay_max_ms = 1 + zk_rng_below(&rng, 6),
