@@ -102,6 +102,9 @@ static void apply_entry(struct replica *r, const struct entry *e, bool live)
     r->log_bytes += e->body.len;
     r->log_entries++;
     note_digest(r, e->zxid);
+    if (state_level(r->state) > STATE_LEVEL_MAX)
+        outbox_fatal(r, "the ensemble applies the rules of level %d, this server knows them up to %d: install a newer one",
+                     state_level(r->state), STATE_LEVEL_MAX);
 }
 
 void deliver_entry(struct replica *r, const struct entry *e)

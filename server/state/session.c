@@ -271,10 +271,20 @@ int32_t session_result_xid(const struct session *session, uint32_t i)
     return session->xids[ring_place(session, i)];
 }
 
+/* Each write of a session with a memory asks twice, mostly for what is not there: so two plain runs over the ring. */
 uint32_t session_recall(const struct session *session, int32_t xid)
 {
-    for (uint32_t i = 0; i < session->result_count; i++) {
-        if (session_result_xid(session, i) == xid)
+    if (session->result_count == 0)
+        return 0;
+    uint32_t to_end = session->result_cap - session->result_first;
+    uint32_t first_run = session->result_count < to_end ? session->result_count : to_end;
+    const int32_t *run = session->xids + session->result_first;
+    for (uint32_t i = 0; i < first_run; i++) {
+        if (run[i] == xid)
+            return i;
+    }
+    for (uint32_t i = first_run; i < session->result_count; i++) {
+        if (session->xids[i - first_run] == xid)
             return i;
     }
     return session->result_count;
