@@ -27,6 +27,21 @@ bool storage_rows_next(struct zk_slice *rows, struct zk_slice *ret_key, struct z
     return true;
 }
 
+bool storage_op_is_lazy(const struct storage_op *op)
+{
+    switch (op->kind) {
+    case STORAGE_COMMIT:
+    case STORAGE_WITNESS:
+    case STORAGE_PURGE:
+    case STORAGE_CHECKPOINT_BEGIN:
+    case STORAGE_CHECKPOINT_ROWS:
+    case STORAGE_CHECKPOINT_END:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void storage_order_init(struct storage_order *order, const struct storage_image *image)
 {
     *order = (struct storage_order){.last_zxid = image->last_zxid, .last_hash = image->last_hash};

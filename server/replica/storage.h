@@ -92,6 +92,9 @@ enum storage_op_kind {
                             Whole groups only, so what stays may begin a little below */
 };
 
+/* How long an operation that may wait for company waits at most: COMMIT, WITNESS, PURGE, CHECKPOINT_*. */
+#define STORAGE_LAZY_MS 50
+
 struct storage_op {
     enum storage_op_kind kind;
     uint64_t first_zxid; /* of a group */
@@ -176,6 +179,9 @@ struct storage {
 void storage_rows_put(struct zk_buf *out, struct zk_slice key, struct zk_slice value);
 /* The next row of `rows`, which is shortened by it; false at the end. Malformed: false with *ret_bad. */
 bool storage_rows_next(struct zk_slice *rows, struct zk_slice *ret_key, struct zk_slice *ret_value, bool *ret_bad);
+
+/* May wait for company, STORAGE_LAZY_MS at most. */
+bool storage_op_is_lazy(const struct storage_op *op);
 
 /* What a driver may ask for next. Both stores assert it at submit, where the mistake is still on the stack: appended
  * groups chain to the tail of everything submitted, a staged snapshot is staged in order, checkpoints do not overlap. */

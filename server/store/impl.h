@@ -11,7 +11,6 @@
 
 #define STORE_FORMAT 1
 #define STORE_BATCH_BYTES_MAX (8u << 20) /* where the writer stops adding submits to a batch */
-#define STORE_LAZY_MS 50                 /* how long a batch of nothing urgent waits for company */
 #define STORE_READ_BYTES_MAX (8u << 20)  /* most bytes of one answer, but for a single group or row */
 #define STORE_SNAPS_MAX 64               /* snapshots open at a time */
 #define STORE_SPACE_MS 1000              /* how often free space is looked at */

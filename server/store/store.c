@@ -134,21 +134,6 @@ static int op_each_group(void *store, uint64_t after_zxid, storage_group_fn *fn,
     return result;
 }
 
-static bool is_lazy(const struct storage_op *op)
-{
-    switch (op->kind) {
-    case STORAGE_COMMIT:
-    case STORAGE_WITNESS:
-    case STORAGE_PURGE:
-    case STORAGE_CHECKPOINT_BEGIN:
-    case STORAGE_CHECKPOINT_ROWS:
-    case STORAGE_CHECKPOINT_END:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static struct submit *copy_ops(const struct storage_op *ops, size_t count)
 {
     size_t bytes = 0;
@@ -159,7 +144,7 @@ static struct submit *copy_ops(const struct storage_op *ops, size_t count)
     uint8_t *at = (uint8_t *)(s->ops + count);
     for (size_t i = 0; i < count; i++) {
         s->ops[i] = ops[i];
-        s->lazy = s->lazy && is_lazy(&ops[i]);
+        s->lazy = s->lazy && storage_op_is_lazy(&ops[i]);
         if (ops[i].bytes.len == 0)
             continue;
         memcpy(at, ops[i].bytes.ptr, ops[i].bytes.len);

@@ -629,7 +629,7 @@ static void wait_for_work(struct store *st)
 {
     while (st->submits == NULL && !st->purge_poke && !st->stop_writer)
         pthread_cond_wait(&st->writer_wake, &st->lock);
-    struct timespec deadline = after_ms(STORE_LAZY_MS);
+    struct timespec deadline = after_ms(STORAGE_LAZY_MS);
     while (!st->urgent && !st->purge_poke && !st->stop_writer)
         if (pthread_cond_timedwait(&st->writer_wake, &st->lock, &deadline) != 0)
             break;
