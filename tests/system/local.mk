@@ -1,6 +1,7 @@
 # tests/system: real processes, real disks, foreign clients.
 EXTRA_DIST += tests/system/ensemble.py
 dist_check_SCRIPTS += \
+	tests/system/client_cuts \
 	tests/system/client_exports.sh \
 	tests/system/cluster \
 	tests/system/demo \
@@ -17,6 +18,7 @@ TESTS += tests/system/client_exports.sh
 endif
 if WITH_DAEMON
 TESTS += \
+	tests/system/client_cuts \
 	tests/system/foreign_kazoo \
 	tests/system/notify \
 	tests/system/readme_example \
@@ -26,7 +28,9 @@ LONG_TESTS += \
 	tests/system/faults \
 	tests/system/foreign_zkcli \
 	tests/system/kill_loop
-check_PROGRAMS += tests/system/writer
+check_PROGRAMS += tests/system/client_worker tests/system/writer
+tests_system_client_worker_SOURCES = tests/system/client_worker.c
+tests_system_client_worker_LDADD = libzk.la
 tests_system_writer_SOURCES = tests/system/writer.c
 tests_system_writer_LDADD = libzk.la
 endif

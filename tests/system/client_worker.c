@@ -1,0 +1,138 @@
+/* client_worker.c: what client_cuts lets run behind a proxy that cuts connections.
+ *
+ *   sequence SERVERS PATH COUNT    create COUNT sequential nodes, 16 at once, each once whatever happens; prints how
+ *                                  many were answered ok and how many otherwise
+ *   lock SERVERS PATH COUNT FILE   COUNT times: take the lock, add one to the number in FILE, check that the fence
+ * has grown, give the lock back; prints how often it went well
+ */
+#include "client/zk.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { AT_ONCE = 16, WAIT_MS = 60000 };
+
+struct counts {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    long in_flight, ok, failed;
+    int last_error;
+};
+
+static struct zk *open_session(const char *servers)
+{
+    struct zk_options options = {.servers = servers, .session_timeout_ms = 20000};
+    struct zk *zk;
+    if (zk_open(&options, &zk) != ZK_OK || zk_wait_connected(zk, WAIT_MS) != ZK_OK) {
+        fprintf(stderr, "client_worker: no session on %s\n", servers);
+        exit(2);
+    }
+    return zk;
+}
+
+static void on_created(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct counts *c = context;
+    pthread_mutex_lock(&c->lock);
+    c->in_flight--;
+    *(result->err == ZK_OK ? &c->ok : &c->failed) += 1;
+    c->last_error = result->err == ZK_OK ? c->last_error : result->err;
+    pthread_cond_signal(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    zk_result_free(result);
+}
+
+static int sequence(const char *servers, const char *path, long count)
+{
+    struct counts c = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, 0};
+    struct zk *zk = open_session(servers);
+    char name[256];
+    snprintf(name, sizeof name, "%s/n-", path);
+    pthread_mutex_lock(&c.lock);
+    for (long i = 0; i < count; i++) {
+        while (c.in_flight == AT_ONCE)
+            pthread_cond_wait(&c.changed, &c.lock);
+        c.in_flight++;
+        pthread_mutex_unlock(&c.lock);
+        int code = zk_create_async(zk, name, "x", 1, NULL, ZK_SEQUENTIAL, on_created, &c);
+        pthread_mutex_lock(&c.lock);
+        if (code != ZK_OK) {
+            c.in_flight--;
+            c.failed++;
+            c.last_error = code;
+        }
+    }
+    while (c.in_flight > 0)
+        pthread_cond_wait(&c.changed, &c.lock);
+    pthread_mutex_unlock(&c.lock);
+    zk_close(zk);
+    printf("%ld %ld %s\n", c.ok, c.failed, zk_err_text(c.last_error));
+    return 0;
+}
+
+/* The file's "number fence"; 0 0 while there is none. */
+static bool read_state(const char *file, unsigned long long *ret_number, unsigned long long *ret_fence)
+{
+    FILE *in = fopen(file, "r");
+    *ret_number = *ret_fence = 0;
+    if (in == NULL)
+        return true;
+    bool good = fscanf(in, "%llu %llu", ret_number, ret_fence) == 2;
+    fclose(in);
+    return good;
+}
+
+static bool work_once(struct zk_lock *lock, const char *file)
+{
+    unsigned long long number, before;
+    uint64_t fence;
+    int code = zk_lock_acquire(lock, WAIT_MS, &fence);
+    if (code != ZK_OK) {
+        fprintf(stderr, "client_worker: acquire: %s\n", zk_err_text(code));
+        return false;
+    }
+    bool good = read_state(file, &number, &before);
+    if (!good || fence <= before) {
+        fprintf(stderr, "client_worker: somebody else was in: fence %llu after %llu\n", (unsigned long long)fence,
+                before);
+        exit(1);
+    }
+    usleep((useconds_t)(rand() % 1000));
+    FILE *out = fopen(file, "w");
+    if (out == NULL)
+        exit(1);
+    fprintf(out, "%llu %llu\n", number + 1, (unsigned long long)fence);
+    fclose(out);
+    code = zk_lock_release(lock);
+    if (code != ZK_OK)
+        fprintf(stderr, "client_worker: release: %s\n", zk_err_text(code));
+    return true;
+}
+
+static int lock_work(const char *servers, const char *path, long count, const char *file)
+{
+    struct zk *zk = open_session(servers);
+    struct zk_lock *lock;
+    long good = 0;
+    if (zk_lock_new(zk, path, "client_worker", NULL, NULL, &lock) != ZK_OK)
+        return 2;
+    for (long i = 0; i < count; i++)
+        good += work_once(lock, file);
+    zk_lock_free(lock);
+    zk_close(zk);
+    printf("%ld\n", good);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    srand((unsigned)getpid());
+    if (argc == 5 && strcmp(argv[1], "sequence") == 0)
+        return sequence(argv[2], argv[3], atol(argv[4]));
+    if (argc == 6 && strcmp(argv[1], "lock") == 0)
+        return lock_work(argv[2], argv[3], atol(argv[4]), argv[5]);
+    fprintf(stderr, "usage: client_worker sequence|lock SERVERS PATH COUNT [FILE]\n");
+    return 2;
+}
