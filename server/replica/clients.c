@@ -338,10 +338,20 @@ static void pop_answered(struct replica *r, struct client *c)
         outbox_close(r, c);
 }
 
+/* A reply that waited shows the zxid of the moment in which it leaves, as every other: those before it may have shown
+ * a later one than its own. */
+static void restamp(struct replica *r, struct request *q)
+{
+    uint64_t zxid = state_zxid(r->state);
+    for (size_t i = 0; i < 8; i++)
+        q->bytes[8 + i] = (uint8_t)(zxid >> (56 - 8 * i)); /* behind length and xid */
+}
+
 static bool serve_first(struct replica *r, struct client *c)
 {
     struct request *q = c->first;
     if (q->kind == REQUEST_DONE) {
+        restamp(r, q);
         zk_buf_append(outbox_client(r, c), q->bytes, q->len);
         note_latency(r, c, q, state_zxid(r->state));
     } else if (q->kind == REQUEST_READ) {
