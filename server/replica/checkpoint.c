@@ -16,7 +16,8 @@ static bool is_due(const struct replica *r)
 {
     if (r->log_entries == 0 || r->incoming != NULL)
         return false;
-    uint64_t large = zk_max_u64(CHECKPOINT_FLOOR_BYTES, state_size_bytes(r->state) / 4);
+    uint64_t floor = r->config.checkpoint_floor_bytes ? r->config.checkpoint_floor_bytes : CHECKPOINT_FLOOR_BYTES;
+    uint64_t large = zk_max_u64(floor, state_size_bytes(r->state) / 4);
     return r->log_bytes >= large || r->log_entries >= CHECKPOINT_ENTRIES_MAX;
 }
 
@@ -61,8 +62,9 @@ static void slice(struct replica *r)
         return;
     struct zk_buf *rows = outbox_buffer(r);
     struct state_row row;
+    uint32_t rows_max = r->config.checkpoint_slice_rows ? r->config.checkpoint_slice_rows : SLICE_ROWS;
     bool more = true;
-    for (int i = 0; i < SLICE_ROWS && rows->len < SLICE_BYTES && (more = state_checkpoint_next(r->state, &row)); i++)
+    for (uint32_t i = 0; i < rows_max && rows->len < SLICE_BYTES && (more = state_checkpoint_next(r->state, &row)); i++)
         storage_rows_put(rows, row.key, row.value);
     if (rows->len > 0)
         submit(r, &(struct storage_op){.kind = STORAGE_CHECKPOINT_ROWS, .bytes = zk_buf_slice(rows)});

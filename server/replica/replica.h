@@ -37,6 +37,8 @@ struct replica_config {
     uint32_t jute_max_buffer; /* largest client frame */
     int32_t memory;           /* K given to libzk's sessions: STATE_MEMORY_K */
     uint64_t memory_limit_bytes; /* the leader refuses client writes above it (state_size_bytes); 0: none */
+    uint64_t checkpoint_floor_bytes; /* of log between two checkpoints, at least; 0: the default */
+    uint32_t checkpoint_slice_rows;  /* at most so many a turn; 0: the default */
     uint64_t space_low_bytes;    /* less free disk than this: short of space */
     /* Secrets (session passwords): getrandom(2) in the daemon, seeded in the simulator. */
     void (*random)(void *arg, void *ptr, size_t len);
