@@ -1,0 +1,274 @@
+#include "common/zxid.h"
+#include "server/replica/peer_msg.h"
+#include "server/state/state.h"
+#include "server/zab/msg.h"
+#include "tests/sim/check.h"
+#include <inttypes.h>
+
+/* The slow checks look every so many turns. */
+#define SLOW_TURNS    61
+#define SLOWEST_TURNS 997
+
+/* An entry that a leader left behind uncommitted. */
+struct orphan {
+    uint64_t zxid;
+    uint64_t hash;
+};
+
+/* What the checks remember of a seed. */
+static struct {
+    size_t epoch_count;
+    struct {
+        uint64_t epoch;
+        uint64_t leader;
+        bool served;
+    } epochs[4096];
+    size_t served_count;
+    size_t orphan_count;
+    struct orphan orphans[256];
+} seen;
+
+void checks_begin(struct world *w)
+{
+    seen.epoch_count = seen.served_count = seen.orphan_count = 0;
+}
+
+/* --- I1, and that a leader has all there is --- */
+
+static bool leads(enum zab_phase phase)
+{
+    return phase == ZAB_ELECTED || phase == ZAB_LEADING || phase == ZAB_HANDING_OVER;
+}
+
+static void check_complete(struct host *h, uint64_t epoch)
+{
+    const struct ledger_entry *last = ledger_at(h->world->ledger, ledger_last(h->world->ledger));
+    if (!last)
+        return;
+    const struct entry *own = tap_find(h->tap, last->entry.zxid);
+    if ((!own && tap_base(h->tap) != last->entry.zxid) || (own && own->hash != last->entry.hash))
+        world_fail(h->world, "I15",
+                   "server %" PRIu64 " leads epoch %" PRIu64 " without %" PRIx64 ", which server %" PRIu64
+                   " has committed",
+                   h->id, epoch, last->entry.zxid, last->first_server);
+}
+
+static void note_leader(struct host *h, uint64_t epoch, bool serves)
+{
+    size_t i = 0;
+    while (i < seen.epoch_count && seen.epochs[i].epoch != epoch)
+        i++;
+    if (i == seen.epoch_count) {
+        ZK_ASSERT(seen.epoch_count < ZK_COUNT_OF(seen.epochs));
+        seen.epochs[seen.epoch_count].epoch = epoch;
+        seen.epochs[seen.epoch_count].leader = h->id;
+        seen.epochs[seen.epoch_count++].served = false;
+        /* A leader elected at an epoch that has been passed can commit nothing any more: it may lack what has been.
+         */
+        if (epoch > zxid_epoch(ledger_last(h->world->ledger)))
+            check_complete(h, epoch);
+    }
+    if (seen.epochs[i].leader != h->id)
+        world_fail(h->world, "I1", "servers %" PRIu64 " and %" PRIu64 " both lead epoch %" PRIu64,
+                   seen.epochs[i].leader, h->id, epoch);
+    if (!serves || seen.epochs[i].served)
+        return;
+    seen.epochs[i].served = true;
+    seen.served_count++;
+    world_count(h->world, MARK_ELECTED);
+    if (seen.served_count == 2)
+        world_count(h->world, MARK_ELECTED_AGAIN);
+    if (seen.served_count == 4)
+        world_count(h->world, MARK_FOUR_LEADERS);
+    SAY(h->world, "s%" PRIu64 " leads epoch %" PRIu64, h->id, epoch);
+}
+
+/* --- what became of a dead leader's last entries --- */
+
+static void keep_orphans(struct host *h)
+{
+    uint64_t last = ledger_last(h->world->ledger);
+    for (size_t i = tap_after(h->tap, last); i < tap_count(h->tap) && seen.orphan_count < ZK_COUNT_OF(seen.orphans);
+         i++)
+        seen.orphans[seen.orphan_count++] = (struct orphan){tap_entry(h->tap, i)->zxid, tap_entry(h->tap, i)->hash};
+}
+
+static void settle_orphans(struct host *h)
+{
+    uint64_t last = ledger_last(h->world->ledger);
+    for (size_t i = seen.orphan_count; i > 0; i--) {
+        struct orphan *o = &seen.orphans[i - 1];
+        if (o->zxid > last)
+            continue;
+        const struct ledger_entry *e = ledger_find(h->world->ledger, o->zxid);
+        world_count(h->world, e && e->entry.hash == o->hash ? MARK_ENTRY_OF_DEAD_LEADER_KEPT
+                                                            : MARK_ENTRY_OF_DEAD_LEADER_DROPPED);
+        *o = seen.orphans[--seen.orphan_count];
+    }
+}
+
+/* --- a turn --- */
+
+void check_commit(struct host *h)
+{
+    uint64_t commit = zab_committed(replica_zab(h->replica));
+    if (commit < h->seen_commit)
+        world_fail(h->world, "I9", "server %" PRIu64 ": the commit point goes back from %" PRIx64 " to %" PRIx64,
+                   h->id, h->seen_commit, commit);
+    if (commit == h->seen_commit)
+        return;
+    h->seen_commit = commit;
+    ledger_commit(h->world->ledger, h->id, h->tap, commit);
+    if (seen.orphan_count > 0)
+        settle_orphans(h);
+}
+
+static void check_applied(struct host *h, const struct replica_report *report)
+{
+    if (report->last_zxid == h->seen_applied && report->digest == h->seen_digest)
+        return;
+    if (report->last_zxid < h->seen_applied)
+        world_fail(h->world, "I14", "server %" PRIu64 ": the state goes back from %" PRIx64 " to %" PRIx64, h->id,
+                   h->seen_applied, report->last_zxid);
+    if (report->last_zxid > h->seen_commit)
+        world_fail(h->world, "I2", "server %" PRIu64 " has applied %" PRIx64 ", committed is %" PRIx64, h->id,
+                   report->last_zxid, h->seen_commit);
+    h->seen_applied = report->last_zxid;
+    h->seen_digest = report->digest;
+    if (report->digest != ledger_digest(h->world->ledger, report->last_zxid))
+        world_fail(h->world, "I13", "server %" PRIu64 ": another digest at %" PRIx64, h->id, report->last_zxid);
+}
+
+static void note_phase(struct host *h, const struct replica_report *report)
+{
+    struct world *w = h->world;
+    bool was_leading = h->seen_phase == ZAB_LEADING || h->seen_phase == ZAB_HANDING_OVER;
+    if (report->phase != h->seen_phase || report->epoch != h->seen_epoch) {
+        static const char *const PHASES[] = {"founds",     "looks", "synchronises", "follows",
+                                             "is elected", "leads", "hands over"};
+        SAY(w, "s%" PRIu64 " %s, epoch %" PRIu64 ", leader %" PRIu64, h->id, PHASES[report->phase], report->epoch,
+            report->leader);
+    }
+    if (was_leading && !leads(report->phase)) {
+        keep_orphans(h);
+        if (h->seen_phase == ZAB_HANDING_OVER)
+            world_count(w, MARK_HANDED_OVER);
+        if (h->woke_us && w->now_us - h->woke_us < 1000000)
+            world_count(w, MARK_RESUMED_LATE);
+    }
+    if (was_leading && report->phase == ZAB_LEADING && report->epoch > h->seen_epoch && w->swarm.counter_roll)
+        world_count(w, MARK_EPOCH_ROLLED);
+    if (report->phase == ZAB_FOLLOWING && h->seen_phase != ZAB_FOLLOWING && h->is_observer)
+        world_count(w, MARK_OBSERVER);
+    h->seen_phase = report->phase;
+    h->seen_epoch = report->epoch;
+}
+
+static void check_stranger(struct host *h, const struct replica_report *report)
+{
+    bool is_stranger = zab_is_stranger(replica_zab(h->replica));
+    if (is_stranger && leads(report->phase))
+        world_fail(h->world, "I36", "server %" PRIu64 " leads, and is a stranger", h->id);
+    if (is_stranger && !h->was_stranger) {
+        SAY(h->world, "s%" PRIu64 " is a stranger", h->id);
+        world_count(h->world, MARK_STRANGER);
+    }
+    if (!is_stranger && h->was_stranger) {
+        SAY(h->world, "s%" PRIu64 " is readmitted", h->id);
+        world_count(h->world, MARK_READMITTED);
+    }
+    h->was_stranger = is_stranger;
+    if (!is_stranger && (report->phase == ZAB_FOLLOWING || report->phase == ZAB_LEADING))
+        h->is_impaired = false;
+}
+
+static void check_slowly(struct host *h)
+{
+    const char *why = h->turns % SLOW_TURNS == 0 ? replica_check(h->replica) : NULL;
+    if (!why && h->turns % SLOWEST_TURNS == 0)
+        why = state_check(replica_state(h->replica));
+    if (why)
+        world_fail(h->world, "check", "server %" PRIu64 ": %s", h->id, why);
+}
+
+void check_turn(struct host *h)
+{
+    struct replica_report report;
+    replica_report_get(h->replica, &report);
+    uint64_t promised = zab_promised(replica_zab(h->replica));
+    if (promised < h->seen_promised)
+        world_fail(h->world, "I9", "server %" PRIu64 " forgets its promise of %" PRIu64 ", says %" PRIu64, h->id,
+                   h->seen_promised, promised);
+    h->seen_promised = promised;
+    if (leads(report.phase))
+        note_leader(h, report.epoch, report.phase == ZAB_LEADING);
+    check_applied(h, &report);
+    note_phase(h, &report);
+    check_stranger(h, &report);
+    for (struct door *d = h->doors; d; d = d->next)
+        wire_settled(d->wire, report.last_zxid);
+    check_slowly(h);
+}
+
+/* --- I10 --- */
+
+void check_message(struct host *h, uint64_t peer, struct zk_slice message)
+{
+    static struct msg_lists lists;
+    struct zab_msg m;
+    if (peer_msg_is_ours(message) || !msg_decode(message, &lists, &m))
+        return;
+    uint64_t hash;
+    if (m.type == TELL_ACK && m.zxid > disk_last_zxid(h->disk, &hash))
+        world_fail(h->world, "I10", "server %" PRIu64 " acknowledges %" PRIx64 ", its disk holds %" PRIx64, h->id,
+                   m.zxid, disk_last_zxid(h->disk, &hash));
+    if (m.type == TELL_VOTED && m.yes && m.epoch > disk_promised(h->disk))
+        world_fail(h->world, "I10", "server %" PRIu64 " grants %" PRIu64 ", its disk knows of %" PRIu64, h->id,
+                   m.epoch, disk_promised(h->disk));
+    if (m.type == TELL_VOTE && m.epoch > disk_promised(h->disk))
+        world_fail(h->world, "I10", "server %" PRIu64 " stands for %" PRIu64 ", its disk knows of %" PRIu64, h->id,
+                   m.epoch, disk_promised(h->disk));
+    if ((m.type == TELL_ACK || (m.type == TELL_VOTED && m.yes) || m.type == TELL_VOTE) &&
+        zab_is_stranger(replica_zab(h->replica)))
+        world_fail(h->world, "I36", "server %" PRIu64 " is a stranger and says %u", h->id, m.type);
+}
+
+/* --- life and death --- */
+
+void check_host_starts(struct host *h, const struct storage_image *image)
+{
+    if (image->verdict == STORAGE_SOUND && !h->is_impaired) {
+        if (image->last_zxid < h->durable_zxid && image->promised <= h->seen_promised)
+            world_fail(h->world, "I9",
+                       "server %" PRIu64 " comes back with a log up to %" PRIx64 ", %" PRIx64 " was durable", h->id,
+                       image->last_zxid, h->durable_zxid);
+        if (image->promised < h->durable_promised)
+            world_fail(h->world, "I9",
+                       "server %" PRIu64 " comes back with the promise of %" PRIu64 ", %" PRIu64 " was durable",
+                       h->id, image->promised, h->durable_promised);
+    }
+    h->seen_commit = 0;
+    h->seen_applied = 0;
+    h->seen_promised = image->promised;
+    h->seen_phase = ZAB_LOOKING;
+    h->seen_epoch = 0;
+    h->was_stranger = false;
+}
+
+void check_host_falls(struct host *h)
+{
+    struct world *w = h->world;
+    if (leads(h->seen_phase)) {
+        keep_orphans(h);
+        if (tap_last(h->tap) > ledger_last(w->ledger))
+            world_count(w, MARK_LEADER_DIED_UNCOMMITTED);
+    }
+    if (tap_durable(h->tap) < tap_submitted(h->tap))
+        world_count(w, MARK_CRASH_BEFORE_DURABLE);
+    if (tap_is_staging(h->tap))
+        world_count(w, MARK_SNAP_INTERRUPTED);
+    if (tap_is_checkpointing(h->tap))
+        world_count(w, MARK_CHECKPOINT_INTERRUPTED);
+    h->durable_zxid = tap_durable_zxid(h->tap);
+    h->durable_promised = disk_promised(h->disk);
+}

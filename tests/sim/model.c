@@ -1,0 +1,672 @@
+#include "tests/sim/model.h"
+#include "common/err.h"
+#include "common/path.h"
+#include <stdio.h>
+
+#define BUCKETS 1024
+
+struct model_node {
+    struct model_node *next;      /* in its bucket */
+    struct model_node *next_ever; /* in the order of first creation */
+    struct model_node *parent;
+    char *path;
+    size_t path_len;
+    size_t child_count; /* ever */
+    struct model_node **children;
+    size_t version_count;
+    struct model_version *versions;
+};
+
+struct model_memory {
+    int32_t xid;
+    int32_t err;
+    struct zk_buf reply;
+};
+
+struct model {
+    struct model_node *buckets[BUCKETS];
+    struct model_node *first;
+    struct model_node **last;
+    size_t session_count; /* ever */
+    struct model_session *sessions;
+    /* the nodes that the command at work gave a version: the undo of a multi */
+    size_t touched_count;
+    struct model_node **touched;
+};
+
+/* --- nodes and versions --- */
+
+static uint32_t bucket_of(struct zk_slice path)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < path.len; i++)
+        hash = (hash ^ path.ptr[i]) * 16777619u;
+    return (hash ^ hash >> 15) % BUCKETS;
+}
+
+static struct model_node *find(const struct model *m, struct zk_slice path)
+{
+    for (struct model_node *n = m->buckets[bucket_of(path)]; n; n = n->next)
+        if (n->path_len == path.len && memcmp(n->path, path.ptr, path.len) == 0)
+            return n;
+    return NULL;
+}
+
+const struct model_node *model_find(const struct model *m, struct zk_slice path)
+{
+    return find(m, path);
+}
+
+struct zk_slice model_path(const struct model_node *node)
+{
+    return zk_slice(node->path, node->path_len);
+}
+
+const struct model_node *model_parent(const struct model_node *node)
+{
+    return node->parent;
+}
+
+static struct model_node *node_make(struct model *m, struct zk_slice path, struct model_node *parent)
+{
+    struct model_node *n = find(m, path);
+    if (n)
+        return n;
+    n = zk_calloc(1, sizeof(*n));
+    n->path = zk_slice_dup(path);
+    n->path_len = path.len;
+    n->parent = parent;
+    uint32_t bucket = bucket_of(path);
+    n->next = m->buckets[bucket];
+    m->buckets[bucket] = n;
+    *m->last = n;
+    m->last = &n->next_ever;
+    if (parent) {
+        parent->children = zk_realloc(parent->children, (parent->child_count + 1) * sizeof(n));
+        parent->children[parent->child_count++] = n;
+    }
+    return n;
+}
+
+const struct model_version *model_at(const struct model_node *node, uint64_t zxid)
+{
+    for (size_t i = node->version_count; i > 0; i--)
+        if (node->versions[i - 1].zxid <= zxid)
+            return node->versions[i - 1].is_there ? &node->versions[i - 1] : NULL;
+    return NULL;
+}
+
+static const struct model_version *now(const struct model_node *node)
+{
+    return node ? model_at(node, UINT64_MAX) : NULL;
+}
+
+/* A new version of the node, a copy of the last; the caller changes it. */
+static struct model_version *touch(struct model *m, struct model_node *node, uint64_t zxid)
+{
+    node->versions = zk_realloc(node->versions, (node->version_count + 1) * sizeof(*node->versions));
+    struct model_version *v = &node->versions[node->version_count];
+    *v = node->version_count ? v[-1] : (struct model_version){0};
+    v->zxid = zxid;
+    node->version_count++;
+    m->touched = zk_realloc(m->touched, (m->touched_count + 1) * sizeof(node));
+    m->touched[m->touched_count++] = node;
+    return v;
+}
+
+static void undo(struct model *m)
+{
+    while (m->touched_count > 0)
+        m->touched[--m->touched_count]->version_count--;
+}
+
+size_t model_child_count(const struct model_node *node, uint64_t zxid)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < node->child_count; i++)
+        count += model_at(node->children[i], zxid) != NULL;
+    return count;
+}
+
+const struct model_node *model_child(const struct model_node *node, struct zk_slice name)
+{
+    for (size_t i = 0; i < node->child_count; i++)
+        if (zk_slice_eq(zk_path_basename(model_path(node->children[i])), name))
+            return node->children[i];
+    return NULL;
+}
+
+void model_each(const struct model *m, uint64_t zxid, model_node_fn *fn, void *arg)
+{
+    for (const struct model_node *n = m->first; n; n = n->next_ever) {
+        const struct model_version *v = model_at(n, zxid);
+        if (v)
+            fn(arg, n, v);
+    }
+}
+
+static void plant(struct model *m, const char *path, const char *parent)
+{
+    struct model_node *up = parent ? find(m, zk_slice_str(parent)) : NULL;
+    struct model_version *v = touch(m, node_make(m, zk_slice_str(path), up), 0);
+    v->is_there = true;
+    v->data = zk_slice("", 0);
+    if (up) { /* present from the beginning, never created: Apache shows such parents with a negative cversion */
+        up->versions[0].stat.num_children++;
+        up->versions[0].stat.cversion--;
+    }
+}
+
+struct model *model_new(void)
+{
+    struct model *m = zk_calloc(1, sizeof(*m));
+    m->last = &m->first;
+    plant(m, "/", NULL);
+    plant(m, "/zookeeper", "/");
+    plant(m, "/zookeeper/quota", "/zookeeper");
+    plant(m, "/zookeeper/config", "/zookeeper");
+    m->touched_count = 0;
+    return m;
+}
+
+void model_free(struct model *m)
+{
+    for (struct model_node *n = m->first; n;) {
+        struct model_node *next = n->next_ever;
+        free(n->path);
+        free(n->children);
+        free(n->versions);
+        free(n);
+        n = next;
+    }
+    for (size_t i = 0; i < m->session_count; i++) {
+        zk_buf_fini(&m->sessions[i].identities);
+        for (size_t k = 0; k < m->sessions[i].result_count; k++)
+            zk_buf_fini(&m->sessions[i].results[k].reply);
+        free(m->sessions[i].results);
+    }
+    free(m->sessions);
+    free(m->touched);
+    free(m);
+}
+
+void model_result_fini(struct model_result *r)
+{
+    zk_buf_fini(&r->reply);
+    free(r->events);
+}
+
+static void fire(struct model_result *r, enum zk_event_type type, const struct model_node *node, struct zk_slice acl)
+{
+    if (r->event_count == r->event_cap) {
+        r->event_cap = r->event_cap ? 2 * r->event_cap : 4;
+        r->events = zk_realloc(r->events, r->event_cap * sizeof(*r->events));
+    }
+    r->events[r->event_count++] = (struct model_event){type, node, acl};
+}
+
+/* --- sessions and permissions --- */
+
+static struct model_session *session_find(const struct model *m, uint64_t id)
+{
+    size_t lo = 0, hi = m->session_count; /* ids grow: they are the zxids of the opening entries */
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (m->sessions[mid].id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < m->session_count && m->sessions[lo].id == id ? &m->sessions[lo] : NULL;
+}
+
+const struct model_session *model_session(const struct model *m, uint64_t id)
+{
+    return session_find(m, id);
+}
+
+size_t model_session_count(const struct model *m)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->session_count; i++)
+        count += m->sessions[i].ended_zxid == 0;
+    return count;
+}
+
+void model_each_session(const struct model *m, model_session_fn *fn, void *arg)
+{
+    for (size_t i = 0; i < m->session_count; i++)
+        fn(arg, &m->sessions[i]);
+}
+
+static bool has_identity(const struct model_session *s, struct zk_slice scheme, struct zk_slice id)
+{
+    if (zk_slice_eq(scheme, zk_slice_str("world")) && zk_slice_eq(id, zk_slice_str("anyone")))
+        return true;
+    struct zk_jute in = zk_jute(s ? zk_buf_slice(&s->identities) : (struct zk_slice){0});
+    while (zk_jute_left(&in) > 0 && !in.bad) {
+        struct zk_slice own_scheme = zk_jute_string(&in);
+        struct zk_slice own_id = zk_jute_string(&in);
+        if (zk_slice_eq(own_scheme, scheme) && zk_slice_eq(own_id, id))
+            return true;
+    }
+    return false;
+}
+
+bool model_may(const struct model *m, uint64_t session, struct zk_slice acl, int32_t perm)
+{
+    struct zk_jute in = zk_jute(acl);
+    int32_t count = acl.ptr ? zk_jute_count(&in, ZK_ACL_MIN_BYTES) : 0;
+    if (count <= 0)
+        return true;
+    const struct model_session *s = session_find(m, session);
+    for (int32_t i = 0; i < count; i++) {
+        struct zk_acl entry = zk_acl_decode(&in);
+        if ((entry.perms & perm) && has_identity(s, entry.scheme, entry.id))
+            return true;
+    }
+    return false;
+}
+
+static void add_identities(struct model_session *s, struct zk_slice vector)
+{
+    struct zk_jute in = zk_jute(vector);
+    int32_t count = zk_jute_count(&in, 8);
+    for (int32_t i = 0; i < count; i++) {
+        struct zk_slice scheme = zk_jute_string(&in);
+        struct zk_slice id = zk_jute_string(&in);
+        zk_jute_put_string(&s->identities, scheme);
+        zk_jute_put_string(&s->identities, id);
+    }
+}
+
+/* --- single operations: check everything, then change --- */
+
+struct request {
+    struct model *model;
+    uint64_t zxid;
+    const struct command *command;
+    struct model_result *result;
+};
+
+static bool is_special(struct zk_slice path)
+{
+    static const char *const SPECIAL[] = {"/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"};
+    for (size_t i = 0; i < ZK_COUNT_OF(SPECIAL); i++)
+        if (zk_slice_eq(path, zk_slice_str(SPECIAL[i])))
+            return true;
+    return false;
+}
+
+/* One child more or less: what the parent shows. */
+static void count_child(struct request *q, struct model_node *parent, int32_t change)
+{
+    struct model_version *v = touch(q->model, parent, q->zxid);
+    v->creates += change > 0;
+    v->stat.num_children += change;
+    v->stat.cversion = 2 * v->creates - v->stat.num_children;
+    v->stat.pzxid = (int64_t)q->zxid;
+}
+
+static void remove_node(struct request *q, struct model_node *node)
+{
+    fire(q->result, ZK_EVENT_DELETED, node, now(node)->acl);
+    fire(q->result, ZK_EVENT_CHILDREN_CHANGED, node->parent, now(node->parent)->acl);
+    touch(q->model, node, q->zxid)->is_there = false;
+    count_child(q, node->parent, -1);
+}
+
+static void add_node(struct request *q, struct model_node *node, const struct zk_create_request *r)
+{
+    struct model_version *v = touch(q->model, node, q->zxid);
+    *v = (struct model_version){.zxid = q->zxid, .is_there = true, .data = r->data, .acl = r->acl};
+    v->stat.czxid = v->stat.mzxid = v->stat.pzxid = (int64_t)q->zxid;
+    v->stat.ctime_ms = v->stat.mtime_ms = q->command->time_ms;
+    v->stat.data_length = (int32_t)r->data.len;
+    v->stat.ephemeral_owner = r->flags & ZK_FLAG_EPHEMERAL ? (int64_t)q->command->session : 0;
+    count_child(q, node->parent, 1);
+    fire(q->result, ZK_EVENT_CREATED, node, r->acl);
+    fire(q->result, ZK_EVENT_CHILDREN_CHANGED, node->parent, now(node->parent)->acl);
+}
+
+static int32_t do_create(struct request *q, struct zk_jute *in, bool with_stat)
+{
+    struct zk_create_request r = zk_create_request_decode(in);
+    bool is_sequential = r.flags & ZK_FLAG_SEQUENTIAL;
+    if (zk_path_check(r.path, is_sequential) || r.path.len < 2)
+        return ZK_ERR_BAD_ARGUMENTS;
+    struct zk_slice path = r.path;
+    struct zk_slice parent_path = zk_path_parent(path);
+    if (path.ptr[path.len - 1] == '/')
+        parent_path = path.len > 1 ? zk_slice(path.ptr, path.len - 1) : zk_slice(path.ptr, 1);
+    struct model_node *parent = find(q->model, parent_path);
+    if (!now(parent))
+        return ZK_ERR_NO_NODE;
+    if (!model_may(q->model, q->command->session, now(parent)->acl, ZK_PERM_CREATE))
+        return ZK_ERR_NO_AUTH;
+    char name[ZK_PATH_BYTES_MAX + 16];
+    if (is_sequential) {
+        int len =
+            snprintf(name, sizeof(name), "%.*s%010d", (int)path.len, (const char *)path.ptr, now(parent)->creates);
+        path = zk_slice(name, (size_t)len);
+    }
+    struct model_node *node = find(q->model, path);
+    if (now(node))
+        return ZK_ERR_NODE_EXISTS;
+    if (now(parent)->stat.ephemeral_owner != 0)
+        return ZK_ERR_NO_CHILDREN_FOR_EPHEMERALS;
+    node = node_make(q->model, path, parent);
+    add_node(q, node, &r);
+    zk_jute_put_string(&q->result->reply, path);
+    if (with_stat)
+        zk_stat_encode(&q->result->reply, &now(node)->stat);
+    return ZK_ERR_OK;
+}
+
+static int32_t do_delete(struct request *q, struct zk_jute *in)
+{
+    struct zk_path_version r = zk_path_version_decode(in);
+    if (zk_path_check(r.path, false) || is_special(r.path))
+        return ZK_ERR_BAD_ARGUMENTS;
+    struct model_node *node = find(q->model, r.path);
+    struct model_node *parent = find(q->model, zk_path_parent(r.path));
+    if (!now(parent))
+        return ZK_ERR_NO_NODE;
+    if (!model_may(q->model, q->command->session, now(parent)->acl, ZK_PERM_DELETE))
+        return ZK_ERR_NO_AUTH;
+    if (!now(node))
+        return ZK_ERR_NO_NODE;
+    if (r.version != -1 && r.version != now(node)->stat.version)
+        return ZK_ERR_BAD_VERSION;
+    if (now(node)->stat.num_children > 0)
+        return ZK_ERR_NOT_EMPTY;
+    remove_node(q, node);
+    return ZK_ERR_OK;
+}
+
+static int32_t do_set_data(struct request *q, struct zk_jute *in)
+{
+    struct zk_set_data_request r = zk_set_data_request_decode(in);
+    if (zk_path_check(r.path, false))
+        return ZK_ERR_BAD_ARGUMENTS;
+    struct model_node *node = find(q->model, r.path);
+    if (!now(node))
+        return ZK_ERR_NO_NODE;
+    if (!model_may(q->model, q->command->session, now(node)->acl, ZK_PERM_WRITE))
+        return ZK_ERR_NO_AUTH;
+    if (r.version != -1 && r.version != now(node)->stat.version)
+        return ZK_ERR_BAD_VERSION;
+    struct model_version *v = touch(q->model, node, q->zxid);
+    v->data = r.data;
+    v->stat.data_length = (int32_t)r.data.len;
+    v->stat.version++;
+    v->stat.mzxid = (int64_t)q->zxid;
+    v->stat.mtime_ms = q->command->time_ms;
+    fire(q->result, ZK_EVENT_DATA_CHANGED, node, v->acl);
+    zk_stat_encode(&q->result->reply, &v->stat);
+    return ZK_ERR_OK;
+}
+
+static int32_t do_set_acl(struct request *q, struct zk_jute *in)
+{
+    struct zk_set_acl_request r = zk_set_acl_request_decode(in);
+    struct model_node *node = find(q->model, r.path);
+    if (!now(node))
+        return ZK_ERR_NO_NODE;
+    if (!model_may(q->model, q->command->session, now(node)->acl, ZK_PERM_ADMIN))
+        return ZK_ERR_NO_AUTH;
+    if (r.version != -1 && r.version != now(node)->stat.aversion)
+        return ZK_ERR_BAD_VERSION;
+    struct model_version *v = touch(q->model, node, q->zxid);
+    v->acl = r.acl;
+    v->stat.aversion++;
+    zk_stat_encode(&q->result->reply, &v->stat);
+    return ZK_ERR_OK;
+}
+
+static int32_t do_check(struct request *q, struct zk_jute *in)
+{
+    struct zk_path_version r = zk_path_version_decode(in);
+    struct model_node *node = find(q->model, r.path);
+    if (!now(node))
+        return ZK_ERR_NO_NODE;
+    if (!model_may(q->model, q->command->session, now(node)->acl, ZK_PERM_READ))
+        return ZK_ERR_NO_AUTH;
+    return r.version != -1 && r.version != now(node)->stat.version ? ZK_ERR_BAD_VERSION : ZK_ERR_OK;
+}
+
+static int32_t do_one(struct request *q, int32_t op, struct zk_jute *in)
+{
+    switch (op) {
+    case ZK_OP_CREATE:
+        return do_create(q, in, false);
+    case ZK_OP_CREATE2:
+        return do_create(q, in, true);
+    case ZK_OP_DELETE:
+        return do_delete(q, in);
+    case ZK_OP_SET_DATA:
+        return do_set_data(q, in);
+    case ZK_OP_SET_ACL:
+        return do_set_acl(q, in);
+    case ZK_OP_CHECK:
+        return do_check(q, in);
+    default:
+        q->result->is_judged = false;
+        return ZK_ERR_UNIMPLEMENTED;
+    }
+}
+
+/* --- multi: all or nothing --- */
+
+static void put_failures(struct model_result *r, size_t count, size_t failed, int32_t err)
+{
+    zk_buf_reset(&r->reply);
+    r->event_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t code = i < failed ? ZK_ERR_OK : i == failed ? err : ZK_ERR_RUNTIME_INCONSISTENCY;
+        zk_multi_header_encode(&r->reply, (struct zk_multi_header){ZK_OP_ERROR, false, code});
+        zk_jute_put_int(&r->reply, code);
+    }
+    zk_multi_header_encode(&r->reply, ZK_MULTI_END);
+}
+
+/* Steps over one part's record. */
+static void skip_step(int32_t op, struct zk_jute *in)
+{
+    if (op == ZK_OP_CREATE || op == ZK_OP_CREATE2)
+        zk_create_request_decode(in);
+    else if (op == ZK_OP_SET_DATA)
+        zk_set_data_request_decode(in);
+    else
+        zk_path_version_decode(in);
+}
+
+static int32_t do_multi(struct request *q, struct zk_jute *in)
+{
+    struct model_result *r = q->result;
+    int32_t err = ZK_ERR_OK;
+    for (;;) {
+        struct zk_multi_header h = zk_multi_header_decode(in);
+        if (h.done || in->bad)
+            break;
+        r->step_count++;
+        if (err) {
+            skip_step(h.type, in);
+            continue;
+        }
+        zk_multi_header_encode(&r->reply, (struct zk_multi_header){h.type, false, ZK_ERR_OK});
+        err = do_one(q, h.type, in);
+        r->steps_done += err == ZK_ERR_OK;
+    }
+    if (in->bad)
+        r->is_judged = false;
+    zk_multi_header_encode(&r->reply, ZK_MULTI_END);
+    if (err) {
+        undo(q->model);
+        put_failures(r, r->step_count, r->steps_done, err);
+    }
+    return ZK_ERR_OK;
+}
+
+/* --- commands --- */
+
+static void do_open(struct request *q)
+{
+    struct model *m = q->model;
+    struct command_open o;
+    if (!command_open_decode(q->command->payload, &o)) {
+        q->result->is_judged = false;
+        return;
+    }
+    m->sessions = zk_realloc(m->sessions, (m->session_count + 1) * sizeof(*m->sessions));
+    struct model_session *s = &m->sessions[m->session_count++];
+    *s = (struct model_session){.id = q->zxid,
+                                .opened_zxid = q->zxid,
+                                .generation = 1,
+                                .timeout_ms = o.timeout_ms,
+                                .memory = o.memory,
+                                .server = o.server,
+                                .origin = q->command->origin};
+    if (o.password.len == sizeof(s->password))
+        memcpy(s->password, o.password.ptr, sizeof(s->password));
+    add_identities(s, o.identities);
+}
+
+static void do_attach(struct request *q)
+{
+    struct command_attach a;
+    struct model_session *s = session_find(q->model, q->command->session);
+    q->result->is_judged = false; /* what the client is told is the door's business */
+    if (!s || s->ended_zxid || !command_attach_decode(q->command->payload, &a))
+        return;
+    if (!zk_slice_eq(a.password, zk_slice(s->password, sizeof(s->password))))
+        return;
+    q->result->is_duplicate = q->command->origin == s->origin;
+    if (q->result->is_duplicate)
+        return;
+    s->origin = q->command->origin;
+    s->generation++;
+    s->number = 0;
+    s->server = a.server;
+    s->timeout_ms = a.timeout_ms;
+    zk_buf_reset(&s->identities);
+    add_identities(s, a.identities);
+}
+
+static bool is_of_session(const struct model_node *node, uint64_t id)
+{
+    return now(node) && now(node)->stat.ephemeral_owner == (int64_t)id;
+}
+
+static void end_session(struct request *q, struct model_session *s, bool was_expired)
+{
+    for (struct model_node *n = q->model->first; n; n = n->next_ever)
+        if (is_of_session(n, s->id))
+            remove_node(q, n);
+    s->ended_zxid = q->zxid;
+    s->was_expired = was_expired;
+}
+
+/* Requests, identities and closings are numbered: each once, in order, in the newest generation only. */
+static bool is_numbered_right(struct request *q, struct model_session *s)
+{
+    const struct command *c = q->command;
+    q->result->is_stale = c->generation != s->generation;
+    q->result->is_duplicate = !q->result->is_stale && c->number <= s->number;
+    q->result->is_gap = !q->result->is_stale && c->number > s->number + 1;
+    if (q->result->is_stale || q->result->is_duplicate || q->result->is_gap) {
+        q->result->is_judged = false;
+        return false;
+    }
+    s->number = c->number;
+    return true;
+}
+
+static bool recall(struct request *q, const struct model_session *s)
+{
+    for (size_t i = s->result_count; i > 0 && s->memory > 0; i--) {
+        const struct model_memory *memory = &s->results[i - 1];
+        if (memory->xid != q->command->xid)
+            continue;
+        q->result->err = memory->err;
+        q->result->is_recalled = true;
+        zk_buf_append(&q->result->reply, memory->reply.ptr, memory->reply.len);
+        return true;
+    }
+    return false;
+}
+
+static void remember(struct request *q, struct model_session *s)
+{
+    s->results = zk_realloc(s->results, (s->result_count + 1) * sizeof(*s->results));
+    struct model_memory *memory = &s->results[s->result_count++];
+    *memory = (struct model_memory){.xid = q->command->xid, .err = q->result->err};
+    zk_buf_append(&memory->reply, q->result->reply.ptr, q->result->reply.len);
+}
+
+static void carry_out(struct request *q, struct model_session *s)
+{
+    struct zk_jute in = zk_jute(q->command->payload);
+    int32_t op = q->command->op;
+    if (recall(q, s))
+        return;
+    q->result->err = op == ZK_OP_MULTI ? do_multi(q, &in) : do_one(q, op, &in);
+    if (in.bad)
+        q->result->is_judged = false;
+    remember(q, s);
+}
+
+static void do_numbered(struct request *q)
+{
+    const struct command *c = q->command;
+    struct model_session *s = session_find(q->model, c->session);
+    if (!s || s->ended_zxid) {
+        q->result->err = ZK_ERR_SESSION_EXPIRED;
+        return;
+    }
+    if (!is_numbered_right(q, s))
+        return;
+    struct zk_jute in = zk_jute(c->payload);
+    if (c->kind == COMMAND_CLOSE) {
+        end_session(q, s, false);
+    } else if (c->kind == COMMAND_AUTH) {
+        struct zk_slice scheme = zk_jute_string(&in);
+        struct zk_slice id = zk_jute_string(&in);
+        zk_jute_put_string(&s->identities, scheme);
+        zk_jute_put_string(&s->identities, id);
+    } else {
+        carry_out(q, s);
+    }
+}
+
+void model_apply(struct model *m, uint64_t zxid, const struct command *c, struct model_result *ret_result)
+{
+    struct request q = {m, zxid, c, ret_result};
+    zk_buf_reset(&ret_result->reply);
+    struct zk_buf reply = ret_result->reply;
+    struct model_event *events = ret_result->events;
+    size_t cap = ret_result->event_cap;
+    *ret_result = (struct model_result){.is_judged = true, .reply = reply, .events = events, .event_cap = cap};
+    m->touched_count = 0;
+    struct model_session *s;
+    switch (c->kind) {
+    case COMMAND_OPEN:
+        do_open(&q);
+        break;
+    case COMMAND_ATTACH:
+        do_attach(&q);
+        break;
+    case COMMAND_EXPIRE:
+        s = session_find(m, c->session);
+        if (s && !s->ended_zxid && s->generation == c->generation)
+            end_session(&q, s, true);
+        break;
+    case COMMAND_REQUEST:
+    case COMMAND_AUTH:
+    case COMMAND_CLOSE:
+        do_numbered(&q);
+        break;
+    default:
+        ret_result->is_judged = false;
+    }
+}

@@ -1,0 +1,14 @@
+/* nemesis.h: the adversary: strikes as often as the swarm says, until it is told that it is over.
+ *
+ * BOUND       It never takes more than the ensemble has promised to bear: at most a minority of the voters may have
+ * lost promises (wiped, damaged) at a time, until each is readmitted. Crashes, partitions and pauses it may do to all
+ * at once.
+ */
+#pragma once
+#include "tests/sim/host.h"
+
+void nemesis_begin(struct world *w);
+/* Everything heals: links, machines, disks; whoever is down starts, whoever is paused goes on. */
+void nemesis_end(struct world *w);
+/* A process has ended by itself: somebody will start it again. */
+void nemesis_host_died(struct host *h);

@@ -1,0 +1,716 @@
+#include "tests/sim/person.h"
+#include "common/err.h"
+#include "tests/sim/work.h"
+#include <inttypes.h>
+
+#define MILLISECOND 1000ull
+
+#define FAIL(life, check, format, ...)                                                                               \
+    world_fail((life)->person->world, check, "client %" PRIu32 ".%" PRIu32 " session %" PRIx64 ": " format,          \
+               (life)->person->number, (life)->number, (life)->session, __VA_ARGS__)
+
+static void drive(struct person *p);
+
+/* --- the two kinds of core behind one face --- */
+
+static uint64_t now_ms(const struct person *p)
+{
+    return p->world->now_us / MILLISECOND + 1;
+}
+
+static bool has_core(const struct person *p)
+{
+    return p->zkc || p->apache;
+}
+
+static void core_step(struct person *p, enum zkc_event_type type, struct zk_slice bytes)
+{
+    struct zkc_event event = {.type = type, .now_ms = now_ms(p), .conn = p->conn, .bytes = bytes};
+    if (p->zkc)
+        zkc_step(p->zkc, &event);
+    else if (p->apache)
+        apache_step(p->apache, &event);
+}
+
+static bool core_next(struct person *p, struct zkc_effect *ret_effect)
+{
+    if (p->zkc)
+        return zkc_next_effect(p->zkc, ret_effect);
+    return p->apache && apache_next_effect(p->apache, ret_effect);
+}
+
+static uint64_t core_deadline_ms(const struct person *p)
+{
+    return p->zkc ? zkc_deadline_ms(p->zkc) : apache_deadline_ms(p->apache);
+}
+
+static uint64_t core_session(const struct person *p)
+{
+    return p->zkc ? (uint64_t)zkc_session_id(p->zkc) : apache_session(p->apache);
+}
+
+static size_t core_unfinished(const struct person *p)
+{
+    return p->zkc ? zkc_unfinished(p->zkc) : apache_unfinished(p->apache);
+}
+
+static void core_free(struct person *p)
+{
+    zkc_free(p->zkc);
+    if (p->apache)
+        apache_free(p->apache);
+    p->zkc = NULL;
+    p->apache = NULL;
+}
+
+/* --- lives --- */
+
+static void life_end(struct person *p)
+{
+    if (!p->life)
+        return;
+    p->life->is_over = true;
+    core_free(p);
+    p->timer_token++;
+    p->work_token++;
+    p->timer_at_us = 0;
+    p->is_closing = false;
+    p->life = NULL;
+}
+
+void persons_free_lives(struct world *w)
+{
+    while (w->lives) {
+        struct life *life = w->lives;
+        w->lives = life->next;
+        for (size_t i = 0; i < life->op_count; i++) {
+            free(life->ops[i].path);
+            zk_buf_fini(&life->ops[i].record);
+        }
+        free(life->ops);
+        free(life);
+    }
+}
+
+static struct op *op_new(struct life *life)
+{
+    if (life->op_count == life->op_cap) {
+        life->op_cap = life->op_cap ? 2 * life->op_cap : 64;
+        life->ops = zk_realloc(life->ops, life->op_cap * sizeof(*life->ops));
+    }
+    struct op *op = &life->ops[life->op_count++];
+    *op = (struct op){0};
+    return op;
+}
+
+struct person *person_new(struct world *w, uint32_t number, uint64_t budget)
+{
+    struct person *p = zk_calloc(1, sizeof(*p));
+    p->world = w;
+    p->number = number;
+    p->node = (uint32_t)w->host_count + number;
+    p->budget = budget;
+    zk_rng_seed(&p->rng, w->seed, 1000 + number);
+    return p;
+}
+
+void person_free(struct person *p)
+{
+    life_end(p);
+    free(p);
+}
+
+static void begin_event(struct world *w, void *arg, uint64_t token)
+{
+    struct person *p = arg;
+    if (p->life || p->life_count != token || p->has_quit)
+        return;
+    if (world_chance(w, WORLD_CHANCE_CLIENT, 30000))
+        person_impersonate(p);
+    if (!p->life)
+        person_begin(p);
+}
+
+static void begin_later(struct person *p)
+{
+    if (!p->has_quit)
+        world_after(p->world, world_about(p->world, WORLD_CHANCE_CLIENT, 200 * MILLISECOND), begin_event, p,
+                    p->life_count);
+}
+
+static void begin_core(struct person *p, struct life *life, uint64_t session, const uint8_t *password)
+{
+    struct world *w = p->world;
+    uint32_t span = w->swarm.session_max_ms - w->swarm.session_min_ms;
+    int32_t timeout_ms = (int32_t)(w->swarm.session_min_ms + world_below(w, WORLD_CHANCE_CLIENT, span + 1));
+    struct zk_rng rng;
+    zk_rng_seed(&rng, zk_rng_u64(&p->rng), 7);
+    if (life->is_apache) {
+        struct apache_config config = {.server_count = (uint32_t)w->host_count,
+                                       .session_timeout_ms = timeout_ms,
+                                       .sends_read_only = zk_rng_below(&p->rng, 2),
+                                       .session = session,
+                                       .rng = rng};
+        if (password)
+            memcpy(config.password, password, sizeof(config.password));
+        p->apache = apache_new(&config);
+        return;
+    }
+    struct zkc_config config = {.server_count = (uint32_t)w->host_count,
+                                .session_timeout_ms = timeout_ms,
+                                .rng = rng,
+                                .close_grace_ms = 5000};
+    p->zkc = zkc_new(&config);
+    ZK_ASSERT(p->zkc);
+}
+
+static void work_later(struct person *p);
+
+static struct life *life_new(struct person *p)
+{
+    struct life *life = zk_calloc(1, sizeof(*life));
+    life->person = p;
+    life->number = (uint32_t)p->life_count++;
+    life->next = p->world->lives;
+    p->world->lives = life;
+    p->life = life;
+    return life;
+}
+
+void person_begin(struct person *p)
+{
+    struct life *life = life_new(p);
+    life->is_apache = zk_rng_below(&p->rng, 100) < p->world->swarm.apache_percent;
+    begin_core(p, life, 0, NULL);
+    SAY(p->world, "client %" PRIu32 ".%" PRIu32 " begins, %s", p->number, life->number,
+        life->is_apache ? "as Apache's" : "libzk");
+    core_step(p, ZKC_EVENT_TICK, (struct zk_slice){0});
+    drive(p);
+    work_later(p);
+}
+
+/* --- requests --- */
+
+static bool is_write(int32_t code)
+{
+    return code == ZK_OP_CREATE || code == ZK_OP_CREATE2 || code == ZK_OP_DELETE || code == ZK_OP_SET_DATA ||
+           code == ZK_OP_SET_ACL || code == ZK_OP_MULTI;
+}
+
+static enum zkc_watch_kind kind_of(const struct zkc_request *r)
+{
+    if (r->op == ZK_OP_ADD_WATCH)
+        return r->kind == ZK_ADD_WATCH_PERSISTENT ? ZKC_WATCH_PERSISTENT : ZKC_WATCH_RECURSIVE;
+    return r->op == ZK_OP_GET_CHILDREN || r->op == ZK_OP_GET_CHILDREN2 ? ZKC_WATCH_CHILD : ZKC_WATCH_DATA;
+}
+
+struct op *person_submit(struct person *p, const struct zkc_request *request)
+{
+    struct zkc_request r = *request;
+    if (!has_core(p))
+        return NULL;
+    r.tag = p->life->op_count + 1;
+    if (r.watch_tag)
+        r.watch_tag = r.tag;
+    int err = p->zkc ? zkc_submit(p->zkc, now_ms(p), &r) : apache_submit(p->apache, now_ms(p), &r);
+    if (err)
+        return NULL;
+    struct op *op = op_new(p->life);
+    op->code = r.op;
+    op->path = r.path.ptr ? zk_slice_dup(r.path) : NULL;
+    op->is_write = is_write(r.op);
+    op->at_us = p->world->now_us;
+    op->acked_before = p->world->acked;
+    op->watch = r.watch_tag ? WATCH_ASKED : WATCH_NONE;
+    op->watch_kind = kind_of(&r);
+    SAY(p->world, "client %" PRIu32 ".%" PRIu32 " asks #%zu op %" PRId32 " %s", p->number, p->life->number,
+        p->life->op_count, op->code, op->path ? op->path : "");
+    drive(p);
+    return p->life ? &p->life->ops[r.tag - 1] : NULL;
+}
+
+static void work_event(struct world *w, void *arg, uint64_t token)
+{
+    struct person *p = arg;
+    if (token != p->work_token || !p->life || p->has_quit || p->is_closing)
+        return;
+    uint64_t burst = 1 + world_below(w, WORLD_CHANCE_WORK, w->swarm.outstanding_max);
+    while (burst-- > 0 && p->budget > 0 && p->life && !p->is_frozen &&
+           core_unfinished(p) < w->swarm.outstanding_max) {
+        struct work work;
+        work_draw(&work, w, p->life);
+        if (person_submit(p, &work.request))
+            p->budget--;
+        work_fini(&work);
+    }
+    if (p->life && p->life->op_count > 30 && world_chance(w, WORLD_CHANCE_WORK, 10000))
+        person_close(p);
+    else
+        work_later(p);
+}
+
+static void work_later(struct person *p)
+{
+    if (p->life && !p->has_quit)
+        world_after(p->world, world_about(p->world, WORLD_CHANCE_WORK, p->world->swarm.think_us), work_event, p,
+                    ++p->work_token);
+}
+
+/* --- completions --- */
+
+static bool is_unknown(int32_t err)
+{
+    return err == ZK_ERR_CONNECTION_LOSS || err == ZK_ERR_SESSION_EXPIRED || err == ZK_ERR_CLOSING ||
+           err == ZK_ERR_OPERATION_TIMEOUT || err == ZK_ERR_AUTH_FAILED;
+}
+
+static void judge_write(struct life *life, struct op *op)
+{
+    struct world *w = life->person->world;
+    if (op->effects == 0) {
+        if (op->err == ZK_ERR_OK)
+            FAIL(life, "I15", "xid %" PRId32 " op %" PRId32 " is acknowledged, and it never happened", op->xid,
+                 op->code);
+        op->was_refused = true;
+        return;
+    }
+    if (op->err != op->effect_err && op->code != ZK_OP_MULTI)
+        FAIL(life, "I15", "xid %" PRId32 " op %" PRId32 " is answered %s, its result was %s", op->xid, op->code,
+             zk_err_text(op->err), zk_err_text(op->effect_err));
+    w->acked = zk_max_u64(w->acked, op->effect_zxid);
+}
+
+static void judge_read(struct life *life, struct op *op)
+{
+    if (op->zxid < life->shown)
+        FAIL(life, "I14", "op %" PRId32 " of %s shows %" PRIx64 " after %" PRIx64, op->code, op->path,
+             (uint64_t)op->zxid, (uint64_t)life->shown);
+    if (op->watch == WATCH_ASKED &&
+        (op->err == ZK_ERR_OK || (op->err == ZK_ERR_NO_NODE && op->code == ZK_OP_EXISTS))) {
+        op->watch = WATCH_ARMED;
+        op->watch_zxid = op->zxid;
+        if (op->err == ZK_ERR_NO_NODE)
+            op->watch_kind = ZKC_WATCH_EXIST;
+    }
+}
+
+static void on_done(struct person *p, const struct zkc_effect *effect)
+{
+    struct life *life = p->life;
+    if (effect->tag == 0 || effect->tag > life->op_count)
+        FAIL(life, "C1", "completes #%" PRIu64 ", which nobody submitted", effect->tag);
+    struct op *op = &life->ops[effect->tag - 1];
+    if (op->is_done || effect->tag != life->next_done + 1)
+        FAIL(life, "C1", "completes #%" PRIu64 " (op %" PRId32 "), it is the turn of #%zu", effect->tag, op->code,
+             life->next_done + 1);
+    life->next_done++;
+    op->is_done = true;
+    op->err = effect->reply.err;
+    op->zxid = effect->reply.zxid;
+    p->world->tally.operations++;
+    SAY(p->world, "client %" PRIu32 ".%" PRIu32 " has #%" PRIu64 " op %" PRId32 ": %s at %" PRIx64, p->number,
+        life->number, effect->tag, op->code, zk_err_text(op->err), (uint64_t)op->zxid);
+    if (is_unknown(op->err)) {
+        p->world->tally.unknown++;
+        if (op->watch == WATCH_ASKED)
+            op->watch = WATCH_OVER;
+        if (life->memory > 0 && op->err == ZK_ERR_CONNECTION_LOSS)
+            FAIL(life, "memory", "#%" PRIu64 " is lost with its connection", effect->tag);
+        return;
+    }
+    if (op->is_write)
+        judge_write(life, op);
+    else
+        judge_read(life, op);
+    if (op->zxid > life->shown)
+        life->shown = op->zxid;
+}
+
+static void on_watch(struct person *p, const struct zkc_effect *effect)
+{
+    struct life *life = p->life;
+    if (effect->watch_tag == 0 || effect->watch_tag > life->op_count)
+        FAIL(life, "I24", "an event for watch %" PRIu64 ", which nobody set", effect->watch_tag);
+    struct op *op = &life->ops[effect->watch_tag - 1];
+    bool is_lasting = op->watch_kind == ZKC_WATCH_PERSISTENT || op->watch_kind == ZKC_WATCH_RECURSIVE;
+    if (op->watch == WATCH_OVER && effect->event != ZKC_EVENT_WATCH_ENDED)
+        FAIL(life, "I24", "event %" PRId32 " for watch %" PRIu64 " on %s, which was over", effect->event,
+             effect->watch_tag, op->path);
+    if (effect->watch_ended || (!is_lasting && effect->event > 0))
+        op->watch = WATCH_OVER;
+}
+
+static void on_state(struct person *p, const struct zkc_effect *effect)
+{
+    SAY(p->world, "client %" PRIu32 ".%" PRIu32 " is in state %d", p->number, p->life->number, effect->state);
+    if (effect->state == ZKC_STATE_CONNECTED) {
+        p->life->session = core_session(p);
+        p->life->memory = p->zkc ? zkc_memory(p->zkc) : 0;
+        p->world->tally.sessions++;
+    }
+}
+
+/* --- the wire --- */
+
+/* Frames that leave: the first of a connection is the greeting; requests get their xids here. */
+static void see_frame(struct person *p, struct zk_slice frame)
+{
+    struct life *life = p->life;
+    if (p->frames_seen++ == 0)
+        return;
+    struct zk_jute in = zk_jute(frame);
+    struct zk_request_header h = zk_request_header_decode(&in);
+    if (h.xid <= 0 || h.xid <= life->last_xid || h.op == ZK_OP_CLOSE_SESSION)
+        return; /* a ping, watches; or sent again: the server's side is judged by the ledger */
+    life->last_xid = h.xid;
+    while (life->next_sent < life->op_count && life->ops[life->next_sent].is_done)
+        life->next_sent++;
+    if (life->next_sent == life->op_count || life->ops[life->next_sent].code != h.op)
+        FAIL(life, "C2", "sends xid %" PRId32 " op %" PRId32 ", which was not asked for", h.xid, h.op);
+    struct op *op = &life->ops[life->next_sent++];
+    op->xid = h.xid;
+    op->is_sent = true;
+    zk_buf_append_slice(&op->record, zk_jute_rest(&in));
+}
+
+static void see_sent(struct person *p, struct zk_slice bytes)
+{
+    struct zk_jute in = zk_jute(bytes);
+    while (zk_jute_left(&in) > 0) {
+        struct zk_slice frame = zk_jute_buffer(&in);
+        if (in.bad)
+            FAIL(p->life, "C2", "%s", "sends a part of a frame");
+        see_frame(p, frame);
+    }
+}
+
+static void on_connected(void *owner, struct net_end *end)
+{
+    struct person *p = owner;
+    p->is_up = true;
+    core_step(p, ZKC_EVENT_CONNECTED, (struct zk_slice){0});
+    drive(p);
+}
+
+static void on_bytes(void *owner, struct net_end *end, struct zk_slice bytes)
+{
+    struct person *p = owner;
+    core_step(p, ZKC_EVENT_DATA, bytes);
+    drive(p);
+}
+
+static void on_closed(void *owner, struct net_end *end)
+{
+    struct person *p = owner;
+    p->end = NULL;
+    p->is_up = false;
+    core_step(p, ZKC_EVENT_DISCONNECTED, (struct zk_slice){0});
+    drive(p);
+}
+
+static const struct net_events EVENTS = {on_connected, on_bytes, on_closed};
+
+static void hang_up(struct person *p)
+{
+    if (p->end)
+        net_close(p->end);
+    p->end = NULL;
+    p->is_up = false;
+}
+
+static void perform(struct person *p, const struct zkc_effect *effect)
+{
+    switch (effect->type) {
+    case ZKC_EFFECT_DIAL:
+        hang_up(p);
+        p->conn = effect->conn;
+        p->frames_seen = 0;
+        p->end = net_dial(p->world->net, p->node, effect->server, NET_CLIENT, &EVENTS, p);
+        SAY(p->world, "client %" PRIu32 ".%" PRIu32 " dials s%" PRIu32 " (connection %" PRIu64 ")", p->number,
+            p->life->number, effect->server + 1, net_number(p->end));
+        break;
+    case ZKC_EFFECT_SEND:
+        if (effect->conn != p->conn || !p->is_up)
+            break;
+        see_sent(p, effect->bytes);
+        net_send(p->end, effect->bytes);
+        break;
+    case ZKC_EFFECT_CLOSE:
+        if (effect->conn == p->conn)
+            hang_up(p);
+        break;
+    case ZKC_EFFECT_DONE:
+        on_done(p, effect);
+        break;
+    case ZKC_EFFECT_WATCH:
+        on_watch(p, effect);
+        break;
+    case ZKC_EFFECT_STATE:
+        on_state(p, effect);
+        break;
+    }
+}
+
+static bool is_final(const struct person *p)
+{
+    if (p->apache)
+        return apache_is_over(p->apache);
+    enum zkc_state state = zkc_state(p->zkc);
+    return state == ZKC_STATE_EXPIRED || state == ZKC_STATE_AUTH_FAILED || state == ZKC_STATE_CLOSED;
+}
+
+static void timer_event(struct world *w, void *arg, uint64_t token)
+{
+    struct person *p = arg;
+    if (token != p->timer_token || !p->life)
+        return;
+    p->timer_at_us = 0;
+    if (p->is_frozen)
+        return;
+    core_step(p, ZKC_EVENT_TICK, (struct zk_slice){0});
+    drive(p);
+}
+
+static void set_timer(struct person *p)
+{
+    uint64_t ms = core_deadline_ms(p);
+    if (ms == UINT64_MAX)
+        return;
+    uint64_t at = zk_max_u64(ms * MILLISECOND, p->world->now_us + MILLISECOND);
+    if (p->timer_at_us && p->timer_at_us <= at)
+        return;
+    p->timer_at_us = at;
+    world_after(p->world, at - p->world->now_us, timer_event, p, ++p->timer_token);
+}
+
+static void drive(struct person *p)
+{
+    struct zkc_effect effect;
+    while (p->life && core_next(p, &effect))
+        perform(p, &effect);
+    if (!p->life)
+        return;
+    if (p->zkc)
+        zkc_check(p->zkc);
+    if (is_final(p)) {
+        SAY(p->world, "client %" PRIu32 ".%" PRIu32 " is done", p->number, p->life->number);
+        hang_up(p);
+        life_end(p);
+        begin_later(p);
+        return;
+    }
+    set_timer(p);
+}
+
+/* --- the adversary --- */
+
+void person_kill(struct person *p)
+{
+    if (!p->life)
+        return;
+    bool silently = world_chance(p->world, WORLD_CHANCE_CLIENT, 400000);
+    SAY(p->world, "client %" PRIu32 ".%" PRIu32 " is killed%s", p->number, p->life->number,
+        silently ? ", and nobody is told" : "");
+    world_count(p->world, FAULT_CLIENT_KILLED);
+    net_node_off(p->world->net, p->node, silently ? NET_MACHINE_GONE : NET_PROCESS_GONE);
+    p->end = NULL;
+    p->is_up = false;
+    p->is_frozen = false;
+    life_end(p);
+    net_node_on(p->world->net, p->node);
+    begin_later(p);
+}
+
+static void thaw_event(struct world *w, void *arg, uint64_t token)
+{
+    struct person *p = arg;
+    if (!p->is_frozen || p->life_count != token)
+        return;
+    p->is_frozen = false;
+    net_node_pause(w->net, p->node, false);
+    if (!p->life)
+        return;
+    core_step(p, ZKC_EVENT_TICK, (struct zk_slice){0});
+    drive(p);
+}
+
+void person_freeze(struct person *p, uint64_t for_us)
+{
+    if (!p->life || p->is_frozen)
+        return;
+    SAY(p->world, "client %" PRIu32 ".%" PRIu32 " falls silent for %" PRIu64 " us", p->number, p->life->number,
+        for_us);
+    world_count(p->world, FAULT_CLIENT_FROZEN);
+    p->is_frozen = true;
+    net_node_pause(p->world->net, p->node, true);
+    world_after(p->world, for_us, thaw_event, p, p->life_count);
+}
+
+bool person_move(struct person *p)
+{
+    if (!p->life || !net_reset_node(p->world->net, p->node))
+        return false;
+    world_count(p->world, FAULT_CLIENT_MOVED);
+    return true;
+}
+
+void person_impersonate(struct person *p)
+{
+    const struct life *other = p->world->lives;
+    while (other && (other->person == p || other->is_over || other->is_thief || other->session == 0))
+        other = other->next;
+    if (!other)
+        return;
+    uint64_t victim = other->session;
+    struct life *life = life_new(p);
+    life->is_apache = true;
+    life->is_thief = true;
+    uint8_t password[ZK_PASSWORD_BYTES];
+    zk_rng_fill(&p->rng, password, sizeof(password));
+    SAY(p->world, "client %" PRIu32 ".%" PRIu32 " tries to steal session %" PRIx64, p->number, life->number, victim);
+    begin_core(p, life, victim, password);
+    core_step(p, ZKC_EVENT_TICK, (struct zk_slice){0});
+    drive(p);
+}
+
+void person_close(struct person *p)
+{
+    if (!p->life || p->is_closing)
+        return;
+    p->is_closing = true;
+    SAY(p->world, "client %" PRIu32 ".%" PRIu32 " closes its session", p->number, p->life->number);
+    if (core_unfinished(p) > 0)
+        world_count(p->world, MARK_CLOSE_RACES_CREATE);
+    core_step(p, ZKC_EVENT_CLOSE, (struct zk_slice){0});
+    drive(p);
+}
+
+bool person_is_idle(const struct person *p)
+{
+    return !p->life || (!p->is_closing && core_session(p) != 0 && core_unfinished(p) == 0);
+}
+
+/* --- what others tell and ask --- */
+
+static struct life *life_of(const struct world *w, uint64_t session)
+{
+    for (struct life *life = w->lives; life; life = life->next)
+        if (life->session == session && !life->is_thief)
+            return life;
+    return NULL;
+}
+
+bool person_password_is_right(const struct world *w, uint32_t from_node, uint64_t session)
+{
+    for (const struct life *life = w->lives; life; life = life->next)
+        if (life->session == session && !life->is_thief && life->person->node == from_node)
+            return true;
+    return false;
+}
+
+static struct op *op_of(const struct life *life, int32_t xid)
+{
+    for (size_t i = life->op_count; i > 0; i--)
+        if (life->ops[i - 1].xid == xid && life->ops[i - 1].is_sent)
+            return &life->ops[i - 1];
+    return NULL;
+}
+
+uint64_t person_effect(const struct world *w, uint64_t session, int32_t xid)
+{
+    const struct life *life = life_of(w, session);
+    const struct op *op = life ? op_of(life, xid) : NULL;
+    return op ? op->effect_zxid : 0;
+}
+
+/* What the history has must have been asked, in these very bytes, and by its turn. */
+static void judge_effect(struct life *life, struct op *op, const struct ledger_entry *e)
+{
+    const struct command *c = &e->command;
+    uint64_t zxid = e->entry.zxid;
+    if (op->code != c->op || !zk_slice_eq(zk_buf_slice(&op->record), c->payload))
+        FAIL(life, "I3", "xid %" PRId32 " at %" PRIx64 " is not what was asked", c->xid, zxid);
+    if (++op->effects > 1)
+        FAIL(life, "I15", "xid %" PRId32 " op %" PRId32 " happens at %" PRIx64 " and again at %" PRIx64, c->xid,
+             c->op, op->effect_zxid, zxid);
+    if (op->was_refused)
+        FAIL(life, "I15", "xid %" PRId32 " op %" PRId32 " was refused (%s) and happens at %" PRIx64, c->xid, c->op,
+             zk_err_text(op->err), zxid);
+    if (c->xid <= life->last_effect_xid)
+        FAIL(life, "I6", "xid %" PRId32 " happens after %" PRId32, c->xid, life->last_effect_xid);
+    if (zxid <= op->acked_before)
+        FAIL(life, "I16", "xid %" PRId32 " happens at %" PRIx64 ", %" PRIx64 " was acknowledged before it was asked",
+             c->xid, zxid, op->acked_before);
+    life->last_effect_xid = c->xid;
+    op->effect_zxid = zxid;
+    op->effect_err = e->err;
+}
+
+void person_committed(struct world *w, const struct ledger_entry *e)
+{
+    if (e->command.kind != COMMAND_REQUEST || !e->had_effect || e->err == ZK_ERR_SESSION_EXPIRED)
+        return;
+    struct life *life = life_of(w, e->command.session);
+    if (!life)
+        world_fail(w, "I3", "%" PRIx64 ": session %" PRIx64 " has never written anything", e->entry.zxid,
+                   e->command.session);
+    struct op *op = op_of(life, e->command.xid);
+    if (!op)
+        FAIL(life, "I3", "xid %" PRId32 " at %" PRIx64 " was never asked", e->command.xid, e->entry.zxid);
+    judge_effect(life, op, e);
+}
+
+/* --- at the end --- */
+
+/* With a memory each write that was sent happens once, in order, or is refused: none is skipped before one that did.
+ */
+static void check_memory(const struct life *life)
+{
+    for (size_t i = 0; i < life->op_count; i++) {
+        const struct op *op = &life->ops[i];
+        if (op->is_write && op->is_sent && op->effects == 0 && !op->was_refused && op->xid < life->last_effect_xid)
+            FAIL(life, "I6", "xid %" PRId32 " op %" PRId32 " was skipped, xid %" PRId32 " happened", op->xid,
+                 op->code, life->last_effect_xid);
+    }
+}
+
+static int64_t relevant_zxid(const struct op *op, const struct model_version *v)
+{
+    if (op->watch_kind == ZKC_WATCH_CHILD)
+        return v->stat.pzxid;
+    return op->watch_kind == ZKC_WATCH_EXIST ? v->stat.czxid : v->stat.mzxid;
+}
+
+/* A one-shot watch that has not fired has nothing to tell. */
+static void check_watch(const struct life *life, const struct op *op)
+{
+    if (op->watch != WATCH_ARMED || op->watch_kind == ZKC_WATCH_PERSISTENT || op->watch_kind == ZKC_WATCH_RECURSIVE)
+        return;
+    const struct model *model = ledger_model(life->person->world->ledger);
+    const struct model_node *node = model_find(model, zk_slice_str(op->path));
+    const struct model_version *v = node ? model_at(node, UINT64_MAX) : NULL;
+    bool is_exist = op->watch_kind == ZKC_WATCH_EXIST;
+    if (v && !model_may(model, life->session, v->acl, ZK_PERM_READ))
+        return;
+    if (!is_exist && !v)
+        FAIL(life, "I24", "the watch on %s armed at %" PRIx64 " has not told that it is gone", op->path,
+             (uint64_t)op->watch_zxid);
+    if (v && relevant_zxid(op, v) > op->watch_zxid)
+        FAIL(life, "I24", "the watch on %s armed at %" PRIx64 " has not told of %" PRIx64, op->path,
+             (uint64_t)op->watch_zxid, (uint64_t)relevant_zxid(op, v));
+}
+
+void person_check_lives(struct world *w)
+{
+    for (const struct life *life = w->lives; life; life = life->next) {
+        if (life->memory > 0)
+            check_memory(life);
+        if (life->is_over)
+            continue;
+        for (size_t i = 0; i < life->op_count; i++) {
+            if (!life->ops[i].is_done)
+                FAIL(life, "I33", "#%zu op %" PRId32 " was never answered", i + 1, life->ops[i].code);
+            check_watch(life, &life->ops[i]);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/* swarm.h: what kind of world a seed makes: which classes of fault are on, and how often each strikes.
+ *
+ * With everything on at once an ensemble is always dead and nothing deep is reached; so each seed draws its own few
+ * classes, its own rates, its own sizes.
+ */
+#pragma once
+#include "common/rng.h"
+
+struct swarm {
+    uint32_t servers; /* voters */
+    uint32_t observers;
+    uint32_t persons;    /* clients at a time */
+    uint32_t operations; /* in all */
+    uint64_t act_us;     /* how long the adversary is at work */
+    uint32_t tick_ms;
+    uint32_t init_limit;
+    uint32_t sync_limit;
+    uint32_t session_min_ms;
+    uint32_t session_max_ms;
+    uint32_t counter_roll;
+    bool has_secret;           /* the peers prove themselves */
+    uint32_t memory_k;         /* results that libzk's sessions have remembered */
+    uint32_t checkpoint_bytes; /* of log between checkpoints, at least */
+    uint32_t checkpoint_rows;  /* a turn */
+
+    /* network; chances in millionths, times in microseconds */
+    uint64_t delay_us; /* typical, one way, between any two */
+    uint64_t jitter_us;
+    uint32_t segment_chance; /* of a chunk: arrives in pieces */
+    uint64_t clog_every_us;  /* mean time between; 0: never */
+    uint64_t clog_us;
+    uint64_t reset_every_us;
+    uint64_t half_open_every_us;
+    uint64_t part_every_us;
+    uint64_t part_us;
+    uint64_t flip_every_us;
+
+    /* processes */
+    uint64_t crash_every_us;
+    uint64_t down_us;
+    uint64_t pause_every_us;
+    uint64_t pause_us;
+    uint64_t stop_every_us;
+    uint64_t wipe_every_us;
+    uint64_t damage_every_us;
+    uint32_t power_chance;     /* of a crash: the machine, not the process */
+    uint32_t crash_all_chance; /* of a crash: everybody */
+    uint64_t turn_us;          /* how long a server lets things come in before it flushes */
+
+    /* disks */
+    uint32_t disk_min_ms;
+    uint32_t disk_max_ms;
+    uint64_t stall_every_us;
+    uint32_t stall_ms;
+    uint64_t disk_fail_every_us;
+    uint64_t disk_full_every_us;
+
+    /* clocks */
+    uint32_t drift_ppm; /* the most */
+    uint64_t jump_every_us;
+
+    /* clients */
+    uint64_t think_us;
+    uint32_t outstanding_max;
+    uint32_t apache_percent;  /* of the sessions: speak as Apache's clients do */
+    uint64_t kill_every_us;   /* a client vanishes */
+    uint64_t freeze_every_us; /* ...falls silent for a while */
+    uint64_t move_every_us;   /* ...loses its connection */
+    uint32_t paths;           /* how many hot ones */
+    uint32_t read_percent;
+    uint32_t watch_percent;
+    uint32_t data_bytes_max;
+};
+
+void swarm_draw(struct swarm *s, uint64_t seed);
+/* One line. */
+const char *swarm_text(const struct swarm *s, char *text, size_t size);

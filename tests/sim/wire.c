@@ -1,0 +1,579 @@
+#include "tests/sim/wire.h"
+#include "common/err.h"
+#include "common/path.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/check.h"
+#include "tests/sim/person.h"
+#include <inttypes.h>
+
+enum watch_kind { WATCH_DATA, WATCH_CHILD, WATCH_PERSISTENT, WATCH_RECURSIVE };
+
+struct watch {
+    enum watch_kind kind;
+    uint64_t armed; /* the zxid it has seen */
+    char *path;
+    size_t path_len;
+};
+
+struct asked {
+    struct asked *next;
+    int32_t xid;
+    int32_t op;
+    uint64_t shown; /* when it came, somebody had been shown this */
+    uint64_t leader;
+    size_t len;
+    uint8_t record[]; /* without the header */
+};
+
+struct wire {
+    struct world *world;
+    uint64_t server;
+    uint64_t conn;
+    uint32_t from_node;
+    bool was_greeted;
+    bool is_live;
+    bool is_over; /* told that the session has ended */
+    uint64_t session;
+    uint64_t claimed; /* the session that the client asked for */
+    uint64_t pings;
+    uint64_t auths;
+    struct asked *first;
+    struct asked **last;
+    uint64_t shown;
+    size_t event_at;     /* the ledger's events below are dealt with */
+    uint64_t event_zxid; /* of the last event sent */
+    size_t watch_count;
+    size_t watch_cap;
+    struct watch *watches;
+    size_t loose_count; /* events of watches set again, before setWatches' reply */
+    struct loose {
+        int32_t type;
+        char *path;
+        size_t path_len;
+    } * loose;
+};
+
+#define FAIL(wire, check, format, ...)                                                                               \
+    world_fail((wire)->world, check, "server %" PRIu64 " connection %" PRIu64 " session %" PRIx64 ": " format,       \
+               (wire)->server, (wire)->conn, (wire)->session, __VA_ARGS__)
+
+struct wire *wire_new(struct world *w, uint64_t server, uint64_t conn, uint32_t from_node)
+{
+    struct wire *wire = zk_calloc(1, sizeof(*wire));
+    wire->world = w;
+    wire->server = server;
+    wire->conn = conn;
+    wire->from_node = from_node;
+    wire->last = &wire->first;
+    return wire;
+}
+
+static void drop_loose(struct wire *wire)
+{
+    for (size_t i = 0; i < wire->loose_count; i++)
+        free(wire->loose[i].path);
+    wire->loose_count = 0;
+}
+
+void wire_free(struct wire *wire)
+{
+    while (wire->first) {
+        struct asked *a = wire->first;
+        wire->first = a->next;
+        free(a);
+    }
+    for (size_t i = 0; i < wire->watch_count; i++)
+        free(wire->watches[i].path);
+    drop_loose(wire);
+    free(wire->loose);
+    free(wire->watches);
+    free(wire);
+}
+
+uint64_t wire_session(const struct wire *wire)
+{
+    return wire->is_live ? wire->session : 0;
+}
+
+size_t wire_watch_count(const struct wire *wire)
+{
+    return wire->watch_count;
+}
+
+/* --- what is asked --- */
+
+void wire_request(struct wire *wire, struct zk_slice frame)
+{
+    struct zk_jute in = zk_jute(frame);
+    if (!wire->was_greeted) {
+        wire->was_greeted = true;
+        wire->claimed = (uint64_t)zk_connect_request_decode(&in).session_id;
+        return;
+    }
+    struct zk_request_header h = zk_request_header_decode(&in);
+    check_touched(wire->world, wire->session, wire->server);
+    if (h.xid == ZK_XID_PING) {
+        wire->pings++;
+        return;
+    }
+    if (h.xid == ZK_XID_AUTH) {
+        wire->auths++;
+        return;
+    }
+    struct zk_slice record = zk_jute_rest(&in);
+    struct asked *a = zk_alloc(sizeof(*a) + record.len);
+    *a = (struct asked){.xid = h.xid, .op = h.op, .len = record.len, .shown = ledger_shown_last(wire->world->ledger)};
+    if (record.len)
+        memcpy(a->record, record.ptr, record.len);
+    *wire->last = a;
+    wire->last = &a->next;
+}
+
+/* --- watches --- */
+
+static void arm(struct wire *wire, struct zk_slice path, enum watch_kind kind, uint64_t zxid)
+{
+    for (size_t i = 0; i < wire->watch_count; i++)
+        if (wire->watches[i].kind == kind && wire->watches[i].path_len == path.len &&
+            memcmp(wire->watches[i].path, path.ptr, path.len) == 0)
+            return;
+    if (wire->watch_count == 0)
+        wire->event_at = ledger_event_after(wire->world->ledger, zxid);
+    if (wire->watch_count == wire->watch_cap) {
+        wire->watch_cap = wire->watch_cap ? 2 * wire->watch_cap : 8;
+        wire->watches = zk_realloc(wire->watches, wire->watch_cap * sizeof(*wire->watches));
+    }
+    wire->watches[wire->watch_count++] = (struct watch){kind, zxid, zk_slice_dup(path), path.len};
+}
+
+static void disarm(struct wire *wire, size_t index)
+{
+    free(wire->watches[index].path);
+    wire->watches[index] = wire->watches[--wire->watch_count];
+}
+
+static bool covers(const struct watch *watch, const struct ledger_event *e)
+{
+    struct zk_slice path = model_path(e->node);
+    struct zk_slice own = zk_slice(watch->path, watch->path_len);
+    if (watch->armed >= e->zxid)
+        return false;
+    if (watch->kind == WATCH_RECURSIVE)
+        return e->type != ZK_EVENT_CHILDREN_CHANGED && zk_path_within(path, own);
+    if (!zk_slice_eq(path, own))
+        return false;
+    switch (watch->kind) {
+    case WATCH_DATA:
+        return e->type != ZK_EVENT_CHILDREN_CHANGED;
+    case WATCH_CHILD:
+        return e->type == ZK_EVENT_CHILDREN_CHANGED || e->type == ZK_EVENT_DELETED;
+    default:
+        return true;
+    }
+}
+
+/* Does a watch of this connection hear of it? One-shot ones are used up. */
+static bool hears(struct wire *wire, const struct ledger_event *e)
+{
+    bool any = false;
+    for (size_t i = wire->watch_count; i > 0; i--) {
+        struct watch *watch = &wire->watches[i - 1];
+        if (!covers(watch, e))
+            continue;
+        any = true;
+        if (watch->kind == WATCH_DATA || watch->kind == WATCH_CHILD)
+            disarm(wire, i - 1);
+    }
+    if (any && !model_may(ledger_model(wire->world->ledger), wire->session, e->acl, ZK_PERM_READ)) {
+        world_count(wire->world, MARK_EVENT_WITHHELD);
+        return false;
+    }
+    return any;
+}
+
+/* A reply shows `zxid`: every event up to there must have been sent. */
+static void catch_up(struct wire *wire, uint64_t zxid, const char *check)
+{
+    const struct ledger *l = wire->world->ledger;
+    if (wire->watch_count == 0)
+        return;
+    for (; wire->event_at < ledger_event_count(l); wire->event_at++) {
+        const struct ledger_event *e = ledger_event(l, wire->event_at);
+        if (e->zxid > zxid)
+            return;
+        if (hears(wire, e))
+            FAIL(wire, check, "the event %d of %.*s at %" PRIx64 " is missing when %" PRIx64 " is shown", e->type,
+                 (int)model_path(e->node).len, (const char *)model_path(e->node).ptr, e->zxid, zxid);
+    }
+}
+
+void wire_settled(struct wire *wire, uint64_t zxid)
+{
+    if (wire->is_live && !wire->is_over)
+        catch_up(wire, zxid, "I24");
+}
+
+static void keep_loose(struct wire *wire, const struct zk_watcher_event *event)
+{
+    wire->loose = zk_realloc(wire->loose, (wire->loose_count + 1) * sizeof(*wire->loose));
+    wire->loose[wire->loose_count++] = (struct loose){event->type, zk_slice_dup(event->path), event->path.len};
+}
+
+static void judge_event(struct wire *wire, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    const struct ledger *l = wire->world->ledger;
+    struct zk_watcher_event event = zk_watcher_event_decode(in);
+    if (in->bad || event.state != ZK_STATE_SYNC_CONNECTED)
+        FAIL(wire, "I22", "a malformed event, state %" PRId32, event.state);
+    SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " < event %" PRId32 " %.*s at %" PRIx64, wire->server, wire->conn,
+        event.type, (int)event.path.len, (const char *)event.path.ptr, (uint64_t)h->zxid);
+    if (h->zxid < 0) {
+        keep_loose(wire, &event);
+        return;
+    }
+    uint64_t zxid = (uint64_t)h->zxid;
+    if (zxid < wire->event_zxid)
+        FAIL(wire, "I22", "an event of %" PRIx64 " after one of %" PRIx64, zxid, wire->event_zxid);
+    wire->event_zxid = zxid;
+    while (wire->watch_count > 0 && wire->event_at < ledger_event_count(l)) {
+        const struct ledger_event *e = ledger_event(l, wire->event_at++);
+        if (!hears(wire, e))
+            continue;
+        if ((int32_t)e->type != event.type || !zk_slice_eq(model_path(e->node), event.path) || e->zxid != zxid)
+            FAIL(wire, "I24", "event %" PRId32 " of %.*s at %" PRIx64 ", should be %d of %.*s at %" PRIx64,
+                 event.type, (int)event.path.len, (const char *)event.path.ptr, zxid, e->type,
+                 (int)model_path(e->node).len, (const char *)model_path(e->node).ptr, e->zxid);
+        return;
+    }
+    FAIL(wire, "I24", "event %" PRId32 " of %.*s at %" PRIx64 " has no cause", event.type, (int)event.path.len,
+         (const char *)event.path.ptr, zxid);
+}
+
+/* --- watches set again --- */
+
+static bool take_loose(struct wire *wire, int32_t type, struct zk_slice path)
+{
+    for (size_t i = 0; i < wire->loose_count; i++) {
+        struct loose *loose = &wire->loose[i];
+        if (loose->type != type || !zk_slice_eq(zk_slice(loose->path, loose->path_len), path))
+            continue;
+        free(loose->path);
+        *loose = wire->loose[--wire->loose_count];
+        return true;
+    }
+    return false;
+}
+
+static int32_t due_event(const struct model_version *v, enum watch_kind kind, bool is_exist, int64_t relative)
+{
+    if (is_exist)
+        return v ? ZK_EVENT_CREATED : 0;
+    if (!v)
+        return ZK_EVENT_DELETED;
+    if (kind == WATCH_DATA)
+        return v->stat.mzxid > relative ? ZK_EVENT_DATA_CHANGED : 0;
+    return v->stat.pzxid > relative ? ZK_EVENT_CHILDREN_CHANGED : 0;
+}
+
+static void set_again(struct wire *wire, struct zk_jute *in, enum watch_kind kind, bool is_exist, int64_t relative,
+                      uint64_t zxid)
+{
+    const struct model *model = ledger_model(wire->world->ledger);
+    int32_t count = zk_jute_count(in, 4);
+    for (int32_t i = 0; i < count; i++) {
+        struct zk_slice path = zk_jute_string(in);
+        const struct model_node *node = model_find(model, path);
+        const struct model_version *v = node ? model_at(node, zxid) : NULL;
+        int32_t due = kind == WATCH_DATA || kind == WATCH_CHILD ? due_event(v, kind, is_exist, relative) : 0;
+        if (due == 0) {
+            arm(wire, path, kind, zxid);
+        } else if (take_loose(wire, due, path)) {
+            world_count(wire->world, MARK_SET_WATCHES_FIRED);
+        } else if (!v || model_may(model, wire->session, v->acl, ZK_PERM_READ)) {
+            FAIL(wire, "I25", "%.*s set again at %" PRIx64 " must fire event %" PRId32 " (relative to %" PRIx64 ")",
+                 (int)path.len, (const char *)path.ptr, zxid, due, (uint64_t)relative);
+        }
+    }
+}
+
+static void judge_set_watches(struct wire *wire, const struct asked *a, uint64_t zxid)
+{
+    struct zk_jute in = zk_jute(zk_slice(a->record, a->len));
+    int64_t relative = zk_jute_long(&in);
+    set_again(wire, &in, WATCH_DATA, false, relative, zxid);
+    set_again(wire, &in, WATCH_DATA, true, relative, zxid);
+    set_again(wire, &in, WATCH_CHILD, false, relative, zxid);
+    if (a->op == ZK_OP_SET_WATCHES2) {
+        set_again(wire, &in, WATCH_PERSISTENT, false, relative, zxid);
+        set_again(wire, &in, WATCH_RECURSIVE, false, relative, zxid);
+    }
+    if (wire->loose_count > 0)
+        FAIL(wire, "I25", "%s set again fires event %" PRId32 ", nothing relevant happened", wire->loose[0].path,
+             wire->loose[0].type);
+    world_count(wire->world, MARK_SET_WATCHES);
+}
+
+/* --- replies to reads --- */
+
+static bool is_stat(struct zk_jute *in, const struct model_version *v)
+{
+    struct zk_buf bytes;
+    zk_buf_init(&bytes);
+    zk_stat_encode(&bytes, &v->stat);
+    bool ok = zk_jute_left(in) == bytes.len && memcmp(in->at, bytes.ptr, bytes.len) == 0;
+    zk_buf_fini(&bytes);
+    return ok;
+}
+
+static bool is_special(const struct model_version *v)
+{
+    return v->zxid == 0; /* never touched: its times and ACL are the state's own business */
+}
+
+static void judge_children(struct wire *wire, const struct asked *a, const struct model_node *node,
+                           const struct model_version *v, uint64_t zxid, struct zk_jute *in)
+{
+    int32_t count = zk_jute_count(in, 4);
+    bool ok = count >= 0 && (size_t)count == model_child_count(node, zxid);
+    for (int32_t i = 0; i < count && ok; i++) {
+        const struct model_node *child = model_child(node, zk_jute_string(in));
+        ok = child && model_at(child, zxid);
+    }
+    if (!ok || in->bad)
+        FAIL(wire, "I16", "other children of %.*s at %" PRIx64 ": %" PRId32 ", should be %zu",
+             (int)model_path(node).len, (const char *)model_path(node).ptr, zxid, count,
+             model_child_count(node, zxid));
+    if (a->op == ZK_OP_GET_CHILDREN2 && !is_special(v) && !is_stat(in, v))
+        FAIL(wire, "I16", "another stat of %.*s at %" PRIx64, (int)model_path(node).len,
+             (const char *)model_path(node).ptr, zxid);
+}
+
+static void judge_found(struct wire *wire, const struct asked *a, const struct model_node *node,
+                        const struct model_version *v, uint64_t zxid, struct zk_jute *in)
+{
+    struct zk_slice path = model_path(node);
+    if (a->op == ZK_OP_GET_CHILDREN || a->op == ZK_OP_GET_CHILDREN2) {
+        judge_children(wire, a, node, v, zxid, in);
+    } else if (a->op == ZK_OP_GET_DATA) {
+        struct zk_slice data = zk_jute_buffer(in);
+        if (in->bad || !zk_slice_eq(data, v->data))
+            FAIL(wire, "I16", "other data of %.*s at %" PRIx64, (int)path.len, (const char *)path.ptr, zxid);
+        if (!is_special(v) && !is_stat(in, v))
+            FAIL(wire, "I16", "another stat of %.*s at %" PRIx64, (int)path.len, (const char *)path.ptr, zxid);
+    } else if (a->op == ZK_OP_EXISTS && !is_special(v) && !is_stat(in, v)) {
+        FAIL(wire, "I16", "another stat of %.*s at %" PRIx64, (int)path.len, (const char *)path.ptr, zxid);
+    }
+}
+
+static void judge_read(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    const struct model *model = ledger_model(wire->world->ledger);
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct zk_path_watch r = zk_path_watch_decode(&request);
+    uint64_t zxid = (uint64_t)h->zxid;
+    const struct model_node *node = model_find(model, r.path);
+    const struct model_version *v = node ? model_at(node, zxid) : NULL;
+    int32_t expected = !v                                                       ? ZK_ERR_NO_NODE
+                       : !model_may(model, wire->session, v->acl, ZK_PERM_READ) ? ZK_ERR_NO_AUTH
+                                                                                : ZK_ERR_OK;
+    if (h->err != expected)
+        FAIL(wire, "I16", "op %" PRId32 " of %.*s at %" PRIx64 " gives %s, should be %s", a->op, (int)r.path.len,
+             (const char *)r.path.ptr, zxid, zk_err_text(h->err), zk_err_text(expected));
+    if (h->err == ZK_ERR_OK)
+        judge_found(wire, a, node, v, zxid, in);
+    bool is_child = a->op == ZK_OP_GET_CHILDREN || a->op == ZK_OP_GET_CHILDREN2;
+    if (r.watch && (h->err == ZK_ERR_OK || (h->err == ZK_ERR_NO_NODE && a->op == ZK_OP_EXISTS)))
+        arm(wire, r.path, is_child ? WATCH_CHILD : WATCH_DATA, zxid);
+}
+
+static void judge_watch_op(struct wire *wire, const struct asked *a, const struct zk_reply_header *h)
+{
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct zk_path_kind r = zk_path_kind_decode(&request);
+    if (h->err != ZK_ERR_OK)
+        return;
+    if (a->op == ZK_OP_ADD_WATCH) {
+        arm(wire, r.path, r.kind == ZK_ADD_WATCH_PERSISTENT ? WATCH_PERSISTENT : WATCH_RECURSIVE, (uint64_t)h->zxid);
+        return;
+    }
+    for (size_t i = wire->watch_count; i > 0; i--) {
+        struct watch *watch = &wire->watches[i - 1];
+        bool is_its = (r.kind == ZK_WATCHER_CHILDREN && watch->kind == WATCH_CHILD) ||
+                      (r.kind == ZK_WATCHER_DATA && watch->kind == WATCH_DATA) || r.kind == ZK_WATCHER_ANY ||
+                      (r.kind == ZK_WATCHER_PERSISTENT && watch->kind == WATCH_PERSISTENT) ||
+                      (r.kind == ZK_WATCHER_PERSISTENT_RECURSIVE && watch->kind == WATCH_RECURSIVE);
+        if (is_its && zk_slice_eq(zk_slice(watch->path, watch->path_len), r.path))
+            disarm(wire, i - 1);
+    }
+}
+
+/* --- replies to writes --- */
+
+/* The entry that brought this request about, as of `zxid`; NULL: there is none. */
+static const struct ledger_entry *entry_of(const struct wire *wire, int32_t xid, uint64_t zxid)
+{
+    uint64_t at = person_effect(wire->world, wire->session, xid);
+    return at && at <= zxid ? ledger_find(wire->world->ledger, at) : NULL;
+}
+
+static void judge_write(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    const struct ledger_entry *e = entry_of(wire, a->xid, (uint64_t)h->zxid);
+    if (!e) {
+        if (h->err == ZK_ERR_OK)
+            FAIL(wire, "I15", "xid %" PRId32 " op %" PRId32 " is acknowledged at %" PRIx64 ", and has not happened",
+                 a->xid, a->op, (uint64_t)h->zxid);
+        return;
+    }
+    if (e->err != h->err)
+        FAIL(wire, "I15", "xid %" PRId32 " op %" PRId32 " at %" PRIx64 " gives %s, should be %s", a->xid, a->op,
+             (uint64_t)h->zxid, zk_err_text(h->err), zk_err_text(e->err));
+    struct zk_slice body = zk_jute_rest(in);
+    bool same = body.len == e->reply.len && (body.len == 0 || memcmp(body.ptr, e->reply.ptr, body.len) == 0);
+    if (h->err == ZK_ERR_OK && !same)
+        FAIL(wire, "I15", "xid %" PRId32 " op %" PRId32 " at %" PRIx64 " answers with another record", a->xid, a->op,
+             (uint64_t)h->zxid);
+    if (wire->event_zxid == e->entry.zxid)
+        world_count(wire->world, MARK_WATCH_RACES_WRITE);
+}
+
+static void judge_close(struct wire *wire, const struct zk_reply_header *h)
+{
+    const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->session);
+    if (h->err == ZK_ERR_OK && (!s->ended_zxid || s->ended_zxid > (uint64_t)h->zxid))
+        FAIL(wire, "I15", "is told at %" PRIx64 " that it is closed, and lives", (uint64_t)h->zxid);
+}
+
+static void judge_sync(struct wire *wire, const struct asked *a, const struct zk_reply_header *h)
+{
+    if (h->err != ZK_ERR_OK)
+        return;
+    if ((uint64_t)h->zxid < a->shown)
+        FAIL(wire, "I16", "a sync is answered at %" PRIx64 ", %" PRIx64 " had been shown before it was asked",
+             (uint64_t)h->zxid, a->shown);
+    world_count(wire->world, MARK_SYNC_CONFIRMED);
+}
+
+static void judge_answer(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
+                         struct zk_jute *in)
+{
+    switch (a->op) {
+    case ZK_OP_EXISTS:
+    case ZK_OP_GET_DATA:
+    case ZK_OP_GET_CHILDREN:
+    case ZK_OP_GET_CHILDREN2:
+        judge_read(wire, a, h, in);
+        break;
+    case ZK_OP_SYNC:
+        judge_sync(wire, a, h);
+        break;
+    case ZK_OP_SET_WATCHES:
+    case ZK_OP_SET_WATCHES2:
+        judge_set_watches(wire, a, (uint64_t)h->zxid);
+        break;
+    case ZK_OP_ADD_WATCH:
+    case ZK_OP_REMOVE_WATCHES:
+        judge_watch_op(wire, a, h);
+        break;
+    case ZK_OP_GET_ACL:
+        break;
+    case ZK_OP_CLOSE_SESSION:
+        judge_close(wire, h);
+        break;
+    default:
+        judge_write(wire, a, h, in);
+    }
+}
+
+/* --- frames --- */
+
+static void judge_zxid(struct wire *wire, int32_t xid, uint64_t zxid)
+{
+    if (zxid > ledger_last(wire->world->ledger))
+        FAIL(wire, "I15", "shows %" PRIx64 ", nobody has committed beyond %" PRIx64, zxid,
+             ledger_last(wire->world->ledger));
+    if (zxid < wire->shown)
+        FAIL(wire, "I14", "xid %" PRId32 " shows %" PRIx64 " after %" PRIx64, xid, zxid, wire->shown);
+    wire->shown = zxid;
+    catch_up(wire, zxid, "I23");
+    ledger_shown(wire->world->ledger, zxid);
+}
+
+static void judge_reply(struct wire *wire, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    struct asked *a = wire->first;
+    if (!a || a->xid != h->xid)
+        FAIL(wire, "I14", "answers xid %" PRId32 ", it is the turn of %" PRId32, h->xid, a ? a->xid : 0);
+    SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " < xid %" PRId32 " op %" PRId32 " at %" PRIx64 ": %s", wire->server,
+        wire->conn, h->xid, a->op, (uint64_t)h->zxid, zk_err_text(h->err));
+    judge_zxid(wire, h->xid, (uint64_t)h->zxid);
+    judge_answer(wire, a, h, in);
+    wire->first = a->next;
+    if (!wire->first)
+        wire->last = &wire->first;
+    free(a);
+}
+
+static void judge_greeting(struct wire *wire, struct zk_jute *in)
+{
+    struct zk_connect_response r = zk_connect_response_decode(in);
+    if (in->bad)
+        FAIL(wire, "protocol", "%s", "a malformed connect response");
+    uint64_t id = (uint64_t)r.session_id;
+    if (id == 0) {
+        const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->claimed);
+        if (s && s->ended_zxid == 0 && person_password_is_right(wire->world, wire->from_node, s->id))
+            FAIL(wire, "I18", "session %" PRIx64 " is told that it has expired, and it lives", wire->claimed);
+        wire->is_over = true;
+        return;
+    }
+    const struct model_session *s = model_session(ledger_model(wire->world->ledger), id);
+    if (!s || (wire->claimed && id != wire->claimed))
+        FAIL(wire, "I20", "is given session %" PRIx64 ", asked for %" PRIx64, id, wire->claimed);
+    if (r.password.len != ZK_PASSWORD_BYTES || memcmp(r.password.ptr, s->password, ZK_PASSWORD_BYTES) != 0)
+        FAIL(wire, "I20", "session %" PRIx64 " is given another password", id);
+    if (wire->claimed && !person_password_is_right(wire->world, wire->from_node, id))
+        FAIL(wire, "I20", "session %" PRIx64 " is attached to who does not know its password", id);
+    wire->session = id;
+    wire->is_live = true;
+    SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " < session %" PRIx64 ", %" PRId32 " ms, memory %" PRId32, wire->server,
+        wire->conn, id, r.timeout_ms, r.memory);
+    check_touched(wire->world, id, wire->server);
+}
+
+static void judge_frame(struct wire *wire, struct zk_slice frame)
+{
+    struct zk_jute in = zk_jute(frame);
+    if (wire->is_over)
+        FAIL(wire, "protocol", "%s", "sends after the session's end");
+    if (!wire->is_live) {
+        judge_greeting(wire, &in);
+        return;
+    }
+    struct zk_reply_header h = zk_reply_header_decode(&in);
+    if (in.bad)
+        FAIL(wire, "protocol", "%s", "a malformed reply");
+    if (h.xid == ZK_XID_NOTIFICATION) {
+        judge_event(wire, &h, &in);
+    } else if (h.xid == ZK_XID_PING) {
+        if (wire->pings-- == 0)
+            FAIL(wire, "I14", "%s", "answers a ping that was not sent");
+        judge_zxid(wire, h.xid, (uint64_t)h.zxid);
+    } else if (h.xid == ZK_XID_AUTH) {
+        if (wire->auths-- == 0)
+            FAIL(wire, "I14", "%s", "answers an auth that was not sent");
+    } else {
+        judge_reply(wire, &h, &in);
+    }
+}
+
+void wire_sent(struct wire *wire, struct zk_slice frames)
+{
+    struct zk_jute in = zk_jute(frames);
+    while (zk_jute_left(&in) > 0) {
+        struct zk_slice frame = zk_jute_buffer(&in);
+        if (in.bad || !frame.ptr)
+            FAIL(wire, "protocol", "%s", "bytes that are no frame");
+        judge_frame(wire, frame);
+    }
+}

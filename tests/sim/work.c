@@ -1,0 +1,145 @@
+#include "tests/sim/work.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+static uint32_t below(struct world *w, uint32_t bound)
+{
+    return world_below(w, WORLD_CHANCE_WORK, bound);
+}
+
+static bool percent(struct world *w, uint32_t p)
+{
+    return below(w, 100) < p;
+}
+
+/* /n<i>, /n<i>/c<k> or /n<i>/c<k>/d */
+static struct zk_slice draw_path(struct world *w, char *path)
+{
+    uint32_t top = below(w, w->swarm.paths);
+    uint32_t depth = below(w, 10);
+    if (depth < 5)
+        snprintf(path, WORK_PATH_BYTES, "/n%" PRIu32, top);
+    else if (depth < 9)
+        snprintf(path, WORK_PATH_BYTES, "/n%" PRIu32 "/c%" PRIu32, top, below(w, 3));
+    else
+        snprintf(path, WORK_PATH_BYTES, "/n%" PRIu32 "/c%" PRIu32 "/d", top, below(w, 3));
+    return zk_slice_str(path);
+}
+
+static int32_t draw_version(struct world *w)
+{
+    return percent(w, 70) ? -1 : (int32_t)below(w, 4);
+}
+
+static struct zk_slice draw_data(struct work *work, struct world *w)
+{
+    if (percent(w, 3))
+        return (struct zk_slice){0};
+    uint32_t len = below(w, w->swarm.data_bytes_max + 1);
+    if (!work->data)
+        work->data = zk_alloc(w->swarm.data_bytes_max + 1);
+    zk_rng_fill(&w->chance[WORLD_CHANCE_WORK], work->data, len);
+    return zk_slice(work->data, len);
+}
+
+static struct zk_slice draw_acl(struct work *work, struct world *w)
+{
+    if (!percent(w, 6))
+        return (struct zk_slice){0};
+    zk_buf_reset(&work->acl);
+    zk_acl_vector_world(&work->acl, percent(w, 50) ? ZK_PERM_READ | ZK_PERM_DELETE | ZK_PERM_CREATE
+                                                   : ZK_PERM_ALL & ~ZK_PERM_READ);
+    return zk_buf_slice(&work->acl);
+}
+
+static void draw_create(struct work *work, struct zkc_request *r, char *path, struct world *w)
+{
+    r->op = percent(w, 50) ? ZK_OP_CREATE : ZK_OP_CREATE2;
+    r->path = draw_path(w, path);
+    r->data = draw_data(work, w);
+    r->acl = draw_acl(work, w);
+    uint32_t kind = below(w, 100);
+    r->flags = kind < 50   ? 0
+               : kind < 70 ? ZK_FLAG_EPHEMERAL
+                           : ZK_FLAG_SEQUENTIAL | (kind < 85 ? ZK_FLAG_EPHEMERAL : 0);
+    if (r->flags & ZK_FLAG_SEQUENTIAL) {
+        snprintf(path, WORK_PATH_BYTES, "/n%" PRIu32 "/s-", below(w, w->swarm.paths));
+        r->path = zk_slice_str(path);
+    }
+}
+
+static void draw_single(struct work *work, struct zkc_request *r, char *path, struct world *w)
+{
+    uint32_t kind = below(w, 100);
+    if (kind < 45) {
+        draw_create(work, r, path, w);
+        return;
+    }
+    r->path = draw_path(w, path);
+    r->version = draw_version(w);
+    r->op = kind < 75 ? ZK_OP_SET_DATA : ZK_OP_DELETE;
+    if (r->op == ZK_OP_SET_DATA)
+        r->data = draw_data(work, w);
+}
+
+static void draw_multi(struct work *work, struct world *w)
+{
+    work->request.op = ZK_OP_MULTI;
+    work->request.steps = work->steps;
+    work->request.step_count = 1 + below(w, WORK_STEPS_MAX);
+    for (size_t i = 0; i < work->request.step_count; i++) {
+        struct zkc_request *step = &work->steps[i];
+        *step = (struct zkc_request){0};
+        if (percent(w, 25)) {
+            step->op = ZK_OP_CHECK;
+            step->path = draw_path(w, work->paths[i]);
+            step->version = draw_version(w);
+        } else {
+            draw_single(work, step, work->paths[i], w);
+        }
+    }
+}
+
+static void draw_read(struct work *work, struct world *w)
+{
+    static const int32_t OPS[] = {ZK_OP_EXISTS,       ZK_OP_EXISTS,        ZK_OP_GET_DATA, ZK_OP_GET_DATA,
+                                  ZK_OP_GET_CHILDREN, ZK_OP_GET_CHILDREN2, ZK_OP_SYNC};
+    struct zkc_request *r = &work->request;
+    r->op = OPS[below(w, ZK_COUNT_OF(OPS))];
+    r->path = draw_path(w, work->paths[0]);
+    if (percent(w, 10))
+        r->path = zk_slice_str("/");
+    if (r->op != ZK_OP_SYNC && percent(w, w->swarm.watch_percent))
+        r->watch_tag = 1; /* the person numbers it */
+}
+
+/* Only libzk has these. */
+static void draw_lasting_watch(struct work *work, struct world *w)
+{
+    work->request.op = ZK_OP_ADD_WATCH;
+    work->request.path = draw_path(w, work->paths[0]);
+    work->request.kind = percent(w, 50) ? ZK_ADD_WATCH_PERSISTENT : ZK_ADD_WATCH_PERSISTENT_RECURSIVE;
+    work->request.watch_tag = 1;
+}
+
+void work_draw(struct work *work, struct world *w, const struct life *life)
+{
+    zk_buf_init(&work->acl);
+    work->request = (struct zkc_request){0};
+    work->data = NULL;
+    uint32_t kind = below(w, 100);
+    if (kind < w->swarm.read_percent)
+        draw_read(work, w);
+    else if (!life->is_apache && w->swarm.watch_percent > 0 && percent(w, 3))
+        draw_lasting_watch(work, w);
+    else if (percent(w, 12))
+        draw_multi(work, w);
+    else
+        draw_single(work, &work->request, work->paths[0], w);
+}
+
+void work_fini(struct work *work)
+{
+    free(work->data);
+    zk_buf_fini(&work->acl);
+}
