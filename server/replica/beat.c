@@ -37,15 +37,24 @@ static bool is_fresh(const struct replica *r, const struct peer_view *p)
     return p->heard_ms + (uint64_t)r->config.zab.tick_ms * r->config.zab.sync_limit >= r->now_ms;
 }
 
-/* Participants heard of lately, this server included, that are not `excluded` by the flag. */
-static size_t count_peers(const struct replica *r, bool with_room, bool agreeing)
+/* Participants heard of lately whose digest is ours, this server included. */
+static size_t count_agreeing(const struct replica *r)
 {
-    size_t count = !(with_room && r->is_short_of_space);
+    size_t count = 1;
     for (size_t i = 0; i < r->peer_count; i++) {
         const struct peer_view *p = &r->peers[i];
-        if (is_participant(r, p->id) && is_fresh(r, p) && !(with_room && p->is_short) && !(agreeing && p->differs))
-            count++;
+        count += is_participant(r, p->id) && is_fresh(r, p) && !p->differs;
     }
+    return count;
+}
+
+/* Participants that are short of space, as far as known. One that is down counts as it was when last heard of; one never
+ * heard of counts as having room, or every new leader would refuse writes at first. */
+static size_t count_short(const struct replica *r)
+{
+    size_t count = r->is_short_of_space;
+    for (size_t i = 0; i < r->peer_count; i++)
+        count += is_participant(r, r->peers[i].id) && r->peers[i].is_short;
     return count;
 }
 
@@ -77,7 +86,7 @@ static void decide_refusal(struct replica *r)
 {
     uint64_t memory = r->config.memory_limit_bytes;
     bool memory_full = memory != 0 && state_size_bytes(r->state) > memory;
-    bool no_room = r->is_short_of_space && count_peers(r, true, false) * 2 <= participants(r);
+    bool no_room = (participants(r) - count_short(r)) * 2 <= participants(r);
     set_refused(r, memory_full || no_room,
                 memory_full ? "client writes are refused: the state has reached its memory limit"
                             : "client writes but deletes are refused: no quorum has disk space left");
@@ -90,7 +99,7 @@ void beat_publish(struct replica *r)
     if (leads)
         decide_refusal(r);
     int64_t flags = (r->is_short_of_space ? BEAT_SHORT : 0) | (r->writes_refused ? BEAT_WRITES_REFUSED : 0);
-    if (leads && count_peers(r, false, true) * 2 > participants(r))
+    if (leads && count_agreeing(r) * 2 > participants(r))
         flags |= BEAT_QUORUM_AGREES;
     struct zk_buf *beat = outbox_buffer(r);
     zk_jute_put_long(beat, (int64_t)state_zxid(r->state));
@@ -144,7 +153,7 @@ static void judge(struct replica *r, struct peer_view *p, bool differs, bool quo
     if (!leads && p->id == r->leader && quorum_agrees)
         outbox_fatal(r, "this server's state differs from the quorum's at the same zxid; "
                         "keep its data directory for inspection and start it with an empty one");
-    else if (leads && count_peers(r, false, true) * 2 <= participants(r))
+    else if (leads && count_agreeing(r) * 2 <= participants(r))
         outbox_fatal(r, "the quorum's state differs from this leader's at the same zxid; "
                         "keep its data directory for inspection and start it with an empty one");
 }
