@@ -92,15 +92,16 @@ struct resolve *resolve_new(struct event_base *base, const char *host, uint16_t 
     q->signal_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     snprintf(q->host, sizeof q->host, "%s", host);
     snprintf(q->service, sizeof q->service, "%u", port);
-    q->count = socket_parse(host, port, &q->addresses[0]);
+    bool is_literal = socket_parse(host, port, &q->addresses[0]) > 0;
+    q->count = is_literal;
     atomic_store(&q->holders, 2);
-    if (q->signal_fd < 0 || (q->count == 0 && !start_thread(q))) {
+    if (q->signal_fd < 0 || (!is_literal && !start_thread(q))) {
         if (q->signal_fd >= 0)
             close(q->signal_fd);
         free(q);
         return NULL;
     }
-    if (q->count > 0) {
+    if (is_literal) { /* not q->count: the thread may have found addresses by now */
         signal_answer(q);
         question_release(q);
     }
