@@ -3,6 +3,7 @@ EXTRA_DIST += tests/system/ensemble.py
 dist_check_SCRIPTS += \
 	tests/system/client_cuts \
 	tests/system/client_exports.sh \
+	tests/system/client_shell \
 	tests/system/cluster \
 	tests/system/demo \
 	tests/system/faults \
@@ -19,6 +20,7 @@ endif
 if WITH_DAEMON
 TESTS += \
 	tests/system/client_cuts \
+	tests/system/client_shell \
 	tests/system/foreign_kazoo \
 	tests/system/notify \
 	tests/system/readme_example \
