@@ -241,10 +241,11 @@ static void conn_keep(struct conn *c, struct zk_slice rest)
         zk_buf_drop_front(&c->out, c->out_at);
         c->out_at = 0;
     }
-    if (c->out.len - c->out_at + rest.len > REPLICA_OUTPUT_BYTES_MAX) {
+    size_t waiting = c->out.len - c->out_at;
+    if (waiting > REPLICA_OUTPUT_BYTES_MAX) { /* not counting `rest`: one answer may be larger than the limit */
         char text[SOCKET_TEXT_SIZE];
         zk_log_warn("client %s reads too slowly: closed with %zu bytes unsent",
-                    socket_text(&c->address->host, c->port, text), c->out.len - c->out_at + rest.len);
+                    socket_text(&c->address->host, c->port, text), waiting + rest.len);
         conn_close(c);
         return;
     }

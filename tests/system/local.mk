@@ -10,6 +10,7 @@ dist_check_SCRIPTS += \
 	tests/system/foreign_kazoo \
 	tests/system/foreign_zkcli \
 	tests/system/kill_loop \
+	tests/system/net_garbage \
 	tests/system/notify \
 	tests/system/readme_example \
 	tests/system/refusals \
@@ -22,6 +23,7 @@ TESTS += \
 	tests/system/client_cuts \
 	tests/system/client_shell \
 	tests/system/foreign_kazoo \
+	tests/system/net_garbage \
 	tests/system/notify \
 	tests/system/readme_example \
 	tests/system/refusals \
