@@ -10,6 +10,7 @@
 /* What the asking thread and the loop share. Whoever lets go last frees it: getaddrinfo cannot be interrupted. */
 struct question {
     atomic_int holders;
+    atomic_bool is_answered; /* all below is the thread's before, the loop's after */
     int signal_fd;
     char host[256];
     char service[8];
@@ -53,6 +54,7 @@ static void ask(struct question *q)
 static void signal_answer(struct question *q)
 {
     const uint64_t one = 1;
+    atomic_store(&q->is_answered, true);
     ssize_t written = write(q->signal_fd, &one, sizeof one);
     (void)written; /* an eventfd at 0 takes it */
 }
@@ -83,6 +85,8 @@ static void on_answered(evutil_socket_t fd, short what, void *arg)
 {
     struct resolve *resolve = arg;
     struct question *q = resolve->question;
+    if (!atomic_load(&q->is_answered))
+        return;
     resolve->fn(resolve->arg, q->addresses, q->count, q->why);
 }
 
