@@ -96,7 +96,7 @@ struct resolve *resolve_new(struct event_base *base, const char *host, uint16_t 
     q->signal_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     snprintf(q->host, sizeof q->host, "%s", host);
     snprintf(q->service, sizeof q->service, "%u", port);
-    bool is_literal = socket_parse(host, port, &q->addresses[0]) > 0;
+    bool is_literal = socket_parse(host, port, &q->addresses[0]);
     q->count = is_literal;
     atomic_store(&q->holders, 2);
     if (q->signal_fd < 0 || (!is_literal && !start_thread(q))) {
