@@ -19,7 +19,7 @@ void check_host_falls(struct host *h);
 /* It ended itself, or would not start: the adversary starts it again some time. */
 void check_host_died(struct host *h);
 /* A message leaves for a peer. */
-void check_message(struct host *h, uint64_t peer, struct zk_slice message);
+void check_message(struct host *h, uint64_t peer, bool inbound, struct zk_slice message);
 
 /* What the checks remember of a seed. */
 void checks_begin(struct world *w);

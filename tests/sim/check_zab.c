@@ -212,24 +212,43 @@ void check_turn(struct host *h)
 
 /* --- I10 --- */
 
-void check_message(struct host *h, uint64_t peer, struct zk_slice message)
+static void tell(const struct host *h, uint64_t peer, bool inbound, const struct zab_msg *m)
+{
+    static const char *const NAMES[TELL_TYPE_END] = {
+        [TELL_HELLO] = "HELLO",       [TELL_REMEMBER] = "REMEMBER", [TELL_PREVOTE] = "PREVOTE",
+        [TELL_PREVOTED] = "PREVOTED", [TELL_VOTE] = "VOTE",         [TELL_VOTED] = "VOTED",
+        [TELL_BEAT] = "BEAT",         [TELL_PONG] = "PONG",         [TELL_ROUND] = "ROUND",
+        [TELL_ROUNDED] = "ROUNDED",   [TELL_FOLLOW] = "FOLLOW",     [TELL_TRUNC] = "TRUNC",
+        [TELL_SNAP] = "SNAP",         [TELL_ROWS] = "ROWS",         [TELL_PROPOSE] = "PROPOSE",
+        [TELL_LIVE] = "LIVE",         [TELL_ACK] = "ACK",           [TELL_GOT] = "GOT",
+        [TELL_COMMIT] = "COMMIT",     [TELL_RESIGN] = "RESIGN",     [TELL_TAKE_OVER] = "TAKE_OVER",
+        [TELL_FOUND] = "FOUND",
+    };
+    world_say(h->world, "s%" PRIu64 " > s%" PRIu64 " %s %s%s epoch %" PRIu64 " zxid %" PRIx64 " commit %" PRIx64
+              " promised %" PRIu64 " number %" PRIu64 ", %zu bytes", h->id, peer, inbound ? "down" : "up", NAMES[m->type],
+              m->yes ? " yes" : "", m->epoch, m->zxid, m->commit, m->promised, m->number, m->bytes.len);
+}
+
+void check_message(struct host *h, uint64_t peer, bool inbound, struct zk_slice message)
 {
     static struct msg_lists lists;
     struct zab_msg m;
-    if (peer_msg_is_ours(message) || !msg_decode(message, &lists, &m))
+    if (peer_msg_is_ours(message))
         return;
+    if (!msg_decode(message, &lists, &m))
+        world_fail(h->world, "protocol", "server %" PRIu64 " sends what it would not take", h->id);
+    if (h->world->is_talking)
+        tell(h, peer, inbound, &m);
     uint64_t hash;
+    bool is_stranger = zab_is_stranger(replica_zab(h->replica));
     if (m.type == TELL_ACK && m.zxid > disk_last_zxid(h->disk, &hash))
-        world_fail(h->world, "I10", "server %" PRIu64 " acknowledges %" PRIx64 ", its disk holds %" PRIx64, h->id,
-                   m.zxid, disk_last_zxid(h->disk, &hash));
-    if (m.type == TELL_VOTED && m.yes && m.epoch > disk_promised(h->disk))
-        world_fail(h->world, "I10", "server %" PRIu64 " grants %" PRIu64 ", its disk knows of %" PRIu64, h->id,
-                   m.epoch, disk_promised(h->disk));
-    if (m.type == TELL_VOTE && m.epoch > disk_promised(h->disk))
-        world_fail(h->world, "I10", "server %" PRIu64 " stands for %" PRIu64 ", its disk knows of %" PRIu64, h->id,
-                   m.epoch, disk_promised(h->disk));
-    if ((m.type == TELL_ACK || (m.type == TELL_VOTED && m.yes) || m.type == TELL_VOTE) &&
-        zab_is_stranger(replica_zab(h->replica)))
+        world_fail(h->world, "I10", "server %" PRIu64 " acknowledges %" PRIx64 ", its disk holds %" PRIx64, h->id, m.zxid,
+                   disk_last_zxid(h->disk, &hash));
+    bool is_promise = (m.type == TELL_VOTED && m.yes) || m.type == TELL_VOTE;
+    if (is_promise && m.epoch > disk_promised(h->disk))
+        world_fail(h->world, "I10", "server %" PRIu64 " promises %" PRIu64 ", its disk knows of %" PRIu64, h->id, m.epoch,
+                   disk_promised(h->disk));
+    if (is_stranger && (m.type == TELL_ACK || is_promise))
         world_fail(h->world, "I36", "server %" PRIu64 " is a stranger and says %u", h->id, m.type);
 }
 

@@ -207,17 +207,17 @@ static void flush(struct host *h)
     const struct replica_effect *effects;
     size_t count = replica_flush(h->replica, &effects);
     h->turns++;
-    check_commit(h);
     struct zk_slice fatal = {0};
-    for (size_t i = 0; i < count; i++) {
-        perform(h, &effects[i]);
+    for (size_t i = 0; i < count; i++)
         if (effects[i].kind == REPLICA_FATAL)
             fatal = effects[i].bytes;
-    }
-    if (fatal.ptr) {
+    if (fatal.ptr) { /* the process ends at once: nothing of this turn leaves */
         died(h, fatal);
         return;
     }
+    check_commit(h);
+    for (size_t i = 0; i < count; i++)
+        perform(h, &effects[i]);
     check_turn(h);
     peers_pump(h);
     doors_pump(h);

@@ -231,7 +231,7 @@ void peers_send(struct host *h, uint64_t peer, bool inbound, struct zk_slice mes
     struct channel *ch = channel_of(h, peer, inbound);
     if (!ch || !ch->is_up || ch->is_doomed)
         return;
-    check_message(h, peer, message);
+    check_message(h, peer, inbound, message);
     link_send(&ch->link, message);
     flush_link(ch);
 }
