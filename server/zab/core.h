@@ -244,6 +244,7 @@ struct zab {
     /* looking and standing */
     uint64_t hold_until_ms; /* no grant, no following before all witnesses were heard, or this */
     uint64_t elect_at_ms;
+    uint64_t knock_at_ms;
     uint64_t attempt;
     bool asking; /* a pre-vote is out */
     uint32_t attempts_failed;
@@ -403,6 +404,7 @@ void follow_ack(struct zab *z); /* everything handed over so far is to be acknow
 /* --- round.c --- */
 
 void on_beat(struct zab *z, size_t peer, const struct zab_msg *m);
+void knock(struct zab *z);
 void on_pong(struct zab *z, size_t peer, const struct zab_msg *m);
 void on_round(struct zab *z, size_t peer, const struct zab_msg *m);
 void on_rounded(struct zab *z, size_t peer, const struct zab_msg *m);

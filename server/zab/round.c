@@ -92,6 +92,18 @@ void on_beat(struct zab *z, size_t peer, const struct zab_msg *m)
     follow(z, peer, m->epoch);
 }
 
+/* Who looks for a leader and has nothing to ask (an observer, a stranger, a minority) would never find out that a
+ * connection it dialled is dead for the other side, and no leader's beat comes down such a one. So it says something. */
+void knock(struct zab *z)
+{
+    if (z->role != ROLE_LOOKING || z->now_ms < z->knock_at_ms)
+        return;
+    z->knock_at_ms = z->now_ms + zk_max_u64(z->config.tick_ms, 1);
+    for (size_t i = 0; i < z->config.member_count; i++)
+        if (i != z->self && z->peers[i].out.hello)
+            pong(z, i, 0, 0);
+}
+
 void on_pong(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     struct peer *p = &z->peers[peer];

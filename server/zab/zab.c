@@ -548,6 +548,7 @@ void zab_tick(struct zab *z, uint64_t now_ms)
     follow_tick(z);
     leader_tick(z);
     election_tick(z);
+    knock(z);
     witness_tick(z);
     waiting_update(z);
 }
