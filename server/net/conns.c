@@ -67,6 +67,7 @@ struct conns {
     uint64_t timer_at_ms; /* UINT64_MAX: not armed */
     bool is_accept_paused;
     bool is_full; /* the log has the line already */
+    bool is_starved; /* so for files and memory */
     struct conn **slots;
     size_t slot_count; /* ever used */
     size_t slot_cap;
@@ -431,8 +432,9 @@ static void conn_new(struct conns *conns, int fd, struct address *address, uint1
 /* Out of descriptors or memory: the one that waits would wake us for ever. */
 static void pause_accepting(struct conns *conns)
 {
-    zk_log_warn("cannot accept a client: %s", strerror(errno));
-    conns->is_accept_paused = true;
+    if (!conns->is_starved)
+        zk_log_warn("cannot accept a client: %s", strerror(errno));
+    conns->is_starved = conns->is_accept_paused = true;
     for (size_t i = 0; i < conns->listener_count; i++)
         event_del(&conns->listeners[i].accepting);
     arm_timer(conns, loop_clock_ms() + ACCEPT_PAUSE_MS);
@@ -451,6 +453,7 @@ static void on_acceptable(evutil_socket_t listen_fd, short what, void *arg)
             pause_accepting(conns);
         if (fd < 0)
             return;
+        conns->is_starved = false;
         struct address *address = has_room(conns) ? address_take(conns, socket_host(&from)) : NULL;
         if (address != NULL) {
             conn_new(conns, fd, address, socket_port(&from));

@@ -255,6 +255,12 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     channel_close(ch, ch->is_connecting ? "no answer" : "it did not say in time who it is");
 }
 
+static void arm_deadline(struct channel *ch, unsigned wait_ms)
+{
+    const struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
+    evtimer_add(&ch->deadline, &wait);
+}
+
 static void on_connected(struct channel *ch)
 {
     int error = 0;
@@ -265,6 +271,7 @@ static void on_connected(struct channel *ch)
         return;
     }
     ch->is_connecting = false;
+    arm_deadline(ch, PEERS_PROVE_MS);
     event_add(&ch->reading, NULL);
     channel_write(ch);
 }
@@ -313,9 +320,7 @@ static struct channel *channel_new(struct peers *peers, struct peer *dialled, in
     event_assign(&ch->reading, peers->loop->base, fd, EV_READ | EV_PERSIST, on_readable, ch);
     event_assign(&ch->writing, peers->loop->base, fd, EV_WRITE | EV_PERSIST, on_writable, ch);
     evtimer_assign(&ch->deadline, peers->loop->base, on_deadline, ch);
-    unsigned wait_ms = dialled ? PEERS_CONNECT_MS : PEERS_PROVE_MS;
-    const struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
-    evtimer_add(&ch->deadline, &wait);
+    arm_deadline(ch, dialled ? PEERS_CONNECT_MS : PEERS_PROVE_MS);
     ch->next = peers->channels;
     if (ch->next != NULL)
         ch->next->prev = ch;

@@ -15,7 +15,8 @@
 
 #define PEERS_WAIT_MIN_MS 10
 #define PEERS_WAIT_MAX_MS 1000
-#define PEERS_CONNECT_MS 4000
+/* Long enough for a slow line; short, for after a partition the kernel's own retries come ever more seldom. */
+#define PEERS_CONNECT_MS 1500
 #define PEERS_PROVE_MS 5000
 #define PEERS_UNPROVEN_MAX 64
 /* Written and not taken: beyond it the channel is closed, and the peer is brought level anew when it comes back. */

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define FRAME_MAX 100000
@@ -400,6 +401,41 @@ START_TEST(one_address_may_not_take_all)
 }
 END_TEST
 
+START_TEST(sockets_in_all_are_bounded)
+{
+    config.count_max = 2;
+    start();
+    int fds[3];
+    char byte;
+    for (int i = 0; i < 3; i++)
+        fds[i] = dial();
+    ck_assert_uint_eq(get(fds[2], &byte, 1), 0);
+    ck_assert_uint_eq(conns_figures(loop.conns).count, 2);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+}
+END_TEST
+
+START_TEST(without_a_file_descriptor_left_it_waits_for_one)
+{
+    start();
+    int waiting = dial();
+    struct rlimit limit, none;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = (rlim_t)waiting; /* the next one would be waiting + 1 */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    size_t flushes = fake.flushes;
+    turns_ms(100);
+    ck_assert_uint_eq(conns_figures(loop.conns).count, 0);
+    ck_assert_uint_le(fake.flushes - flushes, 20); /* no spinning: the listener is left alone for a while */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    put_frame(waiting, "connect");
+    expect_frame(waiting, "connect");
+    close(waiting);
+}
+END_TEST
+
 START_TEST(words_are_answered_and_the_connection_ends)
 {
     start();
@@ -462,6 +498,8 @@ static TCase *all_tests(void)
     tcase_add_test(tests, a_frame_above_jute_maxbuffer_ends_the_connection);
     tcase_add_test(tests, who_has_no_session_in_time_is_closed_however_it_drips);
     tcase_add_test(tests, one_address_may_not_take_all);
+    tcase_add_test(tests, sockets_in_all_are_bounded);
+    tcase_add_test(tests, without_a_file_descriptor_left_it_waits_for_one);
     tcase_add_test(tests, words_are_answered_and_the_connection_ends);
     tcase_add_test(tests, a_word_off_the_list_is_refused);
     tcase_add_test(tests, a_server_that_does_not_serve_says_so_and_why);
