@@ -7,8 +7,7 @@
 
 Every process is a child that is known by its Popen object and dies with this program; every file is in one temporary
 directory, which goes at the end, or stays and is named when the test failed. $ZKD is the server's command (default:
-zkd of the build tree); Apache's runs under the same tests with
-    ZKD='java -cp /usr/share/java/zookeeper.jar org.apache.zookeeper.server.quorum.QuorumPeerMain'
+zkd of the build tree); Apache's runs under the same tests with what APACHE says below.
 """
 import ctypes
 import os
@@ -24,6 +23,9 @@ import time
 
 TOP = os.environ.get("top_srcdir") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("top_builddir") or os.environ.get("BUILD_DIR") or os.path.join(TOP, "build")
+
+APACHE_JAR = "/usr/share/java/zookeeper.jar"
+APACHE = ["java", "-cp", APACHE_JAR, "org.apache.zookeeper.server.quorum.QuorumPeerMain"]
 
 SKIP = 77  # make check's exit status for a test that cannot run here
 
@@ -105,7 +107,7 @@ class Server:
         assert self.process is None, f"server {self.number} runs already"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                program("zkd") + [self.cfg],
+                self.ensemble.command + [self.cfg],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -203,13 +205,14 @@ class Server:
 class Ensemble:
     """`count` servers; the last `observers` of them observe."""
 
-    def __init__(self, count=3, observers=0, tick_ms=500, extra="", root=None, quiet=False):
+    def __init__(self, count=3, observers=0, tick_ms=500, extra="", root=None, quiet=False, command=None):
+        self.command = command or program("zkd")
+        self.is_ours = "java" not in self.command[0]
         self.dir = tempfile.mkdtemp(prefix="zkd-test.", dir=root)
         self.tick_ms = tick_ms
         self.observers = observers
         self.extra = extra
         self.quiet = quiet
-        self.is_ours = "java" not in program("zkd")[0]
         self.servers = []
         for number in range(1, count + 1):
             self.servers.append(Server(self, number))

@@ -5,6 +5,7 @@ dist_check_SCRIPTS += \
 	tests/system/client_exports.sh \
 	tests/system/client_shell \
 	tests/system/cluster \
+	tests/system/compare \
 	tests/system/demo \
 	tests/system/faults \
 	tests/system/foreign_kazoo \
