@@ -1,34 +1,25 @@
 #include "server/daemon.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 #include "common/log.h"
+#include "server/daemon_config.h"
 #include "server/datadir.h"
 #include "server/detach.h"
 #include "server/net/conns.h"
 #include "server/net/peers.h"
 #include "server/net/words.h"
 #include "server/notify.h"
-#include "server/state/state.h"
 #include "server/store/store.h"
 
 #define WHY_SIZE 4096 /* two paths and a sentence */
-#define SECRET_BYTES_MIN 16
-#define SECRET_BYTES_MAX 4096
 #define LISTEN_BACKLOG 1024
 /* Open files kept for the store, the peers and ourselves. */
 #define FILES_RESERVED 256
-/* Short of disk space below a twentieth of it, but within these bounds. */
-#define SPACE_LOW_MIN ((uint64_t)16 << 20)
-#define SPACE_LOW_MAX ((uint64_t)1 << 30)
 
 struct daemon {
     const struct daemon_options *options;
@@ -126,99 +117,11 @@ static size_t raise_file_limit(void)
     return zk_min_u64(limit > 2 * FILES_RESERVED ? limit - FILES_RESERVED : limit / 2, CONNS_MAX);
 }
 
-/* Nobody but this user may know it, or it proves nothing. */
-static bool read_secret(struct daemon *d)
-{
-    const char *path = d->settings.peer_secret_file;
-    struct stat st;
-    if (path[0] == '\0')
-        return true;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        snprintf(d->why, sizeof d->why, "peer.secretFile %s cannot be read: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    ssize_t len = -1;
-    if (zk_buf_reserve(&d->secret, SECRET_BYTES_MAX))
-        len = read(fd, d->secret.ptr, SECRET_BYTES_MAX);
-    close(fd);
-    while (len > 0 && strchr("\r\n", d->secret.ptr[len - 1]) != NULL)
-        len--;
-    if ((st.st_mode & 077) != 0)
-        snprintf(d->why, sizeof d->why, "peer.secretFile %s can be read by others: chmod 600 %s", path, path);
-    else if (len < SECRET_BYTES_MIN)
-        snprintf(d->why, sizeof d->why,
-                 "peer.secretFile %s must hold at least %d bytes, like: head -c 32 /dev/urandom | base64 > %s", path,
-                 SECRET_BYTES_MIN, path);
-    else
-        d->secret.len = (size_t)len;
-    return d->secret.len > 0;
-}
-
-static void fill_random(void *arg, void *ptr, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t got = getrandom((char *)ptr + done, len - done, 0);
-        ZK_ASSERT(got > 0 || errno == EINTR);
-        done += got > 0 ? (size_t)got : 0;
-    }
-}
-
-/* Three quarters of what this process may have, the container's limit counted. */
-static uint64_t memory_limit(void)
-{
-    struct sysinfo info;
-    uint64_t total = sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit : 0;
-    uint64_t limit;
-    FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
-    if (file != NULL && fscanf(file, "%" SCNu64, &limit) == 1 && limit < total)
-        total = limit;
-    if (file != NULL)
-        fclose(file);
-    return total / 4 * 3;
-}
-
-static uint64_t space_low(const struct settings *s)
-{
-    struct statvfs disk;
-    if (statvfs(s->data_dir, &disk) != 0)
-        return SPACE_LOW_MIN;
-    uint64_t share = (uint64_t)disk.f_blocks * disk.f_frsize / 20;
-    return zk_min_u64(zk_max_u64(share, SPACE_LOW_MIN), SPACE_LOW_MAX);
-}
-
-static struct replica_config make_config(const struct settings *s)
-{
-    struct replica_config config = {
-        .zab = {.self = s->self,
-                .tick_ms = (uint32_t)s->tick_ms,
-                .init_limit = (uint32_t)s->init_limit,
-                .sync_limit = (uint32_t)s->sync_limit,
-                .initialize = datadir_has_initialize(s)},
-        .min_session_timeout_ms = s->min_session_timeout_ms,
-        .max_session_timeout_ms = s->max_session_timeout_ms,
-        .jute_max_buffer = (uint32_t)s->jute_max_buffer,
-        .memory = STATE_MEMORY_K,
-        .memory_limit_bytes = memory_limit(),
-        .space_low_bytes = space_low(s),
-        .random = fill_random,
-    };
-    fill_random(NULL, &config.zab.seed, sizeof config.zab.seed);
-    for (size_t i = 0; i < s->server_count; i++)
-        config.zab.members[config.zab.member_count++] = (struct zab_member){
-            s->servers[i].id, s->servers[i].is_observer ? ZAB_OBSERVER : ZAB_PARTICIPANT, 1};
-    if (s->server_count == 0)
-        config.zab.members[config.zab.member_count++] = (struct zab_member){s->self, ZAB_PARTICIPANT, 1};
-    return config;
-}
-
 /* *ret_damaged: it did not load, and setting the store aside would help. */
 static bool make_replica(struct daemon *d, bool *ret_damaged)
 {
     struct timespec wall;
-    struct replica_config config = make_config(&d->settings);
+    struct replica_config config = daemon_config_make(&d->settings);
     config.damaged = ret_damaged;
     clock_gettime(CLOCK_REALTIME, &wall);
     d->replica = replica_new(&config, d->storage, loop_clock_ms(),
@@ -453,7 +356,8 @@ static bool bring_up(struct daemon *d)
         return false;
     if (geteuid() == 0)
         zk_log_warn("running as root: a user of its own would do");
-    if (!datadir_prepare(&d->settings, d->why, sizeof d->why) || !read_secret(d))
+    if (!datadir_prepare(&d->settings, d->why, sizeof d->why) ||
+        !daemon_config_read_secret(d->settings.peer_secret_file, &d->secret, d->why, sizeof d->why))
         return false;
     if (o->in_background && !detach_begin(d->why, sizeof d->why))
         return false;

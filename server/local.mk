@@ -10,6 +10,7 @@ if WITH_DAEMON
 sbin_PROGRAMS += zkd
 zkd_SOURCES = \
 	server/daemon.c server/daemon.h \
+	server/daemon_config.c server/daemon_config.h \
 	server/datadir.c server/datadir.h \
 	server/detach.c server/detach.h \
 	server/main.c \

@@ -495,7 +495,7 @@ static void conn_ready(struct conn *c)
         c->has_held = true;
         c->next_held = c->conns->held;
         c->conns->held = c;
-    } else {
+    } else if (!c->is_paused) {
         event_add(&c->reading, NULL);
     }
 }

@@ -12,6 +12,7 @@ dist_check_SCRIPTS += \
 	tests/system/foreign_zkcli \
 	tests/system/kill_loop \
 	tests/system/net_garbage \
+	tests/system/net_peers \
 	tests/system/notify \
 	tests/system/readme_example \
 	tests/system/refusals \
@@ -25,6 +26,7 @@ TESTS += \
 	tests/system/client_shell \
 	tests/system/foreign_kazoo \
 	tests/system/net_garbage \
+	tests/system/net_peers \
 	tests/system/notify \
 	tests/system/readme_example \
 	tests/system/refusals \

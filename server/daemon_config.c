@@ -1,0 +1,118 @@
+#include "server/daemon_config.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+#include "server/datadir.h"
+#include "server/state/state.h"
+
+#define SECRET_BYTES_MIN 16
+#define SECRET_BYTES_MAX 4096
+/* Short of disk space below a twentieth of it, but within these bounds. */
+#define SPACE_LOW_MIN ((uint64_t)16 << 20)
+#define SPACE_LOW_MAX ((uint64_t)1 << 30)
+
+/* Nobody but this user may know it, or it proves nothing. */
+bool daemon_config_read_secret(const char *path, struct zk_buf *secret, char *why, size_t size)
+{
+    struct stat st;
+    if (path[0] == '\0')
+        return true;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        snprintf(why, size, "peer.secretFile %s cannot be read: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    ssize_t len = -1;
+    if (zk_buf_reserve(secret, SECRET_BYTES_MAX))
+        len = read(fd, secret->ptr, SECRET_BYTES_MAX);
+    close(fd);
+    while (len > 0 && strchr("\r\n", secret->ptr[len - 1]) != NULL)
+        len--;
+    if ((st.st_mode & 077) != 0)
+        snprintf(why, size, "peer.secretFile %s can be read by others: chmod 600 %s", path, path);
+    else if (len < SECRET_BYTES_MIN)
+        snprintf(why, size,
+                 "peer.secretFile %s must hold at least %d bytes, like: head -c 32 /dev/urandom | base64 > %s", path,
+                 SECRET_BYTES_MIN, path);
+    else
+        secret->len = (size_t)len;
+    return secret->len > 0;
+}
+
+static void fill_random(void *arg, void *ptr, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t got = getrandom((char *)ptr + done, len - done, 0);
+        ZK_ASSERT(got > 0 || errno == EINTR);
+        done += got > 0 ? (size_t)got : 0;
+    }
+}
+
+/* What the control group allows this process, as systemd's MemoryMax and containers set it; UINT64_MAX: no limit. */
+static uint64_t group_memory(void)
+{
+    char group[512] = "", path[600];
+    uint64_t limit = UINT64_MAX;
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (file != NULL && fscanf(file, "0::%511s", group) != 1)
+        group[0] = '\0';
+    if (file != NULL)
+        fclose(file);
+    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
+    file = fopen(path, "re");
+    if (file != NULL && fscanf(file, "%" SCNu64, &limit) != 1) /* "max" */
+        limit = UINT64_MAX;
+    if (file != NULL)
+        fclose(file);
+    return limit;
+}
+
+/* Three quarters of what this process may have. */
+static uint64_t memory_limit(void)
+{
+    struct sysinfo info;
+    uint64_t total = sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit : 0;
+    return zk_min_u64(total, group_memory()) / 4 * 3;
+}
+
+static uint64_t space_low(const struct settings *s)
+{
+    struct statvfs disk;
+    if (statvfs(s->data_dir, &disk) != 0)
+        return SPACE_LOW_MIN;
+    uint64_t share = (uint64_t)disk.f_blocks * disk.f_frsize / 20;
+    return zk_min_u64(zk_max_u64(share, SPACE_LOW_MIN), SPACE_LOW_MAX);
+}
+
+struct replica_config daemon_config_make(const struct settings *s)
+{
+    struct replica_config config = {
+        .zab = {.self = s->self,
+                .tick_ms = (uint32_t)s->tick_ms,
+                .init_limit = (uint32_t)s->init_limit,
+                .sync_limit = (uint32_t)s->sync_limit,
+                .initialize = datadir_has_initialize(s)},
+        .min_session_timeout_ms = s->min_session_timeout_ms,
+        .max_session_timeout_ms = s->max_session_timeout_ms,
+        .jute_max_buffer = (uint32_t)s->jute_max_buffer,
+        .memory = STATE_MEMORY_K,
+        .memory_limit_bytes = memory_limit(),
+        .space_low_bytes = space_low(s),
+        .random = fill_random,
+    };
+    fill_random(NULL, &config.zab.seed, sizeof config.zab.seed);
+    for (size_t i = 0; i < s->server_count; i++)
+        config.zab.members[config.zab.member_count++] = (struct zab_member){
+            s->servers[i].id, s->servers[i].is_observer ? ZAB_OBSERVER : ZAB_PARTICIPANT, 1};
+    if (s->server_count == 0)
+        config.zab.members[config.zab.member_count++] = (struct zab_member){s->self, ZAB_PARTICIPANT, 1};
+    return config;
+}
