@@ -63,3 +63,4 @@ client/libzk.pc: client/libzk.pc.in Makefile
 	  $(top_srcdir)/client/libzk.pc.in > $@.tmp && mv $@.tmp $@
 endif
 EXTRA_DIST += client/libzk.map client/libzk.pc.in
+EXTRA_DIST += client/README.md

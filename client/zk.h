@@ -359,7 +359,8 @@ typedef void zk_lock_lost_fn(struct zk_lock *lock, int reason, void *context);
 typedef void zk_lock_fn(struct zk_lock *lock, int code, uint64_t fence, void *context);
 
 /* A lock on `path`, which is made, with its parents, when it is first taken. `note` is data for the queue's node, for
- * people who look (NULL: none). One lock object is one place in the queue. Free it before closing `zk`. */
+ * people who look (NULL: none). One lock object is one place in the queue. It may be freed before or after closing
+ * `zk`, which ends its hold. */
 int zk_lock_new(struct zk *zk, const char *path, const char *note, zk_lock_lost_fn *on_lost, void *lost_context,
                 struct zk_lock **ret_lock);
 /* Wait for the lock, at most `timeout_ms` (0: take it only if it is free; UINT32_MAX: for ever). `ret_fence` may be
@@ -391,7 +392,7 @@ int zk_election_join(struct zk *zk, const char *path, const void *data, size_t d
 bool zk_election_is_leader(struct zk_election *election);
 /* Stand down and free. Not in a callback of this election. */
 void zk_election_leave(struct zk_election *election);
-/* Who leads now: result has data, stat (czxid is the fence) and path. ZK_NO_NODE: nobody. */
+/* Who leads now: result has data and stat (czxid is the fence). ZK_NO_NODE: nobody. */
 int zk_election_leader(struct zk *zk, const char *path, struct zk_result **ret_result);
 
 /* GROUP. Members are ephemeral nodes under `path`; who watches is told the list when it changes.

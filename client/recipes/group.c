@@ -27,6 +27,7 @@ struct zk_group {
     bool ended;
     bool leaving;
     bool gone;
+    bool over; /* the session has ended: the handle may be gone, and is not touched any more */
 };
 
 /* --- life --- */
@@ -264,7 +265,7 @@ static void on_owner(struct zk *zk, struct zk_result *result, void *context)
 
 static void leave(struct zk_group *g)
 {
-    if (g->gone || g->busy || !g->tried)
+    if (g->gone || g->busy || g->over || !g->tried)
         return;
     started(g, zk_exists_async(g->zk, g->node, NULL, NULL, on_owner, g));
 }
@@ -327,9 +328,11 @@ static void on_state(struct zk *zk, enum zk_session_state state, void *context)
 {
     struct zk_group *g = context;
     pthread_mutex_lock(&g->lock);
-    if (state >= ZK_SESSION_IS_EXPIRED)
+    g->refs++;
+    g->over = state >= ZK_SESSION_IS_EXPIRED;
+    if (g->over)
         end(g, state == ZK_SESSION_IS_AUTH_FAILED ? ZK_AUTH_FAILED : ZK_SESSION_EXPIRED);
-    pthread_mutex_unlock(&g->lock);
+    unref_unlock(g);
 }
 
 static struct zk_group *group_new(struct zk *zk, const char *path, void *context)
@@ -428,7 +431,11 @@ void zk_group_leave(struct zk_group *g)
 {
     if (g == NULL)
         return;
-    zk_state_unlisten(g->zk, on_state, g);
+    pthread_mutex_lock(&g->lock);
+    bool over = g->over; /* then no further state will be told */
+    pthread_mutex_unlock(&g->lock);
+    if (!over)
+        zk_state_unlisten(g->zk, on_state, g);
     pthread_mutex_lock(&g->lock);
     g->leaving = true;
     while (g->calling && !pthread_equal(g->calling_thread, pthread_self()))

@@ -33,6 +33,7 @@ struct zkr_place {
     bool ended;   /* on_ended was called, or will be */
     bool leaving; /* the owner has left; what is left to do is to delete the node */
     bool gone;    /* and that is done */
+    bool over;    /* the session has ended: the handle may be gone, and is not touched any more */
     zkr_place_left_fn *on_left;
     void *left_context;
 };
@@ -451,7 +452,9 @@ static void remove_node(struct zkr_place *p)
 {
     if (p->gone)
         return;
-    if (p->node == NULL)
+    if (p->over)
+        tell_left(p, ZK_SESSION_EXPIRED);
+    else if (p->node == NULL)
         tell_left(p, ZK_OK);
     else
         started(p, zk_delete_async(p->zk, p->node, ZK_ANY_VERSION, on_removed, p));
@@ -463,9 +466,11 @@ static void on_state(struct zk *zk, enum zk_session_state state, void *context)
 {
     struct zkr_place *p = context;
     pthread_mutex_lock(&p->lock);
-    if (state >= ZK_SESSION_IS_EXPIRED || (state == ZK_SESSION_IS_LOST && p->first))
+    p->refs++;
+    p->over = state >= ZK_SESSION_IS_EXPIRED;
+    if (p->over || (state == ZK_SESSION_IS_LOST && p->first))
         end(p, state == ZK_SESSION_IS_AUTH_FAILED ? ZK_AUTH_FAILED : ZK_SESSION_EXPIRED);
-    pthread_mutex_unlock(&p->lock);
+    unref_unlock(p);
 }
 
 /* --- entrance and exit --- */
@@ -527,7 +532,11 @@ int zkr_place_enter(struct zk *zk, const char *path, const char *kind, const voi
 
 void zkr_place_leave(struct zkr_place *p, zkr_place_left_fn *fn, void *context)
 {
-    zk_state_unlisten(p->zk, on_state, p);
+    pthread_mutex_lock(&p->lock);
+    bool over = p->over; /* then no further state will be told */
+    pthread_mutex_unlock(&p->lock);
+    if (!over)
+        zk_state_unlisten(p->zk, on_state, p);
     pthread_mutex_lock(&p->lock);
     p->leaving = true;
     p->on_left = fn;

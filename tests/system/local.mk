@@ -3,6 +3,7 @@ EXTRA_DIST += tests/system/ensemble.py
 dist_check_SCRIPTS += \
 	tests/system/client_cuts \
 	tests/system/client_exports.sh \
+	tests/system/client_recipes \
 	tests/system/client_shell \
 	tests/system/cluster \
 	tests/system/compare \
@@ -23,6 +24,7 @@ endif
 if WITH_DAEMON
 TESTS += \
 	tests/system/client_cuts \
+	tests/system/client_recipes \
 	tests/system/client_shell \
 	tests/system/foreign_kazoo \
 	tests/system/net_garbage \
@@ -35,7 +37,9 @@ LONG_TESTS += \
 	tests/system/faults \
 	tests/system/foreign_zkcli \
 	tests/system/kill_loop
-check_PROGRAMS += tests/system/client_worker tests/system/writer
+check_PROGRAMS += tests/system/client_recipes_run tests/system/client_worker tests/system/writer
+tests_system_client_recipes_run_SOURCES = tests/system/client_recipes.c
+tests_system_client_recipes_run_LDADD = libzk.la $(EVENT_LIBS)
 tests_system_client_worker_SOURCES = tests/system/client_worker.c
 tests_system_client_worker_LDADD = libzk.la
 tests_system_writer_SOURCES = tests/system/writer.c

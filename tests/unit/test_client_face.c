@@ -7,6 +7,7 @@
 #include <check.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@ struct server {
     int connections;
     int32_t set_xids[16];
     int set_count;
-    volatile bool stop;
+    atomic_bool stop;
 };
 
 static struct server server;
@@ -191,7 +192,7 @@ START_TEST(and_is_a_connection_loss_without)
 END_TEST
 
 static int code_in_callback;
-static volatile bool called;
+static atomic_bool called;
 
 static void try_to_wait(struct zk *zk, struct zk_result *result, void *context)
 {
