@@ -40,6 +40,7 @@ void lead(struct zab *z)
     z->granted_until_ms = 0;
     z->leading_since_ms = z->now_ms;
     z->newleader_zxid = zxid_make(z->epoch, 0);
+    z->elected_commit = z->commit;
     z->round = z->round_confirmed = 0;
     z->round_wanted = false;
     z->confirm_count = 0;

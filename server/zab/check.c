@@ -41,6 +41,8 @@ static const char *check_leader(const struct zab *z)
         return "E3: a leader has promised another epoch";
     if (z->tail.last_zxid < z->newleader_zxid)
         return "B1: a leader without its NEWLEADER";
+    if (z->commit != z->elected_commit && z->commit < z->newleader_zxid)
+        return "B2: an older epoch's entry is committed by counting";
     const struct stream *own = &z->peers[z->self].stream;
     if (own->acked > z->durable_zxid)
         return "B3: the leader counts what is not on its disk";
@@ -71,7 +73,8 @@ const char *zab_check(const struct zab *z)
         return "F1: a follower has promised another epoch than it follows";
     if (z->role == ROLE_STANDING && z->promised != z->epoch)
         return "E2: a candidate has promised another epoch";
-    if (z->acked_durable > z->durable_zxid && z->role == ROLE_FOLLOWING && !ZK_PLANTED(1) && !ZK_PLANTED(3))
+    if (z->acked_durable > z->durable_zxid && z->role == ROLE_FOLLOWING && !ZK_PLANTED(1) && !ZK_PLANTED(2) &&
+        !ZK_PLANTED(3))
         return "F4: acknowledged more than is on the disk";
     return NULL;
 }

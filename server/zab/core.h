@@ -270,6 +270,7 @@ struct zab {
 
     /* leading */
     uint64_t newleader_zxid;
+    uint64_t elected_commit; /* the commit point known when elected */
     uint64_t leading_since_ms;
     uint64_t beat_at_ms;
     uint64_t roll_at_ms; /* open a new epoch then; 0: no */

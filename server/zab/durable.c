@@ -117,9 +117,9 @@ static bool still_following(const struct zab *z, const struct pending *p)
 /* A follower's acknowledgement; a stranger's moves the leader's window and counts for nothing. */
 static void send_ack(struct zab *z, const struct pending *p)
 {
-    if (!still_following(z, p))
+    if (!still_following(z, p) && !ZK_PLANTED(110))
         return;
-    ZK_ASSERT(p->zxid <= z->durable_zxid || ZK_PLANTED(1) || ZK_PLANTED(3));
+    ZK_ASSERT(p->zxid <= z->durable_zxid || ZK_PLANTED(1) || ZK_PLANTED(2) || ZK_PLANTED(3));
     bool counts = is_participant(z, z->self) && !is_stranger(z);
     struct zab_msg m = {.type = counts ? TELL_ACK : TELL_GOT, .epoch = p->epoch, .zxid = p->zxid};
     fx_send(z, p->peer, false, &m);
@@ -204,7 +204,7 @@ static bool covered(const struct zab *z, const struct pending *p, size_t due, co
 void durable_run(struct zab *z)
 {
     size_t due = 0;
-    while (due < z->pending_count && (z->pending[due].op <= z->durable_op || (ZK_PLANTED(1) && z->pending[due].kind == PENDING_ACK)))
+    while (due < z->pending_count && z->pending[due].op <= z->durable_op)
         due++;
     if (due == 0)
         return;

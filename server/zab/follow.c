@@ -72,6 +72,8 @@ void leave_leader(struct zab *z)
 void follow_ack(struct zab *z)
 {
     pending_add(z, PENDING_ACK, z->tail.last_zxid, z->leader, z->peers[z->leader].out.generation);
+    if (ZK_PLANTED(1))
+        z->pending[z->pending_count - 1].op = 0;
 }
 
 /* --- the answer to the summary --- */
@@ -97,7 +99,7 @@ static bool on_trunc(struct zab *z, const struct zab_msg *m)
     if (!tail_hash_at(&z->tail, m->zxid, &hash) || hash != m->hash)
         return resync(z, "a TRUNC to an entry that is not in this log");
     bool cut = m->zxid < z->tail.last_zxid;
-    if (ZK_PLANTED(5) && zxid_counter(m->zxid) == zxid_counter(z->tail.last_zxid))
+    if ((ZK_PLANTED(5) || ZK_PLANTED(105)) && zxid_counter(z->tail.last_zxid) <= zxid_counter(m->level))
         cut = false;
     if (cut) {
         fx_news(z, "cutting off what no quorum had after 0x%" PRIx64, m->zxid);
@@ -110,6 +112,8 @@ static bool on_trunc(struct zab *z, const struct zab_msg *m)
     z->level = m->level;
     commit_to(z, zk_min_u64(m->commit, m->zxid));
     follow_ack(z);
+    if (ZK_PLANTED(2))
+        z->pending[z->pending_count - 1].zxid = zxid_make(z->epoch, 0);
     return true;
 }
 
@@ -187,11 +191,8 @@ static bool on_live(struct zab *z, const struct zab_msg *m)
         return true;
     }
     uint64_t commit = zk_min_u64(zk_max_u64(z->commit, zk_max_u64(m->commit, z->stage_zxid)), z->stage.last_zxid);
-    if (!ZK_PLANTED(3))
-        fx_op(z, &(struct storage_op){.kind = STORAGE_SNAP_LIVE, .zxid = m->zxid, .hash = z->stage.last_hash,
-                                      .commit = commit});
-    else
-        fx_op(z, &(struct storage_op){.kind = STORAGE_SNAP_DROP});
+    fx_op(z, &(struct storage_op){
+                 .kind = STORAGE_SNAP_LIVE, .zxid = m->zxid, .hash = z->stage.last_hash, .commit = commit});
     fx_op(z, &(struct storage_op){.kind = STORAGE_SYNC_MARK});
     fx_snap(z, &(struct zab_snap){.kind = ZAB_SNAP_LIVE, .zxid = z->stage_zxid, .digest = z->stage_digest});
     tail_give_up(&z->tail, &z->stage);
@@ -207,8 +208,10 @@ static bool on_live(struct zab *z, const struct zab_msg *m)
     if (commit > z->commit)
         commit_to(z, commit);
     z->level = zk_max_u64(z->level, m->zxid);
-    pending_add(z, PENDING_HELLO, 0, NOBODY, 0);
     follow_ack(z);
+    if (ZK_PLANTED(3))
+        z->pending[z->pending_count - 1].op = 0;
+    pending_add(z, PENDING_HELLO, 0, NOBODY, 0);
     return true;
 }
 
@@ -227,7 +230,8 @@ static bool on_propose(struct zab *z, const struct zab_msg *m)
     uint64_t first, last, hash;
     if (!group_check(m->bytes, &first, &last, &hash) || !group_open(m->bytes, &g))
         return resync(z, "a malformed group");
-    if (g.prev_hash != t->last_hash || first <= t->last_zxid || zxid_epoch(last) > z->epoch)
+    bool chains = g.prev_hash == t->last_hash || ZK_PLANTED(105) || ZK_PLANTED(106) || ZK_PLANTED(109);
+    if (!chains || first <= t->last_zxid || zxid_epoch(last) > z->epoch)
         return resync(z, "a group that does not chain to this log");
     if (z->sync == SYNC_ROWS)
         return stage_group(z, m->bytes, last) || resync(z, "a malformed membership entry");

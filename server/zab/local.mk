@@ -26,4 +26,5 @@ libzab_la_SOURCES = \
 	server/zab/tail.c server/zab/tail.h \
 	server/zab/witness.c \
 	server/zab/zab.c server/zab/zab.h
+EXTRA_DIST += server/zab/README.md
 libzab_la_LIBADD = libgroup.la libcommon.la $(XXHASH_LIBS) $(MSGPACK_LIBS)

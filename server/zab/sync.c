@@ -205,6 +205,8 @@ bool on_follow(struct zab *z, size_t peer, const struct zab_msg *m)
         return true;
     }
     answer_trunc(z, peer, c.hash);
+    if ((ZK_PLANTED(6) || ZK_PLANTED(106)) && s->cursor < z->newleader_zxid)
+        s->cursor = z->newleader_zxid - 1;
     stream_pump(z, peer);
     return true;
 }
@@ -327,7 +329,7 @@ static void take_groups(struct zab *z, size_t peer, struct zk_slice packed)
             fx_fatal(z, "the log read back from the storage is malformed after 0x%" PRIx64, s->cursor);
             return;
         }
-        if (ZK_PLANTED(9) && packed.len && s->cursor < z->tail.base_zxid && zxid_counter(first) % 3 == 1)
+        if ((ZK_PLANTED(9) || ZK_PLANTED(109)) && packed.len && zxid_counter(first) % 3 == 1)
             continue;
         if (last > s->cursor)
             send_behind(z, peer, group, first, last);

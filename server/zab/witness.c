@@ -149,7 +149,7 @@ void on_remember(struct zab *z, size_t peer, bool inbound, const struct zab_msg 
         return;
     bool started_twice = m->start_count > z->start_count || (m->start_count == z->start_count && m->run && m->run != z->run);
     bool holds_less = m->promised > z->promised || (m->promised == z->promised && m->zxid > z->tail.last_zxid);
-    if (started_twice || holds_less) {
+    if ((started_twice || holds_less) && !ZK_PLANTED(111)) {
         take_new_name(z, peer);
         return;
     }

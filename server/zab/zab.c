@@ -128,7 +128,7 @@ static void copy_image(struct zab *z, const struct storage_image *image)
     z->commit = z->applied = z->commit_handed = z->durable_commit = image->commit;
     z->promised = zk_max_u64(image->promised, zxid_epoch(image->last_zxid));
     z->durable_promised = z->promised;
-    if (ZK_PLANTED(11))
+    if (ZK_PLANTED(11) || ZK_PLANTED(111))
         z->promised = z->durable_promised = zxid_epoch(image->last_zxid);
     z->durable_zxid = image->last_zxid;
     z->image_last_zxid = image->last_zxid;

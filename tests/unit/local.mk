@@ -152,6 +152,11 @@ check_PROGRAMS += tests/unit/zab_seeds
 tests_unit_zab_seeds_SOURCES = tests/unit/zab_seeds.c $(ZAB_WORLD)
 tests_unit_zab_seeds_LDADD = libzab.la libdisk.la
 
+check_PROGRAMS += tests/unit/test_zab_parts
+TESTS += tests/unit/test_zab_parts
+tests_unit_test_zab_parts_SOURCES = tests/unit/test_zab_parts.c
+tests_unit_test_zab_parts_LDADD = libzab.la $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/test_zab
 TESTS += tests/unit/test_zab
 tests_unit_test_zab_SOURCES = tests/unit/test_zab.c $(ZAB_WORLD)

@@ -991,6 +991,7 @@ enum act {
     ACT_PROPOSE,
     ACT_CONFIRM,
     ACT_CRASH,
+    ACT_CRASH_ALL,
     ACT_START,
     ACT_WIPE,
     ACT_PAUSE,
@@ -1068,6 +1069,10 @@ static void act(struct world *w, enum act what, size_t i, size_t j)
     case ACT_CRASH:
         world_crash(w, id_of(i), chance(w, 3) ? DISK_PROCESS_CRASH : DISK_POWER_CUT);
         break;
+    case ACT_CRASH_ALL:
+        for (size_t k = 0; k < w->count; k++)
+            world_crash(w, id_of(k), DISK_POWER_CUT);
+        break;
     case ACT_START:
         world_start(w, id_of(i));
         break;
@@ -1141,6 +1146,7 @@ static uint32_t draw_weights(struct world *w, uint32_t *weights)
     weights[ACT_GO_ON] = 20 + chance(w, 40);
     weights[ACT_HEAL_CUT] = 20 + chance(w, 40);
     weights[ACT_WIPE] *= 3;
+    weights[ACT_CRASH_ALL] /= 3;
     for (int a = 0; a < ACT_END; a++)
         sum += weights[a];
     return sum;
