@@ -188,6 +188,8 @@ static void shut(struct conn *c)
 {
     if (shutdown(c->fd, SHUT_WR) != 0)
         conn_close(c);
+    else
+        event_add(&c->reading, NULL); /* to see the other side's end */
 }
 
 /* Nothing more is to be sent behind what is waiting. */
@@ -199,7 +201,7 @@ static void conn_finish(struct conn *c)
     c->phase = CONN_CLOSING;
     inbuf_fini(&c->in);
     queue_push(&c->conns->lingering, c);
-    event_add(&c->reading, NULL); /* to see the other side's end */
+    event_add(&c->reading, NULL);
     if (c->out.len == c->out_at)
         shut(c);
 }
@@ -338,6 +340,19 @@ static ssize_t conn_receive(struct conn *c, struct iovec parts[2], int count)
     return got;
 }
 
+/* What comes behind the last answer is thrown away. The client's end closes, but not before it has all of that answer:
+ * it may have said all it had to say and still be reading. */
+static void conn_discard(struct conn *c)
+{
+    ssize_t got = recv(c->fd, c->conns->scratch, SCRATCH_BYTES, 0);
+    if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    if (got == 0 && c->out.len > c->out_at)
+        event_del(&c->reading);
+    else
+        conn_close(c);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct conn *c = arg;
@@ -345,8 +360,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     struct iovec parts[2];
     uint32_t length;
     if (c->phase == CONN_CLOSING) {
-        parts[0] = (struct iovec){conns->scratch, SCRATCH_BYTES};
-        conn_receive(c, parts, 1);
+        conn_discard(c);
         return;
     }
     /* What is read of a stranger may have to be kept, so it is little. */

@@ -294,6 +294,28 @@ START_TEST(the_last_answer_arrives_before_the_end)
 }
 END_TEST
 
+START_TEST(who_has_ended_its_side_still_gets_the_last_answer_whole)
+{
+    start();
+    int fd = dial();
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    char *big = zk_calloc(1, 100 * FRAME_MAX);
+    for (int i = 0; i < 100; i++)
+        send_frame(fake.last_conn, zk_slice(big, FRAME_MAX));
+    effect(REPLICA_CLIENT_CLOSE, fake.last_conn);
+    loop_turn(&loop);
+    shutdown(fd, SHUT_WR);
+    turns_ms(30);
+    ck_assert_uint_eq(get(fd, big, 99 * FRAME_MAX), 99 * FRAME_MAX);
+    ck_assert_uint_eq(get(fd, big, 2 * FRAME_MAX), FRAME_MAX + 400);
+    turns_ms(30);
+    ck_assert_uint_eq(conns_figures(loop.conns).count, 0);
+    free(big);
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_paused_connection_is_not_read)
 {
     start();
@@ -492,6 +514,7 @@ static TCase *all_tests(void)
     tcase_add_test(tests, what_follows_the_connect_request_waits_until_the_session_stands);
     tcase_add_test(tests, many_requests_are_one_turn);
     tcase_add_test(tests, the_last_answer_arrives_before_the_end);
+    tcase_add_test(tests, who_has_ended_its_side_still_gets_the_last_answer_whole);
     tcase_add_test(tests, a_paused_connection_is_not_read);
     tcase_add_test(tests, a_slow_reader_gets_everything_in_order);
     tcase_add_test(tests, garbage_and_giant_lengths_are_closed_without_a_word);
