@@ -79,8 +79,8 @@ static size_t make_proof(const struct link *l, bool by_dialler, uint8_t ret_proo
     zk_buf_append(&text, i_dialled ? l->config.nonce : l->peer_nonce, LINK_NONCE_BYTES);
     zk_buf_append(&text, i_dialled ? l->peer_nonce : l->config.nonce, LINK_NONCE_BYTES);
     unsigned len = 0;
-    unsigned char *done = HMAC(EVP_sha256(), l->config.secret.ptr, (int)l->config.secret.len, text.ptr, text.len,
-                               ret_proof, &len);
+    unsigned char *done =
+        HMAC(EVP_sha256(), l->config.secret.ptr, (int)l->config.secret.len, text.ptr, text.len, ret_proof, &len);
     ZK_ASSERT(done && len == LINK_PROOF_BYTES);
     zk_buf_fini(&text);
     return len;

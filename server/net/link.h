@@ -1,17 +1,17 @@
 /* link.h: one connection between two servers as a pure state machine: bytes in, a proven peer and whole messages out.
  *
- * WHY HERE    Whoever owns the socket only carries bytes. What may be believed about them is decided here, where a test
- *             can hand in any bytes in any pieces.
+ * WHY HERE    Whoever owns the socket only carries bytes. What may be believed about them is decided here, where a
+ *             test can hand in any bytes in any pieces.
  * FRAME       u32 length | u64 XXH3-64 of the payload | payload, big-endian. The length is compared with the limit as
  *             soon as it is there, and memory grows with the bytes that came, never with a length that was claimed.
  * HANDSHAKE   dialler -> acceptor   greeting: "zkdp", version, my id, the id I dialled, my nonce
  *             acceptor -> dialler   greeting: "zkdp", version, my id, your id, my nonce, my proof
  *             dialler -> acceptor   proof
- *             A proof is HMAC-SHA256 with the shared secret over direction, version, both ids and both nonces: neither
- *             side can send back what it was sent. Without a secret proofs are empty, and who the peer is rests on the
- *             caller's address check (`admit`). A side with a secret never talks to one without.
- * REFUSALS    Wrong version, wrong id, wrong secret, itself: one sentence in link_why, a code to the other side so that
- *             it can say the same, and the connection is to be closed once `out` is written.
+ *             A proof is HMAC-SHA256 with the shared secret over direction, version, both ids and both nonces:
+ *             neither side can send back what it was sent. Without a secret proofs are empty, and who the peer is
+ *             rests on the caller's address check (`admit`). A side with a secret never talks to one without.
+ * REFUSALS    Wrong version, wrong id, wrong secret, itself: one sentence in link_why, a code to the other side so
+ *             that it can say the same, and the connection is to be closed once `out` is written.
  */
 #pragma once
 #include "common/buf.h"
@@ -31,7 +31,8 @@ struct link_config {
     uint64_t peer;          /* the server that we dialled; 0: it dialled us */
     struct zk_slice secret; /* empty: none; borrowed while the link lives */
     uint8_t nonce[LINK_NONCE_BYTES]; /* fresh random bytes */
-    /* May who claims to be `peer` speak from where it connects? Asked once, before an accepted connection is answered.
+    /* May who claims to be `peer` speak from where it connects? Asked once, before an accepted connection is
+     * answered.
      * NULL: yes. */
     link_admit_fn *admit;
     void *admit_arg;

@@ -1,4 +1,5 @@
-/* core.h: what the files of this folder share: one server's state and the functions by which the phases call each other.
+/* core.h: what the files of this folder share: one server's state and the functions by which the phases call each
+ * other.
  *
  * MAP         zab.c face and dispatch | election.c phases 0 and 1 | sync.c phase 2, leader | follow.c phases 2 and 3,
  *             follower | broadcast.c phase 3, leader | round.c heartbeats, confirmed rounds, stepping down |

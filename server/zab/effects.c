@@ -137,7 +137,8 @@ void fx_beat(struct zab *z, size_t peer, struct zk_slice bytes)
 {
     struct effects *fx = &z->fx;
     fx->beats = room(fx->beats, fx->face.beat_count, &fx->beat_cap, sizeof *fx->beats);
-    fx->beats[fx->face.beat_count++] = (struct zab_beat){.peer = z->peers[peer].member.id, .bytes = fx_keep(z, bytes)};
+    uint64_t id = z->peers[peer].member.id;
+    fx->beats[fx->face.beat_count++] = (struct zab_beat){.peer = id, .bytes = fx_keep(z, bytes)};
 }
 
 void fx_confirmed(struct zab *z, uint64_t token, bool ok)

@@ -3,8 +3,8 @@
  *   look -> (elect_at) pre-vote: 'would you follow me?', changes nothing
  *        -> a quorum would: promise e, durable, then ask for it -> a quorum grants: lead (broadcast.c)
  *
- * E1  a grant of e needs e > promised, strictly, and a candidate whose last zxid is not behind; compared by everything
- *     that was handed to the storage on both sides, and durable behind it before it leaves.
+ * E1  a grant of e needs e > promised, strictly, and a candidate whose last zxid is not behind; compared by
+ *     everything that was handed to the storage on both sides, and durable behind it before it leaves.
  * E2  a candidate asks only when its own promise is durable; a grant counts only for the epoch it names, which no
  *     server stands for twice.
  * E3  a promise of e ends whatever was led or followed below e, and drops acknowledgements that wait for the disk.

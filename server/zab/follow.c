@@ -6,9 +6,10 @@
  *     -> SNAP: rows and groups are staged                                                         SYNC_ROWS
  *        -> LIVE: one operation makes them tree and log                                           SYNC_STREAM
  *
- * F1  following e raises `promised` to e before anything of e is stored; nothing of an epoch below `promised` is taken.
+ * F1  following e raises `promised` to e before anything of e is stored; nothing of a lower epoch is taken.
  * F2  what does not chain to the tail, or is not known, closes the connection: the next one synchronises anew.
- * F3  nothing below the commit point is ever cut off or replaced: to be asked for it is proof of lost data, and fatal.
+ * F3  nothing below the commit point is ever cut off or replaced: to be asked for it is proof of lost data, and
+ *     fatal.
  * F4  an acknowledgement waits for the disk; a stranger's counts for nothing (GOT).
  */
 #include "server/zab/core.h"

@@ -1,9 +1,10 @@
 /* founding.c: how an ensemble begins, once.
  *
  * The first log entry names the cluster and every member's incarnation. The lowest id proposes it when it sees all
- * participants and all are blank; a blank server stores at most one; the ensemble exists when all have stored the same,
- * which everyone sees in the others' HELLOs. So two foundings can never both complete: both would need every server.
- * `initialize` (Apache's file) makes a quorum of blanks enough, and does nothing beside a server that knows a membership.
+ * participants and all are blank; a blank server stores at most one; the ensemble exists when all have stored the
+ * same, which everyone sees in the others' HELLOs. So two foundings can never both complete: both would need every
+ * server. `initialize` (Apache's file) makes a quorum of blanks enough, and does nothing beside a server that knows a
+ * membership.
  *
  * D1  a founding is completed (commit >= 1) only when every participant, or a quorum with `initialize`, or anyone who
  *     knows it completed, shows it durably.
@@ -44,8 +45,8 @@ static uint32_t blanks(const struct zab *z)
     return mask;
 }
 
-/* Does it fall to us to propose, now? With all there, to the lowest id. With a quorum under `initialize`, to the lowest
- * of those there, after some time for the others to come. */
+/* Does it fall to us to propose, now? With all there, to the lowest id. With a quorum under `initialize`, to the
+ * lowest of those there, after some time for the others to come. */
 static bool may_propose(struct zab *z)
 {
     if (!is_participant(z, z->self) || z->tail.last_zxid || z->next_incarnation || anyone_knows_a_membership(z))
@@ -210,12 +211,13 @@ void waiting_update(struct zab *z)
     zk_buf_printf(&text, founded(z) ? "no leader" : "the ensemble is not founded");
     add_ids(z, &text, missing, "not reachable");
     add_ids(z, &text, foreign, "of another founding (empty the dataDir of whichever holds no data)");
-    add_ids(z, &text, strangers, "with a new or damaged store, which may not vote until a quorum of the others readmits it");
+    add_ids(z, &text, strangers,
+            "with a new or damaged store, which may not vote until a quorum of the others readmits it");
     if (founded(z) && is_stranger(z))
         zk_buf_printf(&text, "; this server's own store is new or damaged and may not vote until it is readmitted");
     if (!founded(z) && missing)
-        zk_buf_printf(&text, "; to go on with a quorum, create the file `initialize` in the dataDir of those that are "
-                             "there and start them again");
+        zk_buf_printf(&text, "; to go on with a quorum, create the file `initialize` in the dataDir of those that "
+                             "are there and start them again");
     else if (founded(z) && strangers)
         zk_buf_printf(&text, "; if those others are lost for good, `zkd recover` on the best remaining store");
     snprintf(z->waiting_for, sizeof z->waiting_for, "%s", zk_buf_text(&text));

@@ -4,7 +4,7 @@
 #include <xxhash.h>
 
 #define MEMBERSHIP_FORMAT 1
-#define RECORD_BYTES 29
+#define RECORD_BYTES      29
 
 void membership_encode(const struct membership *m, struct zk_buf *out)
 {

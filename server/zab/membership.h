@@ -2,8 +2,8 @@
  *
  * INVARIANTS  M1  a membership entry is in force from the moment it is in the log; a TRUNC restores the one before.
  *             M2  at most one change is open: from its READMIT until its CLOSE is committed.
- *             M3  `since` is the entry that named the incarnation: it and all before it never count that member, unless
- *                 it is the founding.
+ *             M3  `since` is the entry that named the incarnation: it and all before it never count that member,
+ *                 unless it is the founding.
  */
 #pragma once
 #include "server/zab/group.h"

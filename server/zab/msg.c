@@ -11,16 +11,31 @@ struct field {
     uint16_t offset;
 };
 
-#define U64(name) {FIELD_U64, offsetof(struct zab_msg, name)}
-#define BOOL(name) {FIELD_BOOL, offsetof(struct zab_msg, name)}
-#define BYTES {FIELD_BYTES, offsetof(struct zab_msg, bytes)}
-#define POINTS {FIELD_POINTS, 0}
-#define TABLE {FIELD_TABLE, 0}
+#define U64(name)                                                                                                    \
+    {                                                                                                                \
+        FIELD_U64, offsetof(struct zab_msg, name)                                                                    \
+    }
+#define BOOL(name)                                                                                                   \
+    {                                                                                                                \
+        FIELD_BOOL, offsetof(struct zab_msg, name)                                                                   \
+    }
+#define BYTES                                                                                                        \
+    {                                                                                                                \
+        FIELD_BYTES, offsetof(struct zab_msg, bytes)                                                                 \
+    }
+#define POINTS                                                                                                       \
+    {                                                                                                                \
+        FIELD_POINTS, 0                                                                                              \
+    }
+#define TABLE                                                                                                        \
+    {                                                                                                                \
+        FIELD_TABLE, 0                                                                                               \
+    }
 #define FIELDS_MAX 12
 
 static const struct field layouts[TELL_TYPE_END][FIELDS_MAX] = {
     [TELL_HELLO] = {U64(version), U64(cluster_id), U64(incarnation), U64(start_count), U64(run), U64(zxid),
-                   U64(promised), U64(members_hash), BOOL(blank), BOOL(founded), BOOL(initialize)},
+                    U64(promised), U64(members_hash), BOOL(blank), BOOL(founded), BOOL(initialize)},
     [TELL_REMEMBER] = {U64(incarnation), U64(start_count), U64(run), U64(zxid), U64(promised)},
     [TELL_PREVOTE] = {U64(number), U64(zxid)},
     [TELL_PREVOTED] = {U64(number), BOOL(yes), U64(promised)},

@@ -2,9 +2,9 @@
  *
  * WHICH WAY   up: on the channel that the sender dialled; down: on the one that the receiver dialled; both: either.
  * NEWER PEERS Fields behind those known are skipped, so a message may grow; one that lacks a field is malformed.
- * BOUNDS      Encoded by msgpack-c. Decoded by a bounded cursor of our own, because msgpack-c's unpacker allocates what
- *             an array's header claims before it has seen the elements. Counts and lengths are compared with what is
- *             left and with the limits below before anything is done with them.
+ * BOUNDS      Encoded by msgpack-c. Decoded by a bounded cursor of our own, because msgpack-c's unpacker allocates
+ *             what an array's header claims before it has seen the elements. Counts and lengths are compared with
+ *             what is left and with the limits below before anything is done with them.
  */
 #pragma once
 #include "common/buf.h"
@@ -24,7 +24,7 @@ enum zab_msg_type {
     TELL_VOTE,        /* up: promise me `epoch`; zxid */
     TELL_VOTED,       /* down: epoch, yes (durable), promised */
     TELL_BEAT,        /* down: I lead `epoch`; commit, number = round, table, bytes = the replica's */
-    TELL_PONG,        /* up: epoch (0: I don't follow you), number = round answered, promised, zxid durable, short, bytes */
+    TELL_PONG,        /* up: epoch (0: I don't follow you), number = round answered, promised, zxid, short, bytes */
     TELL_ROUND,       /* down: do you still follow? epoch, number */
     TELL_ROUNDED,     /* up: epoch, number */
     TELL_FOLLOW,      /* up: epoch, zxid, points = my epochs' last entries */
@@ -36,9 +36,9 @@ enum zab_msg_type {
     TELL_ACK,         /* up: durable up to zxid: counts */
     TELL_GOT,         /* up: the same (or rows up to number) from who does not count; moves the window only */
     TELL_COMMIT,      /* down: epoch, zxid */
-    TELL_RESIGN,      /* down: I do not lead `epoch` any more; yes: and somebody is about to be elected, so wait a little */
+    TELL_RESIGN,      /* down: I do not lead `epoch` any more; yes: somebody is about to be elected, wait a little */
     TELL_TAKE_OVER,   /* down: stand for election now. epoch = the one I lead */
-    TELL_FOUND,       /* up, to a blank server: store this founding. bytes = group; its next HELLO tells that it has */
+    TELL_FOUND,       /* up, to a blank server: store this founding. bytes = group; its next HELLO tells it has */
     TELL_TYPE_END,
 };
 

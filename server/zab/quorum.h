@@ -1,7 +1,7 @@
 /* quorum.h: the one rule that says how many are enough, asked by elections, commits, rounds and founding alike.
  *
- * A quorum is more than half of the participants' weight; observers have none. Members are named by their index in the
- * configuration, sets of them are bit masks.
+ * A quorum is more than half of the participants' weight; observers have none. Members are named by their index in
+ * the configuration, sets of them are bit masks.
  */
 #pragma once
 #include "server/zab/zab.h"

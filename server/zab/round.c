@@ -93,7 +93,8 @@ void on_beat(struct zab *z, size_t peer, const struct zab_msg *m)
 }
 
 /* Who looks for a leader and has nothing to ask (an observer, a stranger, a minority) would never find out that a
- * connection it dialled is dead for the other side, and no leader's beat comes down such a one. So it says something. */
+ * connection it dialled is dead for the other side, and no leader's beat comes down such a one. So it says something.
+ * */
 void knock(struct zab *z)
 {
     if (z->role != ROLE_LOOKING || z->now_ms < z->knock_at_ms)
@@ -206,8 +207,8 @@ void round_flush(struct zab *z)
 
 /* --- stepping down, opening a new epoch --- */
 
-/* Somebody has promised more than we lead, so it cannot follow: a new epoch above it lets it in. Not at once, for it may
- * be about to be elected, or to grant somebody. */
+/* Somebody has promised more than we lead, so it cannot follow: a new epoch above it lets it in. Not at once, for it
+ * may be about to be elected, or to grant somebody. */
 void consider_roll(struct zab *z, uint64_t promised)
 {
     uint64_t wait = zk_max_u64(z->config.tick_ms / 10, 2);

@@ -8,8 +8,8 @@
  *
  * S1  one synchronisation a connection and epoch: an answer always belongs to the summary it answers.
  * S2  TRUNC goes exactly to the last common entry.
- * S3  LIVE is sent only when the groups sent reach what was the log's end when the snapshot was asked for, so what the
- *     follower has once acknowledged is there again.
+ * S3  LIVE is sent only when the groups sent reach what was the log's end when the snapshot was asked for, so what
+ *     the follower has once acknowledged is there again.
  * S4  a follower's window, its rate from the disk and its snapshot's chunks are bounded; nobody waits for another.
  */
 #include "server/zab/core.h"
@@ -55,7 +55,8 @@ static void flight_got(struct stream *s, uint64_t zxid)
 
 static struct zk_slice encode_group(struct zab *z, struct zk_slice group, uint64_t last, uint64_t *ret_commit)
 {
-    struct zab_msg m = {.type = TELL_PROPOSE, .epoch = z->epoch, .commit = zk_min_u64(z->commit, last), .bytes = group};
+    struct zab_msg m = {.type = TELL_PROPOSE, .epoch = z->epoch, .bytes = group};
+    m.commit = zk_min_u64(z->commit, last);
     m.own = z->peers[z->self].stream.acked;
     *ret_commit = m.commit;
     return fx_encode(z, &m);
@@ -111,13 +112,13 @@ void stream_broadcast(struct zab *z, uint64_t before_zxid, const struct tail_gro
 struct common {
     bool found;
     uint64_t zxid;
-    uint64_t hash;      /* 0 with `verify`: ours is to be read first */
+    uint64_t hash; /* 0 with `verify`: ours is to be read first */
     uint64_t their_hash;
     bool verify;
 };
 
-/* Two logs that both have an epoch hold the same entries of it up to where the shorter ends: one leader made them all.
- * So the youngest epoch that both have decides. */
+/* Two logs that both have an epoch hold the same entries of it up to where the shorter ends: one leader made them
+ * all. So the youngest epoch that both have decides. */
 static struct common last_common(const struct zab *z, const struct zab_msg *m)
 {
     struct storage_epoch ours;
@@ -318,8 +319,8 @@ static void take_groups(struct zab *z, size_t peer, struct zk_slice packed)
 {
     struct stream *s = &z->peers[peer].stream;
     while (packed.len >= 4 && s->state == STREAM_GROUPS && window_open(s)) {
-        size_t len = (size_t)packed.ptr[0] << 24 | (size_t)packed.ptr[1] << 16 | (size_t)packed.ptr[2] << 8 |
-                     packed.ptr[3];
+        size_t len =
+            (size_t)packed.ptr[0] << 24 | (size_t)packed.ptr[1] << 16 | (size_t)packed.ptr[2] << 8 | packed.ptr[3];
         if (len > packed.len - 4)
             break;
         struct zk_slice group = zk_slice(packed.ptr + 4, len);
@@ -349,7 +350,8 @@ static void on_log(struct zab *z, size_t peer, const struct storage_report *r)
         uint64_t hash = 0;
         if (r->bytes.len <= 4 || !hash_before(zk_slice(r->bytes.ptr + 4, r->bytes.len - 4), s->cursor, &hash) ||
             hash != s->common_hash) {
-            fx_news(z, "server %" PRIu64 "'s log differs from ours at 0x%" PRIx64, z->peers[peer].member.id, s->cursor);
+            fx_news(z, "server %" PRIu64 "'s log differs from ours at 0x%" PRIx64, z->peers[peer].member.id,
+                    s->cursor);
             start_snapshot(z, peer);
             return;
         }

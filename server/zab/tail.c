@@ -81,8 +81,8 @@ const struct tail_group *tail_adopt(struct tail *t, uint8_t *bytes, size_t len)
     }
     ZK_ASSERT(g.count == 0);
     struct tail_group *slot = push_slot(t);
-    *slot = (struct tail_group){.first = first, .last = t->last_zxid, .last_hash = t->last_hash, .len = len,
-                                .bytes = bytes};
+    *slot = (struct tail_group){
+        .first = first, .last = t->last_zxid, .last_hash = t->last_hash, .len = len, .bytes = bytes};
     t->bytes += len;
     return slot;
 }

@@ -1,11 +1,11 @@
 /* witness.c: what this server has seen others promise and acknowledge, so that a disk which comes back older is known
  * for what it is.
  *
- * W1  of each server and incarnation: the highest promise, and the last zxid acknowledged in that very epoch. A promise
- *     that rises forgets the zxid: the log may be cut by the leader of the new epoch.
- * W2  a server whose store shows a lower promise, or in the remembered epoch a shorter log, or whose start counter (with
- *     another process) has been seen, has lost what it once vouched for: it takes a new incarnation, durably, and is a
- *     stranger until that is readmitted.
+ * W1  of each server and incarnation: the highest promise, and the last zxid acknowledged in that very epoch. A
+ *     promise that rises forgets the zxid: the log may be cut by the leader of the new epoch.
+ * W2  a server whose store shows a lower promise, or in the remembered epoch a shorter log, or whose start counter
+ *     (with another process) has been seen, has lost what it once vouched for: it takes a new incarnation, durably,
+ *     and is a stranger until that is readmitted.
  * W3  it learns so at the handshake, before it grants, follows or acknowledges anything (on_hold).
  */
 #include "server/zab/core.h"
@@ -127,8 +127,8 @@ void witness_greet(struct zab *z, size_t peer, bool inbound)
 static void take_new_name(struct zab *z, size_t peer)
 {
     fx_news(z,
-            "server %" PRIu64 " remembers more of this store than it holds: it was rolled back or copied, and takes a "
-            "new incarnation",
+            "server %" PRIu64 " remembers more of this store than it holds: it was rolled back or copied, and takes "
+            "a new incarnation",
             z->peers[peer].member.id);
     look(z, 0, "this store has lost what it once vouched for");
     z->pending_count = 0;
@@ -147,7 +147,8 @@ void on_remember(struct zab *z, size_t peer, bool inbound, const struct zab_msg 
     c->remembered = true;
     if (m->incarnation != z->incarnation || z->next_incarnation)
         return;
-    bool started_twice = m->start_count > z->start_count || (m->start_count == z->start_count && m->run && m->run != z->run);
+    bool started_twice =
+        m->start_count > z->start_count || (m->start_count == z->start_count && m->run && m->run != z->run);
     bool holds_less = m->promised > z->promised || (m->promised == z->promised && m->zxid > z->tail.last_zxid);
     if ((started_twice || holds_less) && !ZK_PLANTED(111)) {
         take_new_name(z, peer);

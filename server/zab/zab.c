@@ -578,7 +578,8 @@ static void end_turn(struct zab *z)
         if (z->was_stranger)
             fx_op(z, &(struct storage_op){.kind = STORAGE_SYNC_MARK});
     }
-    tail_drop_front(&z->tail, zk_min_u64(zk_min_u64(z->applied, z->durable_zxid), z->durable_commit), TAIL_KEEP_BYTES);
+    uint64_t settled = zk_min_u64(zk_min_u64(z->applied, z->durable_zxid), z->durable_commit);
+    tail_drop_front(&z->tail, settled, TAIL_KEEP_BYTES);
 }
 
 const struct zab_effects *zab_drain(struct zab *z)

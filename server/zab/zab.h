@@ -1,15 +1,15 @@
 /* zab.h: the face of atomic broadcast: events go in, effects come out.
  *
  * WHY HERE    One history, agreed on by a quorum, whatever crashes. Zab as in Junqueira, Reed and Serafini (DSN 2011)
- *             with three changes: election and discovery are one step; a pre-vote guards it; NEWLEADER(e) is the first
- *             log entry of epoch e (zxid e << 32), so one number, the last zxid, says whose history is ahead, and
- *             committing that entry commits the whole initial history. README.md tells the rules and why.
+ *             with three changes: election and discovery are one step; a pre-vote guards it; NEWLEADER(e) is the
+ *             first log entry of epoch e (zxid e << 32), so one number, the last zxid, says whose history is ahead,
+ *             and committing that entry commits the whole initial history. README.md tells the rules and why.
  * PURE        No I/O, no clock, no threads, no randomness but `seed`. The driver performs the effects in this order:
  *             storage ops handed over, sends queued, entries applied.
- * DURABILITY  A message that says something about the disk (a grant, an acknowledgement, a vote request) is kept inside
- *             until the storage has reported what it waits for; what comes out in `sends` may leave at once.
- * CHANNELS    Each server dials each other: channel OUT(j) is the connection that I dialled to j, IN(j) the one that j
- *             dialled to me. Requests (votes, following, forwards) go up the OUT channel, answers and the leader's
+ * DURABILITY  A message that says something about the disk (a grant, an acknowledgement, a vote request) is kept
+ *             inside until the storage has reported what it waits for; what comes out in `sends` may leave at once.
+ * CHANNELS    Each server dials each other: channel OUT(j) is the connection that I dialled to j, IN(j) the one that
+ *             j dialled to me. Requests (votes, following, forwards) go up the OUT channel, answers and the leader's
  *             stream come down it. A channel is a FIFO of whole messages, up or down; bytes of an unproven peer never
  *             get here. The first message each way is HELLO.
  */
@@ -64,8 +64,8 @@ ZK_MUST_CHECK bool zab_start(struct zab *z, uint64_t now_ms, char *why, size_t s
 /* --- events; now_ms is monotonic and never decreases --- */
 
 void zab_channel_up(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound);
-/* Also, without an up before it: the dial to `peer` failed. A server whose leader's connection closed goes to elect as
- * soon as it knows that the leader is not there any more, so say it at once when a dial is refused. */
+/* Also, without an up before it: the dial to `peer` failed. A server whose leader's connection closed goes to elect
+ * as soon as it knows that the leader is not there any more, so say it at once when a dial is refused. */
 void zab_channel_down(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound);
 /* One message. False: not a message of ours, or one that must not come here: close the channel. */
 ZK_MUST_CHECK bool zab_message(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound, struct zk_slice bytes);
@@ -78,9 +78,9 @@ void zab_storage(struct zab *z, uint64_t now_ms, const struct storage_report *re
 void zab_tick(struct zab *z, uint64_t now_ms);
 /* The largest body; a longer command is refused at the door. */
 #define ZAB_BODY_MAX (GROUP_BYTES_MAX - GROUP_HEADER_BYTES - GROUP_ENTRY_BYTES)
-/* Propose commands (bodies of ENTRY_COMMAND), in order, as one or more groups. *ret_first: the zxid of the first; they
- * are consecutive. False, and nothing happened: not ZAB_LEADING, or too much is proposed and not committed yet (try
- * again after a commit). */
+/* Propose commands (bodies of ENTRY_COMMAND), in order, as one or more groups. *ret_first: the zxid of the first;
+ * they are consecutive. False, and nothing happened: not ZAB_LEADING, or too much is proposed and not committed yet
+ * (try again after a commit). */
 ZK_MUST_CHECK bool zab_propose(struct zab *z, uint64_t now_ms, const struct zk_slice *bodies, size_t count,
                                uint64_t *ret_first);
 /* Ask a quorum whether we still lead: answered in `confirms` with the same token. Only while ZAB_LEADING; all that
@@ -93,8 +93,8 @@ void zab_hand_over(struct zab *z, uint64_t now_ms);
  * `beats`. The replica's digest, free space and touched sessions travel so. */
 #define ZAB_BEAT_MAX 65536
 void zab_set_beat(struct zab *z, struct zk_slice bytes);
-/* This server is short of disk space: a follower stops acknowledging while a quorum remains without it, a leader hands
- * over to one that is not short. */
+/* This server is short of disk space: a follower stops acknowledging while a quorum remains without it, a leader
+ * hands over to one that is not short. */
 void zab_set_short_of_space(struct zab *z, uint64_t now_ms, bool is_short);
 
 /* --- effects: everything since the last drain; borrowed until the next call --- */

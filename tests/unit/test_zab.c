@@ -8,9 +8,12 @@
 /* As operators run it: ticks of two seconds; what takes milliseconds must not take ticks. */
 static struct world *ensemble(size_t participants, size_t observers)
 {
-    struct world_options options = {
-        .seed = 42, .participants = participants, .observers = observers, .tick_ms = 2000, .delay_max_ms = 1,
-        .trace = getenv("ZAB_TRACE") != NULL};
+    struct world_options options = {.seed = 42,
+                                    .participants = participants,
+                                    .observers = observers,
+                                    .tick_ms = 2000,
+                                    .delay_max_ms = 1,
+                                    .trace = getenv("ZAB_TRACE") != NULL};
     return world_new(&options);
 }
 

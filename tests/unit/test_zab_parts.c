@@ -15,7 +15,7 @@ static struct quorum voters(size_t participants, size_t observers)
 {
     struct zab_member m[ZAB_MEMBERS_MAX];
     for (size_t i = 0; i < participants + observers; i++)
-        m[i] = (struct zab_member){.id = i + 1, .role = i < participants ? ZAB_PARTICIPANT : ZAB_OBSERVER, .weight = 1};
+        m[i] = (struct zab_member){i + 1, i < participants ? ZAB_PARTICIPANT : ZAB_OBSERVER, 1};
     return quorum_of(m, participants + observers);
 }
 

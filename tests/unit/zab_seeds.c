@@ -15,12 +15,13 @@ static void add_marks(struct world_marks *sum, const struct world_marks *one)
 
 static void print_marks(const struct world_marks *m, uint64_t seeds)
 {
-    printf("%" PRIu64 " seeds: elections %" PRIu64 ", commits %" PRIu64 ", truncs %" PRIu64 ", snaps %" PRIu64
-           " (done %" PRIu64 "), readmissions %" PRIu64 ", rolls %" PRIu64 ", handovers %" PRIu64 ", confirms %" PRIu64
-           ", crashes %" PRIu64 ", wipes %" PRIu64 ", restores %" PRIu64 " (renames %" PRIu64 "), pauses %" PRIu64
-           ", cuts %" PRIu64 ", breaks %" PRIu64 "\n",
-           seeds, m->elections, m->commits, m->truncs, m->snaps, m->snaps_done, m->readmissions, m->rolls, m->handovers,
-           m->confirms, m->crashes, m->wipes, m->restores, m->renames, m->pauses, m->cuts, m->breaks);
+#define MARK(name) printf(", " #name " %" PRIu64, m->name)
+    printf("%" PRIu64 " seeds", seeds);
+    MARK(elections), MARK(commits), MARK(truncs), MARK(snaps), MARK(snaps_done), MARK(readmissions), MARK(rolls);
+    MARK(handovers), MARK(confirms), MARK(crashes), MARK(wipes), MARK(restores), MARK(renames), MARK(pauses);
+    MARK(cuts), MARK(breaks);
+    printf("\n");
+#undef MARK
 }
 
 int main(int argc, char **argv)

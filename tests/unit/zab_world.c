@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 #define DIAL_REFUSED_MS 2
-#define DIAL_SILENT_MS 60
-#define NEWS_KEPT 200
-#define BIG_ROW_BYTES 8
+#define DIAL_SILENT_MS  60
+#define NEWS_KEPT       200
+#define BIG_ROW_BYTES   8
 
 struct letter {
     uint64_t due_ms;
@@ -116,9 +116,10 @@ static void trace(struct world *w, const char *format, ...)
     va_end(args);
 }
 
-static const char *const type_names[] = {
-    "?",     "HELLO",  "REMEMBER", "PREVOTE", "PREVOTED", "VOTE", "VOTED", "BEAT", "PONG",   "ROUND",     "ROUNDED",
-    "FOLLOW", "TRUNC", "SNAP",     "ROWS",    "PROPOSE",  "LIVE", "ACK",   "GOT",  "COMMIT", "RESIGN", "TAKE_OVER", "FOUND"};
+static const char *const type_names[] = {"?",     "HELLO",  "REMEMBER", "PREVOTE",   "PREVOTED", "VOTE",
+                                         "VOTED", "BEAT",   "PONG",     "ROUND",     "ROUNDED",  "FOLLOW",
+                                         "TRUNC", "SNAP",   "ROWS",     "PROPOSE",   "LIVE",     "ACK",
+                                         "GOT",   "COMMIT", "RESIGN",   "TAKE_OVER", "FOUND"};
 
 static void trace_message(struct world *w, size_t from, size_t to, struct zk_slice bytes, const char *verb)
 {
@@ -129,9 +130,11 @@ static void trace_message(struct world *w, size_t from, size_t to, struct zk_sli
     uint64_t first = 0, last = 0, hash = 0;
     if (m.type == TELL_PROPOSE)
         (void)!group_check(m.bytes, &first, &last, &hash);
-    trace(w, "%zu -> %zu %s %s e=%" PRIu64 " zxid=%" PRIx64 " n=%" PRIu64 " p=%" PRIu64 " c=%" PRIx64 " %s [%" PRIx64 "..%" PRIx64 "]",
-          from + 1, to + 1, verb, type_names[m.type], m.epoch, m.zxid, m.number, m.promised, m.commit, m.yes ? "yes" : "",
-          first, last);
+    trace(w,
+          "%zu -> %zu %s %s e=%" PRIu64 " zxid=%" PRIx64 " n=%" PRIu64 " p=%" PRIu64 " c=%" PRIx64 " %s [%" PRIx64
+          "..%" PRIx64 "]",
+          from + 1, to + 1, verb, type_names[m.type], m.epoch, m.zxid, m.number, m.promised, m.commit,
+          m.yes ? "yes" : "", first, last);
 }
 
 static uint32_t chance(struct world *w, uint32_t below)
@@ -207,7 +210,10 @@ void world_checkpoint(struct world *w, uint64_t id, bool purge)
     zab_members_encode(s->zab, &members);
     put_state(&rows, s->index, s->digest);
     struct storage_op ops[] = {
-        {.kind = STORAGE_CHECKPOINT_BEGIN, .zxid = s->applied, .hash = w->ledger[s->index - 1].hash, .digest = s->digest,
+        {.kind = STORAGE_CHECKPOINT_BEGIN,
+         .zxid = s->applied,
+         .hash = w->ledger[s->index - 1].hash,
+         .digest = s->digest,
          .bytes = zk_buf_slice(&members)},
         {.kind = STORAGE_CHECKPOINT_ROWS, .bytes = zk_buf_slice(&rows)},
         {.kind = STORAGE_CHECKPOINT_END, .zxid = s->applied},
@@ -406,7 +412,8 @@ static void judge_confirm(struct world *w, size_t i, const struct zab_confirmed 
         if (s->asked[k].token != c->token)
             continue;
         if (c->ok && s->index < s->asked[k].ledger)
-            trouble(w, "server %zu's round is confirmed, but %zu entries were committed when it was asked and it has %zu",
+            trouble(w,
+                    "server %zu's round is confirmed, but %zu entries were committed when it was asked, it has %zu",
                     i + 1, s->asked[k].ledger, s->index);
         w->marks.confirms += c->ok;
         s->asked[k] = s->asked[--s->asked_count];
@@ -476,7 +483,7 @@ static void carry_out_sends(struct world *w, size_t i, const struct zab_effects 
     }
     for (size_t k = 0; k < fx->close_count; k++) {
         size_t j = (size_t)fx->closes[k].peer - 1;
-        trace(w, "%zu closes %s %zu", i + 1, fx->closes[k].inbound ? "the connection of" : "its connection to", j + 1);
+        trace(w, "%zu closes the connection %s %zu", i + 1, fx->closes[k].inbound ? "of" : "to", j + 1);
         if (fx->closes[k].inbound)
             close_conn(w, j, i, true, false);
         else
@@ -606,8 +613,11 @@ void world_start(struct world *w, uint64_t id)
     s->fatal[0] = '\0';
     s->storage.ops->each_row(s->storage.self, load_row, s);
     struct loading l = {.w = w, .i = i, .commit = image->commit, .zab = zab_new(&config, image)};
-    trace(w, "%zu starts: verdict %d log ..%" PRIx64 " commit %" PRIx64 " promised %" PRIu64 " inc %" PRIx64 " start %" PRIu64, i + 1,
-          image->verdict, image->last_zxid, image->commit, image->promised, image->incarnation, image->start_count);
+    trace(w,
+          "%zu starts: verdict %d log ..%" PRIx64 " commit %" PRIx64 " promised %" PRIu64 " inc %" PRIx64
+          " start %" PRIu64,
+          i + 1, image->verdict, image->last_zxid, image->commit, image->promised, image->incarnation,
+          image->start_count);
     if (s->storage.ops->each_group(s->storage.self, image->checkpoint_zxid, load_group, &l) != 0 ||
         !zab_start(l.zab, w->now_ms, l.why, sizeof l.why)) {
         snprintf(s->fatal, sizeof s->fatal, "%s", l.why);
@@ -1008,15 +1018,16 @@ enum act {
     ACT_END,
 };
 
-/* May this server lose its store without the ensemble losing data for good? All others are up, none is a stranger, and
- * all hold everything. */
+/* May this server lose its store without the ensemble losing data for good? All others are up, none is a stranger,
+ * and all hold everything. */
 static bool may_lose_store(struct world *w, size_t i)
 {
     if (i < w->options.participants && w->options.participants < 3)
         return false;
     if (i < w->options.participants)
         for (size_t j = 0; j < w->options.participants; j++)
-            if (j != i && (!is_running(w, j) || zab_is_stranger(w->servers[j].zab) || disk_commit(w->servers[j].disk) == 0))
+            if (j != i &&
+                (!is_running(w, j) || zab_is_stranger(w->servers[j].zab) || disk_commit(w->servers[j].disk) == 0))
                 return false;
     return w->ledger_count > 0;
 }
@@ -1201,7 +1212,9 @@ const char *world_random(uint64_t seed, bool show, struct world_marks *ret_marks
     zk_rng_seed(&rng, seed, 0x6c696665);
     struct world_options options = {
         .seed = seed,
-        .participants = zk_rng_below(&rng, 3) ? 3 : zk_rng_below(&rng, 2) ? 5 : 1 + zk_rng_below(&rng, 4),
+        .participants = zk_rng_below(&rng, 3)   ? 3
+                        : zk_rng_below(&rng, 2) ? 5
+                                                : 1 + zk_rng_below(&rng, 4),
         .observers = zk_rng_below(&rng, 4) == 0,
         .tick_ms = zk_rng_below(&rng, 8) ? 40 + zk_rng_below(&rng, 160) : 2000,
         .counter_roll = zk_rng_below(&rng, 3) ? 0 : 20 + zk_rng_below(&rng, 50),

@@ -1,12 +1,12 @@
 /* zab_world.h: a small deterministic world for zab alone: servers, connections that delay, stall and break, the
  * simulator's disks, and a judge that looks after every event.
  *
- * WHY HERE    tests/sim runs whole replicas with clients; here the broadcast is alone, so a seed takes a millisecond or
- *             two and a failing one is short. The state of a 'replica' is a running hash of what it applied.
- * JUDGE       One leader an epoch. What is applied anywhere is one sequence, and everyone applies a prefix of it. Whoever
- *             is elected holds what leaders of lower epochs had committed. No acknowledgement, grant or vote request
- *             leaves before its disk has it. A confirmed round sees all that was committed when it was asked for. Nothing
- *             committed is cut (the disk refuses, and that is fatal). zab_check holds.
+ * WHY HERE    tests/sim runs whole replicas with clients; here the broadcast is alone, so a seed takes a millisecond
+ *             or two and a failing one is short. The state of a 'replica' is a running hash of what it applied.
+ * JUDGE       One leader an epoch. What is applied anywhere is one sequence, and everyone applies a prefix of it.
+ *             Whoever is elected holds what leaders of lower epochs had committed. No acknowledgement, grant or vote
+ *             request leaves before its disk has it. A confirmed round sees all that was committed when it was asked
+ *             for. Nothing committed is cut (the disk refuses, and that is fatal). zab_check holds.
  */
 #pragma once
 #include "common/rng.h"
