@@ -13,6 +13,7 @@ dist_check_SCRIPTS += \
 	tests/system/foreign_zkcli \
 	tests/system/kill_loop \
 	tests/system/net_garbage \
+	tests/system/net_partition \
 	tests/system/net_peers \
 	tests/system/notify \
 	tests/system/readme_example \
@@ -36,7 +37,8 @@ TESTS += \
 LONG_TESTS += \
 	tests/system/faults \
 	tests/system/foreign_zkcli \
-	tests/system/kill_loop
+	tests/system/kill_loop \
+	tests/system/net_partition
 check_PROGRAMS += tests/system/client_recipes_run tests/system/client_worker tests/system/writer
 tests_system_client_recipes_run_SOURCES = tests/system/client_recipes.c
 tests_system_client_recipes_run_LDADD = libzk.la $(EVENT_LIBS)
