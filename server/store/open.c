@@ -264,10 +264,9 @@ static bool write_first_rows(struct loader *l)
     struct store *st = l->st;
     struct zk_buf format = {0}, numbers = {0};
     struct numbers n = {.incarnation = l->mark.incarnation, .live = 1};
-    struct rocks_side *side = rocks_find_side(st->db, n.live);
-    if (side == NULL && !rocks_new_side(st->db, n.live, &side, l->why))
+    /* 0 is nobody: what an interrupted making has left may be half a side. */
+    if (!rocks_drop_others(st->db, 0, l->why) || !rocks_new_side(st->db, n.live, &st->live, l->why))
         return false;
-    st->live = side;
     l->n = n;
     format_encode(l->server_id, &format);
     numbers_encode(&n, &numbers);

@@ -13,6 +13,7 @@
 
 struct rocks {
     rocksdb_t *db;
+    int broken; /* atomic: a write failed */
     rocksdb_options_t *db_options;
     rocksdb_options_t *meta_options;
     rocksdb_options_t *tree_options;
@@ -38,6 +39,7 @@ struct rocks_iter {
 };
 
 struct rocks_sst {
+    struct rocks *db;
     rocksdb_sstfilewriter_t *writer;
 };
 
@@ -52,6 +54,27 @@ static bool fine(char *error, char *why)
         snprintf(why, ROCKS_WHY_BYTES, "%s", error);
     rocksdb_free(error);
     return false;
+}
+
+/* From here on the database is not to be touched any more, not even by itself: after ENOSPC RocksDB would at once begin
+ * to resume, flushing one column family after the other and with that dropping from some, and not from others, what the
+ * failed batch has left in the write-ahead log. No option of 7.8 switches that off; cancelling does. */
+static void stop_all(struct rocks *db)
+{
+    if (db->db != NULL && !__atomic_exchange_n(&db->broken, 1, __ATOMIC_ACQ_REL))
+        rocksdb_cancel_all_background_work(db->db, 0);
+}
+
+static bool written(struct rocks *db, char *error, char *why)
+{
+    if (error != NULL)
+        stop_all(db);
+    return fine(error, why);
+}
+
+bool rocks_is_broken(const struct rocks *db)
+{
+    return __atomic_load_n(&db->broken, __ATOMIC_ACQUIRE);
 }
 
 static enum rocks_trouble judge(const char *error)
@@ -220,7 +243,7 @@ static bool add_meta(struct rocks *db, char *why)
 {
     char *error = NULL;
     db->meta = rocksdb_create_column_family(db->db, db->meta_options, META, &error);
-    return fine(error, why);
+    return written(db, error, why);
 }
 
 static bool open_all(struct rocks *db, const char *dir, bool create, char *why)
@@ -258,6 +281,8 @@ enum rocks_trouble rocks_open(const char *dir, const char *wal_dir, bool create,
 
 void rocks_close(struct rocks *db)
 {
+    if (rocks_is_broken(db))
+        return;
     for (size_t i = 0; i < db->side_count; i++)
         rocks_side_release(db->sides[i]);
     free(db->sides);
@@ -293,7 +318,7 @@ static rocksdb_column_family_handle_t *new_family(struct rocks *db, const char *
     snprintf(name, sizeof name, "%s.%" PRIu64, kind, number);
     rocksdb_column_family_handle_t *handle =
         rocksdb_create_column_family(db->db, options_of(db, name), name, &error);
-    return fine(error, why) ? handle : NULL;
+    return written(db, error, why) ? handle : NULL;
 }
 
 bool rocks_new_side(struct rocks *db, uint64_t number, struct rocks_side **ret_side, char *why)
@@ -334,7 +359,7 @@ static bool drop_family(struct rocks *db, rocksdb_column_family_handle_t *handle
     char *error = NULL;
     if (handle != NULL)
         rocksdb_drop_column_family(db->db, handle, &error);
-    return fine(error, why);
+    return written(db, error, why);
 }
 
 bool rocks_drop_side(struct rocks *db, struct rocks_side *side, char *why)
@@ -399,7 +424,7 @@ bool rocks_write(struct rocks *db, struct rocks_batch *batch, char *why)
 {
     char *error = NULL;
     rocksdb_write(db->db, db->write_options, batch->batch, &error);
-    return fine(error, why);
+    return written(db, error, why);
 }
 
 /* --- reading --- */
@@ -464,9 +489,10 @@ bool rocks_sst_new(struct rocks *db, const char *path, struct rocks_sst **ret_ss
 {
     struct rocks_sst *sst = zk_alloc(sizeof *sst);
     char *error = NULL;
+    sst->db = db;
     sst->writer = rocksdb_sstfilewriter_create(db->env_options, db->tree_options);
     rocksdb_sstfilewriter_open(sst->writer, path, &error);
-    if (!fine(error, why)) {
+    if (!written(db, error, why)) {
         rocks_sst_free(sst);
         return false;
     }
@@ -482,19 +508,20 @@ bool rocks_sst_put(struct rocks_sst *sst, struct zk_slice key, struct zk_slice v
                                   &error);
     else
         rocksdb_sstfilewriter_delete(sst->writer, (const char *)key.ptr, key.len, &error);
-    return fine(error, why);
+    return written(sst->db, error, why);
 }
 
 bool rocks_sst_finish(struct rocks_sst *sst, char *why)
 {
     char *error = NULL;
     rocksdb_sstfilewriter_finish(sst->writer, &error);
-    return fine(error, why);
+    return written(sst->db, error, why);
 }
 
 void rocks_sst_free(struct rocks_sst *sst)
 {
-    rocksdb_sstfilewriter_destroy(sst->writer);
+    if (!rocks_is_broken(sst->db))
+        rocksdb_sstfilewriter_destroy(sst->writer);
     free(sst);
 }
 
@@ -502,18 +529,21 @@ bool rocks_ingest(struct rocks *db, struct rocksdb_column_family_handle_t *cf, c
 {
     char *error = NULL;
     rocksdb_ingest_external_file_cf(db->db, cf, &path, 1, db->ingest_options, &error);
-    return fine(error, why);
+    return written(db, error, why);
 }
 
 bool rocks_drop_files(struct rocks *db, struct rocksdb_column_family_handle_t *cf, struct zk_slice to, char *why)
 {
     char *error = NULL;
     rocksdb_delete_file_in_range_cf(db->db, cf, "", 0, (const char *)to.ptr, to.len, &error);
-    return fine(error, why);
+    return written(db, error, why);
 }
 
 uint64_t rocks_background_errors(struct rocks *db)
 {
     uint64_t count = 0;
-    return rocksdb_property_int(db->db, "rocksdb.background-errors", &count) == 0 ? count : 0;
+    if (rocksdb_property_int(db->db, "rocksdb.background-errors", &count) != 0 || count == 0)
+        return 0;
+    stop_all(db);
+    return count;
 }

@@ -32,6 +32,9 @@ enum rocks_trouble {
 /* Opens (makes, if `create`) the database in dir with its log in wal_dir. */
 enum rocks_trouble rocks_open(const char *dir, const char *wal_dir, bool create, struct rocks **ret_db, char *why);
 void rocks_close(struct rocks *db);
+/* A write failed. Nothing of it may be closed or released then: the process is about to end, and a RocksDB that was
+ * built with assertions, as Debian's is, aborts when it is taken apart in that state. */
+bool rocks_is_broken(const struct rocks *db);
 
 struct rocksdb_column_family_handle_t *rocks_meta(struct rocks *db);
 /* The side that opening found under `number`; NULL if there is none. The caller holds a count. */

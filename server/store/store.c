@@ -300,6 +300,8 @@ static struct store *new_store(void)
 
 static void free_store(struct store *st)
 {
+    if (st->db != NULL && rocks_is_broken(st->db))
+        return;
     while (st->submits != NULL) {
         struct submit *s = st->submits;
         st->submits = s->next;

@@ -21,7 +21,8 @@ struct store_config {
  * zkd.damaged-<time>, and never deleted. */
 ZK_MUST_CHECK bool store_open(const struct store_config *config, struct storage *ret_storage, char *why, size_t size);
 
-/* A clean stop: everything submitted is written, the mark synced. Open snapshots are closed. */
+/* A clean stop: everything submitted is written, the mark synced. Open snapshots are closed. After STORAGE_FAILED: the
+ * threads are stopped, but the database is left as it is until the process ends (rocks_is_broken says why). */
 void store_close(struct storage *storage);
 
 /* The tree's rows do not load (storage.h's each_row failed, or the digest is another): close, put the store aside and

@@ -32,9 +32,9 @@ tests_unit_test_client_face_SOURCES = tests/unit/test_client_face.c
 tests_unit_test_client_face_LDADD = libzk.la libcommon.la $(EVENT_LIBS) $(CHECK_LIBS)
 endif
 
+STORE_RIG = tests/unit/store_rig.c tests/unit/store_conformance.h
 STORE_CONFORMANCE = \
-	tests/unit/store_conformance.c tests/unit/store_conformance.h \
-	tests/unit/store_rig.c
+	tests/unit/store_conformance.c $(STORE_RIG)
 
 check_PROGRAMS += tests/unit/test_disk
 TESTS += tests/unit/test_disk
@@ -74,6 +74,11 @@ check_PROGRAMS += tests/unit/test_store
 TESTS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_CONFORMANCE)
 tests_unit_test_store_LDADD = libstore.la $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_store_fail
+LONG_TESTS += tests/unit/test_store_fail
+tests_unit_test_store_fail_SOURCES = tests/unit/test_store_fail.c $(STORE_RIG)
+tests_unit_test_store_fail_LDADD = libstore.la $(CHECK_LIBS)
 endif
 
 check_PROGRAMS += tests/unit/test_peer_msg tests/unit/test_replica
