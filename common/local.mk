@@ -9,4 +9,5 @@ libcommon_la_SOURCES = \
 	common/path.c common/path.h \
 	common/proto.c common/proto.def common/proto.h \
 	common/rng.c common/rng.h \
+	common/unpack.c common/unpack.h \
 	common/zxid.h

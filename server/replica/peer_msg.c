@@ -1,5 +1,6 @@
 #include "server/replica/peer_msg.h"
 #include <msgpack.h>
+#include "common/unpack.h"
 
 static int append(void *arg, const char *bytes, size_t len)
 {
@@ -34,67 +35,48 @@ void peer_msg_encode(struct zk_buf *out, const struct peer_msg *m)
         msgpack_pack_uint64(&pk, m->zxid);
 }
 
-static bool get_u64(const msgpack_object *o, uint64_t *ret_value)
+static void take_commands(struct zk_unpack *in, size_t count, struct peer_msg *m)
 {
-    if (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
-        return false;
-    *ret_value = o->via.u64;
-    return true;
+    m->commands = zk_calloc(count, sizeof *m->commands);
+    m->command_count = count;
+    for (size_t i = 0; i < count; i++)
+        m->commands[i] = zk_unpack_bytes(in);
 }
 
-static bool get_bytes(const msgpack_object *o, struct zk_slice *ret_bytes)
+/* `left`: how many elements stand behind the type. */
+static bool take_fields(struct zk_unpack *in, size_t left, struct peer_msg *m)
 {
-    if (o->type != MSGPACK_OBJECT_BIN)
+    static const size_t least[] = {[PEER_MSG_FORWARD - PEER_MSG_FIRST] = 1,
+                                   [PEER_MSG_SYNC - PEER_MSG_FIRST] = 1,
+                                   [PEER_MSG_SYNC_ANSWER - PEER_MSG_FIRST] = 2,
+                                   [PEER_MSG_TOUCH - PEER_MSG_FIRST] = 1};
+    size_t kind = (size_t)m->type - PEER_MSG_FIRST;
+    if (kind >= ZK_COUNT_OF(least) || left < least[kind])
         return false;
-    *ret_bytes = zk_slice(o->via.bin.ptr, o->via.bin.size);
-    return true;
-}
-
-static bool take_commands(const msgpack_object_array *a, struct peer_msg *m)
-{
-    if (a->size < 2 || a->size > 1 + PEER_MSG_COMMANDS_MAX)
-        return false;
-    m->commands = zk_calloc(a->size - 1, sizeof *m->commands);
-    m->command_count = a->size - 1;
-    for (size_t i = 0; i < m->command_count; i++)
-        if (!get_bytes(&a->ptr[i + 1], &m->commands[i]))
-            return false;
-    return true;
-}
-
-static bool take_fields(const msgpack_object_array *a, struct peer_msg *m)
-{
-    switch (m->type) {
-    case PEER_MSG_FORWARD:
-        return take_commands(a, m);
-    case PEER_MSG_SYNC:
-        return a->size >= 2 && get_u64(&a->ptr[1], &m->number);
-    case PEER_MSG_SYNC_ANSWER:
-        return a->size >= 3 && get_u64(&a->ptr[1], &m->number) && get_u64(&a->ptr[2], &m->zxid);
-    case PEER_MSG_TOUCH:
-        return a->size >= 2 && get_bytes(&a->ptr[1], &m->bytes) && m->bytes.len % 8 == 0;
-    }
-    return false;
+    if (m->type == PEER_MSG_FORWARD)
+        take_commands(in, left, m);
+    else if (m->type == PEER_MSG_TOUCH)
+        m->bytes = zk_unpack_bytes(in);
+    else
+        m->number = zk_unpack_u64(in);
+    if (m->type == PEER_MSG_SYNC_ANSWER)
+        m->zxid = zk_unpack_u64(in);
+    return !in->bad && m->bytes.len % 8 == 0;
 }
 
 bool peer_msg_decode(struct zk_slice bytes, struct peer_msg *ret_msg)
 {
     memset(ret_msg, 0, sizeof *ret_msg);
-    msgpack_unpacked unpacked;
-    msgpack_unpacked_init(&unpacked);
-    size_t at = 0;
-    bool ok = msgpack_unpack_next(&unpacked, (const char *)bytes.ptr, bytes.len, &at) == MSGPACK_UNPACK_SUCCESS;
-    uint64_t type = 0;
-    ok = ok && at == bytes.len && unpacked.data.type == MSGPACK_OBJECT_ARRAY && unpacked.data.via.array.size > 0 &&
-         get_u64(&unpacked.data.via.array.ptr[0], &type) && type >= PEER_MSG_FIRST;
-    if (ok) {
-        ret_msg->type = (enum peer_msg_type)type;
-        ok = take_fields(&unpacked.data.via.array, ret_msg);
-    }
-    msgpack_unpacked_destroy(&unpacked);
-    if (!ok)
-        peer_msg_fini(ret_msg);
-    return ok;
+    struct zk_unpack in = zk_unpack(bytes);
+    size_t count = zk_unpack_array(&in, 1 + PEER_MSG_COMMANDS_MAX);
+    uint64_t type = zk_unpack_u64(&in);
+    if (in.bad || count == 0 || type < PEER_MSG_FIRST || type > INT32_MAX)
+        return false;
+    ret_msg->type = (enum peer_msg_type)type;
+    if (take_fields(&in, count - 1, ret_msg))
+        return true;
+    peer_msg_fini(ret_msg);
+    return false;
 }
 
 void peer_msg_fini(struct peer_msg *m)

@@ -1,4 +1,5 @@
 #include "server/zab/msg.h"
+#include "common/unpack.h"
 
 #include <msgpack.h>
 
@@ -141,121 +142,48 @@ void msg_encode(struct zk_buf *out, const struct zab_msg *m)
         pack_field(&pk, m, layout[i]);
 }
 
-/* --- decoding: a cursor over msgpack --- */
+/* --- decoding --- */
 
-struct cursor {
-    const uint8_t *at;
-    const uint8_t *end;
-    bool bad;
-};
-
-static uint64_t take_big_endian(struct cursor *in, size_t len)
+static size_t take_points(struct zk_unpack *in, struct storage_epoch *points)
 {
-    if ((size_t)(in->end - in->at) < len) {
-        in->bad = true;
-        in->at = in->end;
-        return 0;
-    }
-    uint64_t value = 0;
-    for (size_t i = 0; i < len; i++)
-        value = value << 8 | *in->at++;
-    return value;
-}
-
-static uint64_t take_u64(struct cursor *in)
-{
-    uint8_t tag = (uint8_t)take_big_endian(in, 1);
-    if (tag < 0x80)
-        return tag;
-    if (tag >= 0xcc && tag <= 0xcf)
-        return take_big_endian(in, (size_t)1 << (tag - 0xcc));
-    in->bad = true;
-    return 0;
-}
-
-static bool take_bool(struct cursor *in)
-{
-    uint8_t tag = (uint8_t)take_big_endian(in, 1);
-    if (tag != 0xc2 && tag != 0xc3)
-        in->bad = true;
-    return tag == 0xc3;
-}
-
-/* An array's count, no more than the bytes that are left and than `max`. */
-static size_t take_array(struct cursor *in, size_t max)
-{
-    uint8_t tag = (uint8_t)take_big_endian(in, 1);
-    size_t count = 0;
-    if ((tag & 0xf0) == 0x90)
-        count = tag & 0x0f;
-    else if (tag == 0xdc || tag == 0xdd)
-        count = (size_t)take_big_endian(in, tag == 0xdc ? 2 : 4);
-    else
-        in->bad = true;
-    if (count > max || count > (size_t)(in->end - in->at)) {
-        in->bad = true;
-        return 0;
-    }
-    return count;
-}
-
-static struct zk_slice take_bytes(struct cursor *in)
-{
-    uint8_t tag = (uint8_t)take_big_endian(in, 1);
-    if (tag < 0xc4 || tag > 0xc6) {
-        in->bad = true;
-        return zk_slice(NULL, 0);
-    }
-    size_t len = (size_t)take_big_endian(in, (size_t)1 << (tag - 0xc4));
-    if (in->bad || len > (size_t)(in->end - in->at)) {
-        in->bad = true;
-        return zk_slice(NULL, 0);
-    }
-    struct zk_slice bytes = zk_slice(in->at, len);
-    in->at += len;
-    return bytes;
-}
-
-static size_t take_points(struct cursor *in, struct storage_epoch *points)
-{
-    size_t count = take_array(in, MSG_POINTS_MAX);
+    size_t count = zk_unpack_array(in, MSG_POINTS_MAX);
     for (size_t i = 0; i < count && !in->bad; i++) {
-        if (take_array(in, 2) != 2)
+        if (zk_unpack_array(in, 2) != 2)
             in->bad = true;
-        points[i].last_zxid = take_u64(in);
-        points[i].last_hash = take_u64(in);
+        points[i].last_zxid = zk_unpack_u64(in);
+        points[i].last_hash = zk_unpack_u64(in);
     }
     return count;
 }
 
-static size_t take_table(struct cursor *in, struct storage_witness *table)
+static size_t take_table(struct zk_unpack *in, struct storage_witness *table)
 {
-    size_t count = take_array(in, MSG_WITNESS_MAX);
+    size_t count = zk_unpack_array(in, MSG_WITNESS_MAX);
     for (size_t i = 0; i < count && !in->bad; i++) {
         struct storage_witness *w = &table[i];
-        if (take_array(in, 5) != 5)
+        if (zk_unpack_array(in, 5) != 5)
             in->bad = true;
-        w->server = take_u64(in);
-        w->incarnation = take_u64(in);
-        w->zxid = take_u64(in);
-        w->promised = take_u64(in);
-        w->start_count = take_u64(in);
+        w->server = zk_unpack_u64(in);
+        w->incarnation = zk_unpack_u64(in);
+        w->zxid = zk_unpack_u64(in);
+        w->promised = zk_unpack_u64(in);
+        w->start_count = zk_unpack_u64(in);
     }
     return count;
 }
 
-static void take_field(struct cursor *in, struct msg_lists *lists, struct zab_msg *m, struct field f)
+static void take_field(struct zk_unpack *in, struct msg_lists *lists, struct zab_msg *m, struct field f)
 {
     char *at = (char *)m + f.offset;
     switch (f.kind) {
     case FIELD_U64:
-        *(uint64_t *)(void *)at = take_u64(in);
+        *(uint64_t *)(void *)at = zk_unpack_u64(in);
         break;
     case FIELD_BOOL:
-        *(bool *)at = take_bool(in);
+        *(bool *)at = zk_unpack_bool(in);
         break;
     case FIELD_BYTES:
-        m->bytes = take_bytes(in);
+        m->bytes = zk_unpack_bytes(in);
         break;
     case FIELD_POINTS:
         m->point_count = take_points(in, lists->points);
@@ -271,9 +199,9 @@ static void take_field(struct cursor *in, struct msg_lists *lists, struct zab_ms
 /* Whatever stands behind the known fields is a newer server's and not looked at. */
 bool msg_decode(struct zk_slice bytes, struct msg_lists *lists, struct zab_msg *ret_msg)
 {
-    struct cursor in = {bytes.ptr, bytes.ptr + bytes.len, bytes.len == 0};
-    size_t count = take_array(&in, 64);
-    uint64_t type = take_u64(&in);
+    struct zk_unpack in = zk_unpack(bytes);
+    size_t count = zk_unpack_array(&in, 64);
+    uint64_t type = zk_unpack_u64(&in);
     if (in.bad || type == 0 || type >= TELL_TYPE_END)
         return false;
     const struct field *layout = layouts[type];
