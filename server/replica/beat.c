@@ -1,9 +1,10 @@
 /* beat.c: what goes with every heartbeat: this replica's position and digest, its free disk space, its clock.
  *
- * Digests at equal zxids must be equal. A leader that is at one with a quorum says so; a follower that then differs
- * stops, for it would give wrong answers. A leader that a quorum contradicts stops itself. Space: while some quorum has
- * room the ensemble works around who has none (zab_set_short_of_space); when none has, client writes but for deletes are
- * refused at every door until the space is back.
+ * Digests at equal zxids must be equal. A leader that has seen a quorum agree says so; a follower that then differs
+ * stops, for it would give wrong answers. A leader that a majority contradicts stops itself; while nobody has a majority,
+ * client writes are refused, for who is right is not known. Only what was compared counts: silence is neither.
+ * Space: while some quorum has room the ensemble works around who has none (zab_set_short_of_space); when none has,
+ * client writes but for deletes are refused at every door until the space is back.
  *
  * Layout: jute longs zxid, digest, free bytes, wall ms, flags; what follows is skipped.
  */
@@ -37,15 +38,27 @@ static bool is_fresh(const struct replica *r, const struct peer_view *p)
     return p->heard_ms + (uint64_t)r->config.zab.tick_ms * r->config.zab.sync_limit >= r->now_ms;
 }
 
-/* Participants heard of lately whose digest is ours, this server included. */
-static size_t count_agreeing(const struct replica *r)
+/* Participants heard of lately whose digest was last found so. */
+static size_t count_compared(const struct replica *r, enum digest_verdict verdict)
 {
-    size_t count = 1;
+    size_t count = 0;
     for (size_t i = 0; i < r->peer_count; i++) {
         const struct peer_view *p = &r->peers[i];
-        count += is_participant(r, p->id) && is_fresh(r, p) && !p->differs;
+        count += is_participant(r, p->id) && is_fresh(r, p) && p->verdict == verdict;
     }
     return count;
+}
+
+static bool quorum_agrees(const struct replica *r)
+{
+    return (1 + count_compared(r, DIGEST_AGREES)) * 2 > participants(r);
+}
+
+/* Somebody differs, and all who are there have had the time to say what they have. */
+static bool is_divided(const struct replica *r)
+{
+    uint64_t patience = (uint64_t)r->config.zab.tick_ms * r->config.zab.sync_limit;
+    return count_compared(r, DIGEST_DIFFERS) > 0 && !quorum_agrees(r) && r->now_ms - r->leading_since_ms > patience;
 }
 
 /* Participants that are short of space, as far as known. One that is down counts as it was when last heard of; one never
@@ -87,9 +100,11 @@ static void decide_refusal(struct replica *r)
     uint64_t memory = r->config.memory_limit_bytes;
     bool memory_full = memory != 0 && state_size_bytes(r->state) > memory;
     bool no_room = (participants(r) - count_short(r)) * 2 <= participants(r);
-    set_refused(r, memory_full || no_room,
-                memory_full ? "client writes are refused: the state has reached its memory limit"
-                            : "client writes but deletes are refused: no quorum has disk space left");
+    bool divided = is_divided(r);
+    set_refused(r, memory_full || no_room || divided,
+                divided       ? "client writes are refused: the servers' states differ and no quorum agrees on one"
+                : memory_full ? "client writes are refused: the state has reached its memory limit"
+                              : "client writes but deletes are refused: no quorum has disk space left");
 }
 
 void beat_publish(struct replica *r)
@@ -99,7 +114,7 @@ void beat_publish(struct replica *r)
     if (leads)
         decide_refusal(r);
     int64_t flags = (r->is_short_of_space ? BEAT_SHORT : 0) | (r->writes_refused ? BEAT_WRITES_REFUSED : 0);
-    if (leads && count_agreeing(r) * 2 > participants(r))
+    if (leads && quorum_agrees(r))
         flags |= BEAT_QUORUM_AGREES;
     struct zk_buf *beat = outbox_buffer(r);
     zk_jute_put_long(beat, (int64_t)state_zxid(r->state));
@@ -134,26 +149,29 @@ static void warn_of_clock(struct replica *r, uint64_t peer, int64_t wall_ms)
                 (long long)offset / 1000);
 }
 
-/* True: both were at `zxid` lately and had different digests there. */
-static bool digests_differ(const struct replica *r, uint64_t zxid, uint64_t digest)
+/* Were both at `zxid` lately, and with what? */
+static enum digest_verdict compare_digest(const struct replica *r, uint64_t zxid, uint64_t digest)
 {
     size_t at = (size_t)(zxid % DIGEST_RING);
-    return zxid != 0 && r->digests[at].zxid == zxid && r->digests[at].digest != digest;
+    if (zxid == 0 || r->digests[at].zxid != zxid)
+        return DIGEST_UNKNOWN;
+    return r->digests[at].digest == digest ? DIGEST_AGREES : DIGEST_DIFFERS;
 }
 
-static void judge(struct replica *r, struct peer_view *p, bool differs, bool quorum_agrees)
+static void judge(struct replica *r, struct peer_view *p, enum digest_verdict verdict, bool leaders_quorum_agrees)
 {
     bool leads = r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER;
-    if (differs && !p->differs)
+    if (verdict == DIGEST_DIFFERS && p->verdict != DIGEST_DIFFERS)
         outbox_news(r, REPLICA_ERROR, "server %llu has another state than this one at the same zxid",
                     (unsigned long long)p->id);
-    p->differs = differs;
-    if (!differs)
+    if (verdict != DIGEST_UNKNOWN)
+        p->verdict = verdict;
+    if (verdict != DIGEST_DIFFERS)
         return;
-    if (!leads && p->id == r->leader && quorum_agrees)
+    if (!leads && p->id == r->leader && leaders_quorum_agrees)
         outbox_fatal(r, "this server's state differs from the quorum's at the same zxid; "
                         "keep its data directory for inspection and start it with an empty one");
-    else if (leads && count_agreeing(r) * 2 <= participants(r))
+    else if (leads && count_compared(r, DIGEST_DIFFERS) * 2 > participants(r))
         outbox_fatal(r, "the quorum's state differs from this leader's at the same zxid; "
                         "keep its data directory for inspection and start it with an empty one");
 }
@@ -175,5 +193,5 @@ void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes)
     warn_of_clock(r, peer, wall_ms);
     if (peer == r->leader && peer != r->config.zab.self)
         set_refused(r, flags & BEAT_WRITES_REFUSED, "the leader refuses client writes: no disk space or memory left");
-    judge(r, p, digests_differ(r, zxid, digest), flags & BEAT_QUORUM_AGREES);
+    judge(r, p, compare_digest(r, zxid, digest), flags & BEAT_QUORUM_AGREES);
 }

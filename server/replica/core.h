@@ -97,12 +97,14 @@ struct sync_waiter {
     uint64_t round;
 };
 
+enum digest_verdict { DIGEST_UNKNOWN, DIGEST_AGREES, DIGEST_DIFFERS };
+
 /* What a peer's last heartbeat said. */
 struct peer_view {
     uint64_t id;
     uint64_t free_bytes;
     bool is_short;
-    bool differs; /* its digest was not ours at the same zxid */
+    enum digest_verdict verdict; /* of the last time that both were seen at one zxid */
     uint64_t heard_ms;
 };
 
@@ -168,6 +170,7 @@ struct replica {
     uint64_t leader;
     uint64_t epoch;
     uint64_t leaderless_since_ms;
+    uint64_t leading_since_ms;
     uint64_t last_turn_ms;
     uint64_t next_housekeeping_ms;
     uint64_t clock_offset_warned_ms;
@@ -257,6 +260,7 @@ void forward_flush(struct replica *r);
 bool forward_message(struct replica *r, uint64_t peer, bool inbound, struct zk_slice message);
 void forward_confirmed(struct replica *r, const struct zab_confirmed *c);
 void forward_lost_leadership(struct replica *r);
+void forward_forget_peer(struct replica *r, uint64_t peer); /* its syncs: who asks on a new connection asks anew */
 void forward_sync_wanted(struct replica *r);
 void forward_touch_flush(struct replica *r);
 void forward_fini(struct replica *r);

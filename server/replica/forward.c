@@ -10,7 +10,7 @@
 #include "server/replica/peer_msg.h"
 
 /* Followers' commands that the leader holds while it cannot propose; above it the channel is closed. */
-#define HELD_BYTES_MAX (64u << 20)
+#define HELD_BYTES_MAX (256u << 20)
 #define BATCH_COMMANDS_MAX PEER_MSG_COMMANDS_MAX
 
 /* --- the list of own commands --- */
@@ -266,8 +266,8 @@ static void ask_quorum(struct replica *r)
 
 static void round_answered(struct replica *r, uint64_t round, uint64_t zxid)
 {
-    if (round < r->round_min)
-        return; /* confirmed by another leadership: worth nothing now */
+    if (round < r->round_min || round > r->round)
+        return; /* confirmed by another leadership, or never asked: worth nothing */
     if (zxid == 0) {
         r->round_due = r->sync_count > 0;
         return;
@@ -297,6 +297,21 @@ void forward_confirmed(struct replica *r, const struct zab_confirmed *c)
         *at = w->next;
         free(w);
         return;
+    }
+}
+
+/* Round numbers begin anew in each process: an answer to one that has ended could pass for one to its successor. */
+void forward_forget_peer(struct replica *r, uint64_t peer)
+{
+    struct sync_waiter **at = &r->waiters;
+    while (*at != NULL) {
+        struct sync_waiter *w = *at;
+        if (w->peer != peer) {
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        free(w);
     }
 }
 

@@ -134,6 +134,8 @@ uint64_t replica_deadline_ms(const struct replica *r)
 void replica_peer_up(struct replica *r, uint64_t peer, bool inbound)
 {
     outbox_recycle(r);
+    if (inbound)
+        forward_forget_peer(r, peer); /* a newer connection may take the place of one whose end was not seen */
     zab_channel_up(r->zab, r->now_ms, peer, inbound);
 }
 
@@ -141,6 +143,8 @@ void replica_peer_down(struct replica *r, uint64_t peer, bool inbound)
 {
     outbox_recycle(r);
     zab_channel_down(r->zab, r->now_ms, peer, inbound);
+    if (inbound)
+        forward_forget_peer(r, peer);
     if (inbound && leads(r))
         tracker_restart_of_server(r, peer);
 }
@@ -232,6 +236,7 @@ static void note_phase(struct replica *r, bool changed)
         forward_lost_leadership(r);
     if (phase == ZAB_LEADING && was != ZAB_HANDING_OVER) {
         tracker_begin_leading(r);
+        r->leading_since_ms = r->now_ms;
         r->peer_count = 0;
     }
     if (phase == ZAB_FOLLOWING || (phase == ZAB_LEADING && was != ZAB_HANDING_OVER))
