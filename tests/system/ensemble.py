@@ -205,11 +205,15 @@ class Server:
 class Ensemble:
     """`count` servers; the last `observers` of them observe."""
 
-    def __init__(self, count=3, observers=0, tick_ms=500, extra="", root=None, quiet=False, command=None):
+    def __init__(self, count=3, observers=0, tick_ms=500, extra="", root=None, quiet=False, command=None, secret=True):
         self.command = command or program("zkd")
         self.is_ours = "java" not in self.command[0]
         self.dir = tempfile.mkdtemp(prefix="zkd-test.", dir=root)
         self.tick_ms = tick_ms
+        self.secret_file = os.path.join(self.dir, "secret") if secret and self.is_ours and count > 1 else None
+        if self.secret_file:
+            with open(os.open(self.secret_file, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+                file.write(f"{random.getrandbits(256):x}\n")
         self.observers = observers
         self.extra = extra
         self.quiet = quiet
@@ -234,6 +238,8 @@ class Ensemble:
         ]
         if not self.is_ours:
             lines.append("admin.enableServer=false")
+        if self.secret_file:
+            lines.append(f"peer.secretFile={self.secret_file}")
         if len(self.servers) > 1:
             for other in self.servers:
                 role = ":observer" if other.number > len(self.servers) - self.observers else ""
