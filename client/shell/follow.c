@@ -325,9 +325,7 @@ int shell_lock(struct shell *sh, int argc, char **argv)
         status = run_child(&h, command, "the lock");
     else if (code != ZK_CLOSING)
         status = shell_fail("lock", path, code);
-    if (code == ZK_OK && !h.lost)
-        zk_lock_release(lock);
-    zk_lock_free(lock);
+    zk_lock_free(lock); /* without waiting for the answer: servers that are gone must not hold us */
     ears_close(&h.ears);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ARGS_MAX = 256, HISTORY_MAX = 1000 };
@@ -124,7 +125,11 @@ struct zk *shell_session(struct shell *sh)
     }
     if (sh->zk != NULL)
         return sh->zk;
-    struct zk_options options = {.servers = sh->servers, .session_timeout_ms = sh->session_timeout_ms};
+    struct zk_options options = {
+        .servers = sh->servers,
+        .session_timeout_ms = sh->session_timeout_ms,
+        .request_timeout_ms = sh->session_timeout_ms + sh->wait_ms, /* a script must not hang for ever */
+    };
     int code = zk_open(&options, &sh->zk);
     if (code == ZK_OK)
         code = zk_wait_connected(sh->zk, sh->wait_ms);
@@ -270,6 +275,15 @@ static void set_prompt(struct shell *sh, char *prompt, size_t size)
     snprintf(prompt, size, "zk %s> ", server[0] ? server : "(not connected)");
 }
 
+/* Readable by its owner only: data that was set is in it. */
+static void save_history(const char *path)
+{
+    mode_t before = umask(077);
+    if (path != NULL)
+        write_history(path);
+    umask(before);
+}
+
 static int run_person(struct shell *sh)
 {
     char *history = NULL;
@@ -292,8 +306,7 @@ static int run_person(struct shell *sh)
         /* Secrets do not go into a file. */
         if (line[strspn(line, " \t")] != '\0' && strncmp(line + strspn(line, " \t"), "addauth", 7) != 0) {
             add_history(line);
-            if (history != NULL)
-                write_history(history);
+            save_history(history);
         }
         run_line(sh, line);
         free(line);
