@@ -229,12 +229,25 @@ static void tell(const struct host *h, uint64_t peer, bool inbound, const struct
               m->yes ? " yes" : "", m->epoch, m->zxid, m->commit, m->promised, m->number, m->bytes.len);
 }
 
+static void tell_ours(const struct host *h, uint64_t peer, struct zk_slice message)
+{
+    static const char *const NAMES[] = {"FORWARD", "SYNC", "SYNC_ANSWER", "TOUCH"};
+    struct peer_msg m;
+    if (!h->world->is_talking || !peer_msg_decode(message, &m))
+        return;
+    world_say(h->world, "s%" PRIu64 " > s%" PRIu64 " %s number %" PRIu64 " zxid %" PRIx64 ", %zu commands, %zu bytes",
+              h->id, peer, NAMES[m.type - PEER_MSG_FIRST], m.number, m.zxid, m.command_count, m.bytes.len);
+    peer_msg_fini(&m);
+}
+
 void check_message(struct host *h, uint64_t peer, bool inbound, struct zk_slice message)
 {
     static struct msg_lists lists;
     struct zab_msg m;
-    if (peer_msg_is_ours(message))
+    if (peer_msg_is_ours(message)) {
+        tell_ours(h, peer, message);
         return;
+    }
     if (!msg_decode(message, &lists, &m))
         world_fail(h->world, "protocol", "server %" PRIu64 " sends what it would not take", h->id);
     if (h->world->is_talking)

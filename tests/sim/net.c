@@ -3,7 +3,8 @@
 
 #define MILLISECOND 1000ull
 #define SECOND      1000000ull
-/* Who has sent bytes that are not taken for so long gives the connection up (TCP_USER_TIMEOUT), about. */
+/* A client whose bytes are not acknowledged for about so long gives the connection up; servers between themselves use
+ * the sync limit (TCP_USER_TIMEOUT). */
 #define GIVE_UP_US (8 * SECOND)
 /* A dial that hears nothing ends after about this. */
 #define DIAL_US (2 * SECOND)
@@ -32,6 +33,7 @@ struct lane {
     uint64_t clogged_until_us;
     uint64_t stuck_since_us; /* the head could not be delivered since; 0: it flows */
     uint64_t stuck_token;
+    bool is_unacked; /* bytes got through, their acknowledgement does not */
 };
 
 enum end_state { END_CLOSED, END_DIALLING, END_UP };
@@ -75,6 +77,7 @@ struct net {
     bool is_machine_off[NET_NODES_MAX];
     bool is_paused[NET_NODES_MAX];
     bool is_blocked[NET_NODES_MAX][NET_NODES_MAX];
+    uint64_t cuts; /* healings so far: a cut that healed in between is another one */
 };
 
 static void lane_pump(struct world *w, void *arg, uint64_t token);
@@ -223,15 +226,17 @@ void net_close(struct net_end *end)
 
 /* --- delivery --- */
 
-static void stuck_look(struct world *w, void *arg, uint64_t token)
+static uint64_t give_up_us(const struct net_end *end)
 {
-    struct net_end *end = arg;
-    if (end->out.stuck_token != token || end->out.stuck_since_us == 0 || end->state == END_CLOSED)
-        return;
-    if (end->conn->net->is_paused[end->node]) {
-        world_after(w, SECOND, stuck_look, arg, token);
-        return;
-    }
+    struct world *w = end->conn->net->world;
+    if (end->conn->port == NET_PEER)
+        return (uint64_t)w->swarm.sync_limit * w->swarm.tick_ms * MILLISECOND;
+    return world_between(w, WORLD_CHANCE_NET, GIVE_UP_US / 2, GIVE_UP_US * 3 / 2);
+}
+
+static void give_up(struct net_end *end)
+{
+    struct world *w = end->conn->net->world;
     world_count(w, FAULT_TIMED_OUT);
     SAY(w, "net: connection %" PRIu64 " given up by node %" PRIu32, end->conn->number, end->node);
     struct net_end *other = other_end(end);
@@ -242,6 +247,43 @@ static void stuck_look(struct world *w, void *arg, uint64_t token)
     conn_look(end->conn);
 }
 
+static void stuck_look(struct world *w, void *arg, uint64_t token)
+{
+    struct net_end *end = arg;
+    if (end->out.stuck_token != token || end->out.stuck_since_us == 0 || end->state == END_CLOSED)
+        return;
+    if (end->conn->net->is_paused[end->node]) {
+        world_after(w, SECOND, stuck_look, arg, token);
+        return;
+    }
+    give_up(end);
+}
+
+/* The way back is cut: what is sent arrives, and is never acknowledged. */
+static void unacked_look(struct world *w, void *arg, uint64_t token)
+{
+    struct net_end *end = arg;
+    struct net *n = end->conn->net;
+    if (end->state == END_CLOSED || !end->out.is_unacked)
+        return;
+    if (n->is_paused[end->node]) {
+        world_after(w, SECOND, unacked_look, arg, token);
+        return;
+    }
+    end->out.is_unacked = false;
+    if (n->is_blocked[other_end(end)->node][end->node] && n->cuts == token)
+        give_up(end);
+}
+
+static void expect_ack(struct net_end *from, const struct net_end *to)
+{
+    struct net *n = from->conn->net;
+    if (!n->is_blocked[to->node][from->node] || from->out.is_unacked)
+        return;
+    from->out.is_unacked = true;
+    world_after(n->world, give_up_us(from), unacked_look, from, n->cuts);
+}
+
 static void lane_wait(struct net_end *from, bool gives_up)
 {
     struct world *w = from->conn->net->world;
@@ -250,8 +292,7 @@ static void lane_wait(struct net_end *from, bool gives_up)
     lane->is_waiting = true;
     if (gives_up && lane->stuck_since_us == 0) {
         lane->stuck_since_us = w->now_us + 1;
-        uint64_t after = world_between(w, WORLD_CHANCE_NET, GIVE_UP_US / 2, GIVE_UP_US * 3 / 2);
-        world_after(w, after, stuck_look, from, ++lane->stuck_token);
+        world_after(w, give_up_us(from), stuck_look, from, ++lane->stuck_token);
     }
 }
 
@@ -323,6 +364,7 @@ static void deliver_data(struct net_end *from, struct net_end *to)
     struct chunk *c = from->out.head;
     size_t left = c->len - c->at;
     size_t len = left;
+    expect_ack(from, to);
     if (left > 1 && world_chance(w, WORLD_CHANCE_NET, w->swarm.segment_chance)) {
         len = 1 + world_below(w, WORLD_CHANCE_NET, (uint32_t)left - 1);
         world_count(w, FAULT_SEGMENTED);
@@ -554,6 +596,7 @@ void net_block(struct net *n, uint32_t from, uint32_t to, bool is_blocked)
     n->is_blocked[from][to] = is_blocked;
     if (is_blocked)
         return;
+    n->cuts++;
     for (struct net_conn *c = n->conns; c; c = c->next)
         for (size_t side = 0; side < 2; side++)
             if (c->ends[side].node == from && c->ends[1 - side].node == to && c->ends[side].out.is_waiting)

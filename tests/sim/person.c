@@ -243,7 +243,7 @@ static void work_event(struct world *w, void *arg, uint64_t token)
             p->budget--;
         work_fini(&work);
     }
-    if (p->life && p->life->op_count > 30 && world_chance(w, WORLD_CHANCE_WORK, 10000))
+    if (p->life && !p->is_frozen && p->life->op_count > 30 && world_chance(w, WORLD_CHANCE_WORK, 10000))
         person_close(p);
     else
         work_later(p);
@@ -314,7 +314,7 @@ static void on_done(struct person *p, const struct zkc_effect *effect)
         p->world->tally.unknown++;
         if (op->watch == WATCH_ASKED)
             op->watch = WATCH_OVER;
-        if (life->memory > 0 && op->err == ZK_ERR_CONNECTION_LOSS)
+        if (life->memory > 0 && op->err == ZK_ERR_CONNECTION_LOSS && !p->is_closing)
             FAIL(life, "memory", "#%" PRIu64 " is lost with its connection", effect->tag);
         return;
     }

@@ -112,6 +112,7 @@ void wire_request(struct wire *wire, struct zk_slice frame)
     }
     struct zk_request_header h = zk_request_header_decode(&in);
     check_touched(wire->world, wire->session, wire->server);
+    SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " > xid %" PRId32 " op %" PRId32, wire->server, wire->conn, h.xid, h.op);
     if (h.xid == ZK_XID_PING) {
         wire->pings++;
         return;
