@@ -284,16 +284,22 @@ static void expect_ack(struct net_end *from, const struct net_end *to)
     world_after(n->world, give_up_us(from), unacked_look, from, n->cuts);
 }
 
-static void lane_wait(struct net_end *from, bool gives_up)
+/* Nothing of this lane gets through for now: its sender's patience begins. */
+static void note_stuck(struct net_end *from)
 {
     struct world *w = from->conn->net->world;
-    struct lane *lane = &from->out;
-    lane->is_scheduled = false;
-    lane->is_waiting = true;
-    if (gives_up && lane->stuck_since_us == 0) {
-        lane->stuck_since_us = w->now_us + 1;
-        world_after(w, give_up_us(from), stuck_look, from, ++lane->stuck_token);
-    }
+    if (from->out.stuck_since_us)
+        return;
+    from->out.stuck_since_us = w->now_us + 1;
+    world_after(w, give_up_us(from), stuck_look, from, ++from->out.stuck_token);
+}
+
+static void lane_wait(struct net_end *from, bool gives_up)
+{
+    from->out.is_scheduled = false;
+    from->out.is_waiting = true;
+    if (gives_up)
+        note_stuck(from);
 }
 
 static void lane_kick(struct net_end *from)
@@ -410,6 +416,7 @@ static bool is_held(struct net_end *from, struct net_end *to)
         return true;
     }
     if (lane->clogged_until_us > n->world->now_us) {
+        note_stuck(from);
         lane_schedule(from, lane->clogged_until_us);
         return true;
     }

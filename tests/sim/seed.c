@@ -99,6 +99,9 @@ void seed_run(uint64_t seed, bool is_talking, bool is_loud, struct tally *ret_ta
     nemesis_end(w);
     wait_until(w, check_converged, "I31");
     last_words(w);
+    /* A client whose connection is dead for the other side finds out within its time-out, and hears of its watches. */
+    world_run(w, w->now_us + w->swarm.session_max_ms * MILLISECOND * 5 / 4);
+    wait_until(w, check_converged, "I31");
     check_states(w);
     person_check_lives(w);
     SAY(w, "--- everybody leaves%s", "");
