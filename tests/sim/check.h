@@ -27,6 +27,8 @@ void checks_end(struct world *w);
 
 /* A server was given a frame of this session. */
 void check_touched(struct world *w, uint64_t session, uint64_t server);
+/* A client was told that this session is its own. */
+void check_told(struct world *w, uint64_t session);
 /* The ledger has an entry about a session. */
 void check_session_entry(struct world *w, const struct ledger_entry *e);
 

@@ -7,6 +7,7 @@ struct touch {
     uint64_t session;
     uint64_t at_us;
     uint64_t server;
+    bool was_told; /* a client knows of it: one that nobody was told of need not be waited for */
 };
 
 static struct {
@@ -39,10 +40,17 @@ void check_touched(struct world *w, uint64_t session, uint64_t server)
             all.touches = zk_realloc(all.touches, all.cap * sizeof(*all.touches));
         }
         t = &all.touches[all.count++];
-        t->session = session;
+        *t = (struct touch){.session = session};
     }
     t->at_us = w->now_us;
     t->server = server;
+}
+
+void check_told(struct world *w, uint64_t session)
+{
+    struct touch *t = find(session);
+    if (t)
+        t->was_told = true;
 }
 
 /* What a session's clock may be wrong by: while nothing is wrong with the servers, the way from the one that hears
@@ -61,7 +69,7 @@ static void check_expired(struct world *w, const struct ledger_entry *e)
 {
     const struct model_session *s = model_session(ledger_model(w->ledger), e->session);
     const struct touch *t = find(e->session);
-    if (!s || !t)
+    if (!s || !t || !t->was_told)
         return;
     uint64_t timeout_us = (uint64_t)s->timeout_ms * 1000;
     uint64_t least = timeout_us - timeout_us / 10;
@@ -77,6 +85,8 @@ void check_session_entry(struct world *w, const struct ledger_entry *e)
 {
     if (e->command.kind == COMMAND_EXPIRE && e->session_change == STATE_SESSION_ENDED)
         check_expired(w, e);
-    if (e->command.kind == COMMAND_ATTACH && e->session_change == STATE_SESSION_ATTACHED)
+    if (e->session_change == STATE_SESSION_OPENED || e->session_change == STATE_SESSION_ATTACHED)
+        check_touched(w, e->session, e->first_server);
+    if (e->session_change == STATE_SESSION_ATTACHED)
         world_count(w, MARK_SESSION_MOVED);
 }

@@ -77,7 +77,11 @@ static void greet_event(struct world *w, void *arg, uint64_t token)
 {
     struct host *h = arg;
     struct door *d = find(h, token);
-    if (d && !d->was_greeted && h->state != HOST_PAUSED)
+    if (!d || d->was_greeted)
+        return;
+    if (h->state == HOST_PAUSED)
+        world_after(w, GREET_US, greet_event, h, token);
+    else
         door_close(d);
 }
 

@@ -144,9 +144,8 @@ static void disk_event(struct world *w, void *arg, uint64_t token)
 
 static void set_disk_timer(struct host *h)
 {
-    uint64_t ms = disk_deadline_ms(h->disk);
-    if (ms == UINT64_MAX)
-        return;
+    /* Idle or not, it tells its free space now and then. */
+    uint64_t ms = zk_min_u64(disk_deadline_ms(h->disk), disk_now_ms(h) + 1000);
     uint64_t at = zk_max_u64(ms * MILLISECOND, h->world->now_us + 1);
     if (h->disk_at_us && h->disk_at_us <= at)
         return;

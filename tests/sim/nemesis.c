@@ -396,6 +396,8 @@ void nemesis_end(struct world *w)
         if (!h->replica)
             start_later(h);
     }
-    for (size_t i = 0; i < w->person_count; i++)
+    for (size_t i = 0; i < w->person_count; i++) {
         w->persons[i]->has_quit = true;
+        person_thaw(w->persons[i]);
+    }
 }

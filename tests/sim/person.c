@@ -521,17 +521,23 @@ void person_kill(struct person *p)
     begin_later(p);
 }
 
-static void thaw_event(struct world *w, void *arg, uint64_t token)
+void person_thaw(struct person *p)
 {
-    struct person *p = arg;
-    if (!p->is_frozen || p->life_count != token)
+    if (!p->is_frozen)
         return;
     p->is_frozen = false;
-    net_node_pause(w->net, p->node, false);
+    net_node_pause(p->world->net, p->node, false);
     if (!p->life)
         return;
     core_step(p, ZKC_EVENT_TICK, (struct zk_slice){0});
     drive(p);
+}
+
+static void thaw_event(struct world *w, void *arg, uint64_t token)
+{
+    struct person *p = arg;
+    if (p->life_count == token)
+        person_thaw(p);
 }
 
 void person_freeze(struct person *p, uint64_t for_us)

@@ -90,6 +90,7 @@ void person_begin(struct person *p);
 /* The adversary's: it dies without a word or with its sockets closed; falls silent; loses its connection. */
 void person_kill(struct person *p);
 void person_freeze(struct person *p, uint64_t for_us);
+void person_thaw(struct person *p);
 bool person_move(struct person *p);
 /* A stranger comes with the person's session id and a wrong password. */
 void person_impersonate(struct person *p);

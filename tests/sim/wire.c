@@ -537,9 +537,9 @@ static void judge_greeting(struct wire *wire, struct zk_jute *in)
         FAIL(wire, "I20", "session %" PRIx64 " is attached to who does not know its password", id);
     wire->session = id;
     wire->is_live = true;
+    check_told(wire->world, id);
     SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " < session %" PRIx64 ", %" PRId32 " ms, memory %" PRId32, wire->server,
         wire->conn, id, r.timeout_ms, r.memory);
-    check_touched(wire->world, id, wire->server);
 }
 
 static void judge_frame(struct wire *wire, struct zk_slice frame)
