@@ -32,6 +32,11 @@ tests_unit_test_client_face_SOURCES = tests/unit/test_client_face.c
 tests_unit_test_client_face_LDADD = libzk.la libcommon.la $(EVENT_LIBS) $(CHECK_LIBS)
 endif
 
+check_PROGRAMS += tests/unit/test_mark
+TESTS += tests/unit/test_mark
+tests_unit_test_mark_SOURCES = tests/unit/test_mark.c
+tests_unit_test_mark_LDADD = libmark.la $(CHECK_LIBS)
+
 STORE_RIG = tests/unit/store_rig.c tests/unit/store_conformance.h
 STORE_CONFORMANCE = \
 	tests/unit/store_conformance.c $(STORE_RIG)
