@@ -333,6 +333,8 @@ bool member_counts(const struct zab *z, size_t index, uint64_t incarnation, uint
 /* And is it no stranger any more, as far as we know? (Its readmission, if any, is committed.) */
 bool member_speaks(const struct zab *z, size_t index, uint64_t incarnation);
 bool is_stranger(const struct zab *z);
+/* This store is empty because it was damaged, not because it never held anything: it is no blank one. */
+bool lost_everything(const struct zab *z);
 bool is_participant(const struct zab *z, size_t index);
 uint64_t cluster_id(const struct zab *z);
 /* The commit point moves (never back): entries come out. */

@@ -9,6 +9,8 @@
  * D1  a founding is completed (commit >= 1) only when every participant, or a quorum with `initialize`, or anyone who
  *     knows it completed, shows it durably.
  * D2  before that nobody votes: a stored founding alone gives no right.
+ * D3  a store that is empty because it was damaged founds nothing and is not counted as blank: what it held may be all
+ *     there is.
  */
 #include "server/zab/core.h"
 
@@ -49,7 +51,8 @@ static uint32_t blanks(const struct zab *z)
  * lowest of those there, after some time for the others to come. */
 static bool may_propose(struct zab *z)
 {
-    if (!is_participant(z, z->self) || z->tail.last_zxid || z->next_incarnation || anyone_knows_a_membership(z))
+    if (!is_participant(z, z->self) || z->tail.last_zxid || z->next_incarnation || lost_everything(z) ||
+        anyone_knows_a_membership(z))
         return false;
     uint32_t there = blanks(z) & z->quorum.voters;
     uint32_t lowest = there & -there;
@@ -115,8 +118,8 @@ bool on_found(struct zab *z, size_t peer, const struct zab_msg *m)
     struct group g;
     struct entry e;
     struct membership named;
-    if (z->tail.last_zxid || z->next_incarnation)
-        return true; /* one already: which one, our HELLO says */
+    if (z->tail.last_zxid || z->next_incarnation || lost_everything(z))
+        return true; /* one already, or the store of an older one: which, our HELLO says */
     if (!group_open(m->bytes, &g) || g.count != 1 || g.prev_hash != 0 || !group_next(&g, &e) || g.count != 0 ||
         e.kind != ENTRY_FOUNDING || e.zxid != 1 || !membership_decode(e.body, &named))
         return false;
@@ -194,7 +197,7 @@ void waiting_update(struct zab *z)
 {
     if (z->role == ROLE_LEADING || z->role == ROLE_FOLLOWING)
         return;
-    uint32_t missing = 0, strangers = 0, foreign = 0;
+    uint32_t missing = 0, strangers = 0, foreign = 0, emptied = 0;
     for (size_t i = 0; i < z->config.member_count; i++) {
         const struct channel *c = i == z->self ? NULL : seen(z, i);
         if (i == z->self || !is_participant(z, i))
@@ -203,6 +206,8 @@ void waiting_update(struct zab *z)
             missing |= 1u << i;
         else if (c->cluster_id && cluster_id(z) && c->cluster_id != cluster_id(z))
             foreign |= 1u << i;
+        else if (!founded(z) && !c->blank && !c->cluster_id)
+            emptied |= 1u << i;
         else if (founded(z) && !member_speaks(z, i, c->incarnation))
             strangers |= 1u << i;
     }
@@ -213,7 +218,11 @@ void waiting_update(struct zab *z)
     add_ids(z, &text, foreign, "of another founding (empty the dataDir of whichever holds no data)");
     add_ids(z, &text, strangers,
             "with a new or damaged store, which may not vote until a quorum of the others readmits it");
-    if (founded(z) && is_stranger(z))
+    add_ids(z, &text, emptied, "whose store was damaged and holds nothing now (see its log)");
+    if (lost_everything(z))
+        zk_buf_printf(&text, "; this server's own store was damaged (%s): what it held must come from the others; if no "
+                             "server ever held anything, empty its dataDir", z->damage);
+    else if (founded(z) && is_stranger(z))
         zk_buf_printf(&text, "; this server's own store is new or damaged and may not vote until it is readmitted");
     if (!founded(z) && missing)
         zk_buf_printf(&text, "; to go on with a quorum, create the file `initialize` in the dataDir of those that "

@@ -49,6 +49,11 @@ bool member_speaks(const struct zab *z, size_t index, uint64_t incarnation)
 }
 
 /* The readmission is durable and known, durably, to be committed; for who was there at the founding, the founding. */
+bool lost_everything(const struct zab *z)
+{
+    return z->was_damaged && z->tail.last_zxid == 0;
+}
+
 bool is_stranger(const struct zab *z)
 {
     if (!is_participant(z, z->self))
@@ -264,7 +269,7 @@ bool zab_start(struct zab *z, uint64_t now_ms, char *why, size_t size)
     if (!members_agree(z, why, size))
         return false;
     bool alone = z->config.member_count == 1;
-    if (alone && z->tail.last_zxid && is_stranger(z)) {
+    if (alone && (lost_everything(z) || (z->tail.last_zxid && is_stranger(z)))) {
         snprintf(why, size, "this single server's store is damaged (%s): `zkd recover` makes what is left usable",
                  z->damage[0] ? z->damage : "another incarnation than its log names");
         return false;
@@ -303,7 +308,7 @@ void say_hello(struct zab *z, size_t peer, bool inbound)
         .zxid = zk_min_u64(z->durable_zxid, z->tail.last_zxid),
         .promised = z->durable_promised,
         .members_hash = z->members_hash,
-        .blank = z->tail.last_zxid == 0,
+        .blank = z->tail.last_zxid == 0 && !z->was_damaged,
         .founded = founded(z),
         .initialize = z->config.initialize,
     };

@@ -256,6 +256,41 @@ START_TEST(one_of_three_wiped_while_another_is_down_is_unavailable_and_says_so)
 }
 END_TEST
 
+static void damage(struct world *w, uint64_t id)
+{
+    world_crash(w, id, DISK_PROCESS_CRASH);
+    ck_assert(disk_flip_bit(world_disk(w, id)));
+}
+
+START_TEST(damaged_stores_found_nothing_even_where_all_are_damaged)
+{
+    struct world *w = founded_ensemble(3, 0);
+    write_some(w, 5);
+    for (uint64_t id = 1; id <= 3; id++)
+        damage(w, id);
+    world_start_all(w);
+    world_run(w, 20000);
+    ck_assert_uint_eq(world_leader(w, 10000), 0);
+    const char *why = zab_waiting_for(world_zab(w, 1));
+    ck_assert_msg(strstr(why, "was damaged"), "%s", why);
+    end(w);
+}
+END_TEST
+
+START_TEST(a_damaged_store_among_sound_ones_is_brought_level_and_readmitted)
+{
+    struct world *w = founded_ensemble(3, 0);
+    write_some(w, 5);
+    uint64_t leader = world_leader(w, 10), victim = other_than(leader, leader);
+    damage(w, victim);
+    world_start(w, victim);
+    ck_assert(world_settle(w, 8000));
+    ck_assert_uint_eq(world_marks(w)->readmissions, 1);
+    ck_assert(!zab_is_stranger(world_zab(w, victim)));
+    end(w);
+}
+END_TEST
+
 START_TEST(a_disk_that_was_rolled_back_takes_a_new_incarnation)
 {
     struct world *w = founded_ensemble(3, 0);
@@ -404,6 +439,8 @@ int main(void)
     tcase_add_test(tests, a_leader_that_slept_confirms_nothing_of_before);
     tcase_add_test(tests, a_wiped_server_gets_the_state_and_votes_again_once_readmitted);
     tcase_add_test(tests, one_of_three_wiped_while_another_is_down_is_unavailable_and_says_so);
+    tcase_add_test(tests, damaged_stores_found_nothing_even_where_all_are_damaged);
+    tcase_add_test(tests, a_damaged_store_among_sound_ones_is_brought_level_and_readmitted);
     tcase_add_test(tests, a_disk_that_was_rolled_back_takes_a_new_incarnation);
     tcase_add_test(tests, a_leader_hands_over_without_a_gap);
     tcase_add_test(tests, a_leader_that_nobody_can_replace_leads_on);
