@@ -64,7 +64,7 @@ void replica_client_closed(struct replica *r, uint64_t conn)
 
 void clients_close_all(struct replica *r, const char *why)
 {
-    if (r->clients != NULL)
+    if (r->clients != NULL && why != NULL)
         outbox_news(r, REPLICA_INFO, "closing %u client connections: %s", HASH_COUNT(r->clients), why);
     struct client *c, *next;
     HASH_ITER(hh, r->clients, c, next)

@@ -170,6 +170,7 @@ struct replica {
     uint64_t leader;
     uint64_t epoch;
     uint64_t leaderless_since_ms;
+    bool told_leaderless; /* those who come back meanwhile are closed without a line each */
     uint64_t leading_since_ms;
     uint64_t last_turn_ms;
     uint64_t next_housekeeping_ms;
@@ -236,7 +237,7 @@ void client_reply(struct replica *r, struct client *c, const struct request *q, 
 void client_push(struct replica *r, struct client *c, struct request *q);
 void client_touch(struct replica *r, struct client *c);
 void clients_resume(struct replica *r);
-void clients_close_all(struct replica *r, const char *why);
+void clients_close_all(struct replica *r, const char *why); /* why NULL: not worth a line */
 void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t op, int err, bool closes);
 void clients_syncs_wait(struct replica *r, struct client *c);
 void client_answer_early(struct replica *r, struct client *c);

@@ -95,7 +95,8 @@ static void close_if_leaderless(struct replica *r)
     uint64_t patience = (uint64_t)r->config.zab.sync_limit * r->config.zab.tick_ms;
     if (replica_serves(r) || r->clients == NULL || r->now_ms - r->leaderless_since_ms < patience)
         return;
-    clients_close_all(r, "no leader for the sync limit: they go where they are heard");
+    clients_close_all(r, r->told_leaderless ? NULL : "no leader for the sync limit: they go where they are heard");
+    r->told_leaderless = true;
 }
 
 static void forget_old_memories(struct replica *r)
@@ -243,6 +244,7 @@ static void note_phase(struct replica *r, bool changed)
         forward_restart(r);
     if (was_serving && !replica_serves(r))
         r->leaderless_since_ms = r->now_ms;
+        r->told_leaderless = false;
 }
 
 static void drain(struct replica *r)
@@ -321,7 +323,7 @@ bool replica_may_stop(const struct replica *r)
         return r->stopping;
     if (r->handed_over && r->phase != ZAB_FOLLOWING)
         return false;
-    return r->first_pending == NULL;
+    return r->first_pending == NULL || !replica_serves(r);
 }
 
 /* --- what there is to see --- */
