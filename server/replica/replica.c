@@ -242,9 +242,10 @@ static void note_phase(struct replica *r, bool changed)
     }
     if (phase == ZAB_FOLLOWING || (phase == ZAB_LEADING && was != ZAB_HANDING_OVER))
         forward_restart(r);
-    if (was_serving && !replica_serves(r))
+    if (was_serving && !replica_serves(r)) {
         r->leaderless_since_ms = r->now_ms;
         r->told_leaderless = false;
+    }
 }
 
 static void drain(struct replica *r)
