@@ -211,6 +211,7 @@ void client_join_result(struct replica *r, struct client *c, const struct state_
         join_session(r, c, fx);
         return;
     }
+    c->phase = CLIENT_GONE; /* a copy of its ATTACH may follow: it is answered once */
     put_connect_response(r, c, &(struct state_session){0}); /* "expired", as Apache says it */
     outbox_close(r, c);
 }
