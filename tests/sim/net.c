@@ -189,8 +189,13 @@ static void lane_put(struct net_end *from, enum chunk_kind kind, struct zk_slice
 static void end_closed(struct net_end *end)
 {
     enum end_state was = end->state;
+    bool resets = false; /* a reset on its way to the other end is nobody's data */
+    for (const struct chunk *c = end->out.head; c; c = c->next)
+        resets = resets || c->kind == CHUNK_RST;
     end->state = END_CLOSED;
     lane_drop(&end->out);
+    if (resets)
+        lane_put(end, CHUNK_RST, (struct zk_slice){0});
     if (was != END_CLOSED && end->events && !end->is_offered)
         end->events->closed(end->owner, end);
     end->is_offered = false;

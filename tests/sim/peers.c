@@ -161,10 +161,22 @@ static void on_closed(void *owner, struct net_end *end)
 
 static const struct net_events EVENTS = {on_connected, on_bytes, on_closed};
 
+static void dialled_event(struct world *w, void *arg, uint64_t token)
+{
+    struct channel *ch = arg;
+    if (token != ch->token || ch->is_up || !ch->end)
+        return;
+    if (ch->host->state == HOST_PAUSED)
+        world_after(w, PROVE_US, dialled_event, arg, token);
+    else
+        channel_close(ch);
+}
+
 static void dial(struct channel *ch)
 {
     struct host *h = ch->host;
     ch->end = net_dial(h->world->net, h->node, (uint32_t)ch->peer - 1, NET_PEER, &EVENTS, ch);
+    world_after(h->world, PROVE_US, dialled_event, ch, ++ch->token);
 }
 
 static void prove_event(struct world *w, void *arg, uint64_t token)
@@ -172,7 +184,10 @@ static void prove_event(struct world *w, void *arg, uint64_t token)
     struct host *h = arg;
     for (struct channel *ch = h->accepted; ch; ch = ch->next)
         if (ch->token == token && !ch->is_up) {
-            channel_close(ch);
+            if (h->state == HOST_PAUSED)
+                world_after(w, PROVE_US, prove_event, arg, token);
+            else
+                channel_close(ch);
             return;
         }
 }
