@@ -12,26 +12,13 @@ struct field {
     uint16_t offset;
 };
 
-#define U64(name)                                                                                                    \
-    {                                                                                                                \
-        FIELD_U64, offsetof(struct zab_msg, name)                                                                    \
-    }
-#define BOOL(name)                                                                                                   \
-    {                                                                                                                \
-        FIELD_BOOL, offsetof(struct zab_msg, name)                                                                   \
-    }
-#define BYTES                                                                                                        \
-    {                                                                                                                \
-        FIELD_BYTES, offsetof(struct zab_msg, bytes)                                                                 \
-    }
-#define POINTS                                                                                                       \
-    {                                                                                                                \
-        FIELD_POINTS, 0                                                                                              \
-    }
-#define TABLE                                                                                                        \
-    {                                                                                                                \
-        FIELD_TABLE, 0                                                                                               \
-    }
+/* clang-format off */
+#define U64(name) {FIELD_U64, offsetof(struct zab_msg, name)}
+#define BOOL(name) {FIELD_BOOL, offsetof(struct zab_msg, name)}
+#define BYTES {FIELD_BYTES, offsetof(struct zab_msg, bytes)}
+#define POINTS {FIELD_POINTS, 0}
+#define TABLE {FIELD_TABLE, 0}
+/* clang-format on */
 #define FIELDS_MAX 12
 
 static const struct field layouts[TELL_TYPE_END][FIELDS_MAX] = {
