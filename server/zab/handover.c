@@ -64,6 +64,8 @@ void handover_step(struct zab *z)
     struct zab_msg m = {.type = TELL_TAKE_OVER, .epoch = z->epoch};
     fx_send(z, z->handover_target, true, &m);
     z->handover_sent = true;
+    /* From its leave on it has an election time-out: to write again sooner is to lose what is written. */
+    z->handover_until_ms = z->now_ms + zk_max_u64(z->config.tick_ms, 2);
     fx_news(z, "handing over to server %" PRIu64, z->peers[z->handover_target].member.id);
 }
 

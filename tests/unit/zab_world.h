@@ -25,6 +25,7 @@ struct world_options {
     uint32_t counter_roll;
     bool initialize;
     bool trace;
+    bool big_state; /* of a few megabytes */
     uint32_t delay_max_ms; /* of a message */
 };
 
@@ -69,7 +70,7 @@ uint64_t world_committed_count(const struct world *w); /* entries that somebody 
 
 struct world_marks {
     uint64_t elections, commits, truncs, snaps, snaps_done, diffs, readmissions, rolls, handovers, confirms, crashes,
-        wipes, renames, restores, pauses, cuts, breaks;
+        wipes, damages, renames, restores, pauses, cuts, breaks;
 };
 const struct world_marks *world_marks(const struct world *w);
 
