@@ -109,7 +109,8 @@ void on_ack(struct zab *z, size_t peer, const struct zab_msg *m)
     struct peer *p = &z->peers[peer];
     if (z->role != ROLE_LEADING || m->epoch != z->epoch || p->in.followed_epoch != z->epoch || p->in.is_void)
         return;
-    if (m->zxid > p->stream.cursor)
+    uint64_t hash;
+    if (m->zxid > p->stream.cursor || (m->zxid > z->commit && !tail_hash_at(&z->tail, m->zxid, &hash)))
         return;
     witness_ack(z, peer, p->in.incarnation, m->epoch, m->zxid);
     if (p->stream.acked_incarnation != p->in.incarnation) {

@@ -398,7 +398,8 @@ uint64_t pipeline_bytes(const struct zab *z);
 /* --- follow.c --- */
 
 void follow(struct zab *z, size_t peer, uint64_t epoch);
-bool follow_commit(struct zab *z, uint64_t zxid); /* the leader says so; an unknown zxid closes its connection */
+/* The leader says so. False: no such entry here, and its connection was closed. */
+bool follow_commit(struct zab *z, uint64_t zxid);
 void leave_leader(struct zab *z); /* the follower's part of giving up a role */
 ZK_MUST_CHECK bool on_stream(struct zab *z, size_t peer, const struct zab_msg *m);
 void on_take_over(struct zab *z, size_t peer, const struct zab_msg *m);

@@ -77,6 +77,17 @@ void follow_ack(struct zab *z)
         z->pending[z->pending_count - 1].op = 0;
 }
 
+bool follow_commit(struct zab *z, uint64_t zxid)
+{
+    uint64_t hash;
+    if (zxid > z->commit && !tail_hash_at(&z->tail, zxid, &hash)) {
+        resync(z, "a commit of an entry that is not known here");
+        return false;
+    }
+    commit_to(z, zxid);
+    return true;
+}
+
 /* --- the answer to the summary --- */
 
 static bool below_commit(struct zab *z, uint64_t zxid, const char *what)
@@ -111,7 +122,8 @@ static bool on_trunc(struct zab *z, const struct zab_msg *m)
     z->sync = SYNC_STREAM;
     z->sync_progress_ms = z->now_ms;
     z->level = m->level;
-    commit_to(z, zk_min_u64(m->commit, m->zxid));
+    if (!follow_commit(z, zk_min_u64(m->commit, m->zxid)))
+        return true;
     follow_ack(z);
     if (ZK_PLANTED(2))
         z->pending[z->pending_count - 1].zxid = zxid_make(z->epoch, 0);
@@ -185,13 +197,17 @@ static bool on_live(struct zab *z, const struct zab_msg *m)
     uint64_t hash, mine;
     if (z->sync != SYNC_ROWS || m->zxid != z->stage.last_zxid)
         return resync(z, "a snapshot that ends elsewhere");
+    uint64_t known = zk_max_u64(m->commit, z->stage_zxid);
+    if (known > z->stage.last_zxid || !tail_hash_at(&z->stage, known, &hash))
+        return resync(z, "a snapshot whose commit point is not in it");
     if (below_commit(z, m->zxid, "replace the history by one that ends at"))
         return true;
-    if (tail_hash_at(&z->stage, z->commit, &hash) && tail_hash_at(&z->tail, z->commit, &mine) && hash != mine) {
+    bool both = z->commit >= z->stage_zxid && tail_hash_at(&z->tail, z->commit, &mine);
+    if (both && (!tail_hash_at(&z->stage, z->commit, &hash) || hash != mine)) {
         below_commit(z, z->commit - 1, "replace by another history everything after");
         return true;
     }
-    uint64_t commit = zk_min_u64(zk_max_u64(z->commit, zk_max_u64(m->commit, z->stage_zxid)), z->stage.last_zxid);
+    uint64_t commit = zk_max_u64(z->commit, known);
     fx_op(z, &(struct storage_op){
                  .kind = STORAGE_SNAP_LIVE, .zxid = m->zxid, .hash = z->stage.last_hash, .commit = commit});
     fx_op(z, &(struct storage_op){.kind = STORAGE_SYNC_MARK});
@@ -245,15 +261,7 @@ static bool on_propose(struct zab *z, const struct zab_msg *m)
     follow_ack(z);
     if (was_blank)
         pending_add(z, PENDING_HELLO, 0, NOBODY, 0);
-    commit_to(z, zk_min_u64(m->commit, z->tail.last_zxid));
-    return true;
-}
-
-bool follow_commit(struct zab *z, uint64_t zxid)
-{
-    if (zxid > z->tail.last_zxid)
-        return resync(z, "a commit of an entry that is not known here");
-    commit_to(z, zxid);
+    follow_commit(z, zk_min_u64(m->commit, z->tail.last_zxid));
     return true;
 }
 
@@ -276,7 +284,10 @@ bool on_stream(struct zab *z, size_t peer, const struct zab_msg *m)
     case TELL_PROPOSE:
         return z->sync == SYNC_WAITING ? resync(z, "a group before the answer") : on_propose(z, m);
     default:
-        return z->sync == SYNC_STREAM ? follow_commit(z, m->zxid) : resync(z, "a commit before the answer");
+        if (z->sync != SYNC_STREAM)
+            return resync(z, "a commit before the answer");
+        follow_commit(z, m->zxid);
+        return true;
     }
 }
 

@@ -48,12 +48,12 @@ bool member_speaks(const struct zab *z, size_t index, uint64_t incarnation)
     return member_counts(z, index, incarnation, zk_max_u64(z->commit, 1) + 1);
 }
 
-/* The readmission is durable and known, durably, to be committed; for who was there at the founding, the founding. */
 bool lost_everything(const struct zab *z)
 {
     return z->was_damaged && z->tail.last_zxid == 0;
 }
 
+/* The readmission is durable and known, durably, to be committed; for who was there at the founding, the founding. */
 bool is_stranger(const struct zab *z)
 {
     if (!is_participant(z, z->self))

@@ -26,6 +26,13 @@ START_TEST(every_life_that_failed_once_is_lived_again)
 }
 END_TEST
 
+START_TEST(peers_that_talk_nonsense_end_no_server_by_an_assertion)
+{
+    for (uint64_t seed = 1; seed <= 150; seed++)
+        world_random_garbled(seed, false);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("zab lives");
@@ -34,6 +41,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, three_hundred_lives_keep_every_invariant_and_end_level);
     tcase_add_test(tests, every_life_that_failed_once_is_lived_again);
+    tcase_add_test(tests, peers_that_talk_nonsense_end_no_server_by_an_assertion);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -96,7 +96,7 @@ struct world {
 ZK_PRINTF(2, 3)
 static void trouble(struct world *w, const char *format, ...)
 {
-    if (w->trouble[0])
+    if (w->trouble[0] || w->options.garble)
         return;
     va_list args;
     va_start(args, format);
@@ -762,6 +762,31 @@ static uint64_t next_event_ms(struct world *w)
     return zk_max_u64(at, w->now_ms + 1);
 }
 
+/* One number of a message is another one, or one of its bytes. */
+static void garble(struct world *w, struct letter *l)
+{
+    struct msg_lists lists;
+    struct zab_msg m;
+    if (chance(w, 60))
+        return;
+    if (chance(w, 3) == 0 || !msg_decode(zk_slice(l->bytes, l->len), &lists, &m)) {
+        l->bytes[chance(w, (uint32_t)l->len)] ^= (uint8_t)(1 << chance(w, 8));
+        return;
+    }
+    uint64_t *numbers[] = {&m.epoch,  &m.zxid,     &m.hash, &m.commit,    &m.level,
+                           &m.number, &m.promised, &m.own,  &m.cluster_id};
+    uint64_t *number = numbers[chance(w, ZK_COUNT_OF(numbers))];
+    *number = chance(w, 4) ? *number + chance(w, 4) - 2 : chance(w, 2) ? zk_rng_u64(&w->rng) : 0;
+    if (chance(w, 4) == 0)
+        m.type = (uint8_t)(1 + chance(w, TELL_TYPE_END - 1));
+    struct zk_buf bytes;
+    zk_buf_init(&bytes);
+    msg_encode(&bytes, &m);
+    free(l->bytes);
+    l->bytes = bytes.ptr;
+    l->len = bytes.len;
+}
+
 static void deliver_letters(struct world *w, size_t dialler, size_t acceptor, bool upward)
 {
     struct conn *c = &w->conns[dialler][acceptor];
@@ -773,6 +798,8 @@ static void deliver_letters(struct world *w, size_t dialler, size_t acceptor, bo
         q->count--;
         if (q->count == 0)
             q->at = 0;
+        if (w->options.garble)
+            garble(w, &l);
         trace_message(w, from, to, zk_slice(l.bytes, l.len), "heard");
         bool ok = zab_message(w->servers[to].zab, w->now_ms, id_of(from), upward, zk_slice(l.bytes, l.len));
         free(l.bytes);
@@ -1244,6 +1271,21 @@ static void must_be_level(struct world *w)
             return;
     }
     trouble(w, "healed and level, but nothing can be written");
+}
+
+void world_random_garbled(uint64_t seed, bool show)
+{
+    struct world_options options = {.seed = seed,
+                                    .participants = 3,
+                                    .observers = seed % 2,
+                                    .tick_ms = 50,
+                                    .trace = show,
+                                    .garble = true,
+                                    .delay_max_ms = 3};
+    struct world *w = world_new(&options);
+    w->expect_fatal = true;
+    live(w);
+    world_free(w);
 }
 
 const char *world_random(uint64_t seed, bool show, struct world_marks *ret_marks)

@@ -25,6 +25,7 @@ struct world_options {
     uint32_t counter_roll;
     bool initialize;
     bool trace;
+    bool garble;    /* messages are spoilt on their way; only that nobody crashes is judged then */
     bool big_state; /* of a few megabytes */
     uint32_t delay_max_ms; /* of a message */
 };
@@ -76,3 +77,5 @@ const struct world_marks *world_marks(const struct world *w);
 
 /* A whole random life from a seed; at the end faults heal and all must be level. NULL, or what went wrong. */
 const char *world_random(uint64_t seed, bool trace, struct world_marks *ret_marks);
+/* One in which messages lie. It ends without a crash, or it does not end well. */
+void world_random_garbled(uint64_t seed, bool trace);
