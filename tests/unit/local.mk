@@ -82,7 +82,8 @@ tests_unit_test_store_LDADD = libstore.la $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/test_store_fail
 LONG_TESTS += tests/unit/test_store_fail
-tests_unit_test_store_fail_SOURCES = tests/unit/test_store_fail.c $(STORE_RIG)
+tests_unit_test_store_fail_SOURCES = tests/unit/test_store_fail.c $(STORE_RIG) \
+	tests/unit/shadow.c tests/unit/shadow.h
 tests_unit_test_store_fail_LDADD = libstore.la $(CHECK_LIBS)
 endif
 

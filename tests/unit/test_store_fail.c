@@ -1,10 +1,12 @@
-/* test_store_fail.c: fails the first write, then the second, then the third... of a store's life and of its opening.
+/* test_store_fail.c: fails the first write, then the second, then the third... of a store's life and of its opening;
+ * and cuts the power before the first sync, the second, the third...
  *
  * The calls that RocksDB and the store make are caught by defining them here: an executable's symbols come before
  * libc's. Whatever call fails, with EIO or ENOSPC, nothing is reported durable after it that is not there later, and a
  * store that lost nothing is not called damaged. Each life is a process of its own, for a failed store ends with it; it
  * may also end by an assertion of RocksDB's, which is as good. */
 #include "server/store/store.h"
+#include "tests/unit/shadow.h"
 #include "tests/unit/store_conformance.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +26,8 @@ static int calls;        /* since the count was set; atomic, the store has threa
 static int fail_at;      /* the call that fails, and all after it: a disk does not recover; 0: none */
 static int fail_with;    /* errno */
 static bool fail_once;   /* only that one call */
+static int syncs;        /* atomic */
+static int cut_at;       /* the power goes before this sync; 0: it does not */
 
 static bool fails(void)
 {
@@ -65,14 +69,26 @@ ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at)
     return is_ours(fd) && fails() ? -1 : syscall(SYS_pwrite64, fd, bytes, len, at);
 }
 
+/* Where a power cut is asked for, a sync also records what is on the disk. */
+static int sync_fd(int fd, long number)
+{
+    if (is_ours(fd) && fails())
+        return -1;
+    int sync = __atomic_add_fetch(&syncs, 1, __ATOMIC_SEQ_CST);
+    if (cut_at != 0 && sync >= cut_at)
+        kill(getpid(), SIGKILL);
+    shadow_synced(fd);
+    return (int)syscall(number, fd);
+}
+
 int fsync(int fd)
 {
-    return is_ours(fd) && fails() ? -1 : (int)syscall(SYS_fsync, fd);
+    return sync_fd(fd, SYS_fsync);
 }
 
 int fdatasync(int fd)
 {
-    return is_ours(fd) && fails() ? -1 : (int)syscall(SYS_fdatasync, fd);
+    return sync_fd(fd, SYS_fdatasync);
 }
 
 int rename(const char *from, const char *to)
@@ -343,6 +359,63 @@ START_TEST(an_opening_that_failed_harms_nothing)
 }
 END_TEST
 
+/* --- the power goes --- */
+
+/* The making of a store and all of its life, with the power gone before sync `at`. */
+static int life_until_cut(struct dir *d, const char *shadow, int at)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rig r = {.medium = &FAILING, .m = d};
+        shadow_record(shadow);
+        cut_at = at;
+        if (!try_open(d))
+            _exit(1);
+        r.s = d->s;
+        live(&r, &shared->told);
+        close_dir(d);
+        shared->calls = syncs;
+        _exit(0);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    /* How often it syncs differs a little from life to life: the last cuts may come too late. */
+    ck_assert(status == 0 || (at != 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+    return shared->calls;
+}
+
+/* _i 1: of what was not synced the kernel had written back the ack mark, and nothing else. */
+START_TEST(a_power_cut_loses_nothing_that_was_told)
+{
+    share();
+    int total = 1;
+    for (int at = 0; at <= total; at++) {
+        memset(shared, 0, sizeof *shared);
+        struct dir *d = make(), *left = make();
+        char shadow[80];
+        snprintf(shadow, sizeof shadow, "%s/shadow", left->root);
+        shell("mkdir %s", shadow);
+        int made = life_until_cut(d, shadow, at);
+        total = at == 0 ? made : total;
+        strcat(left->root, "/left");
+        shadow_build(shadow, d->root, left->root);
+        if (_i == 1)
+            shell("cp %s/zkd/mark %s/zkd/mark 2>/dev/null || true", d->root, left->root);
+        shared->ingesting = false;
+        pid_t pid = fork();
+        if (pid == 0)
+            check_after(left, &shared->told, at);
+        int status;
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_msg(status == 0, "sync %d: the next opening ended with %x", at, (unsigned)status);
+        left->root[strlen(left->root) - strlen("/left")] = '\0';
+        end(d);
+        end(left);
+    }
+    ck_assert_int_gt(total, 30);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("a store whose disk fails");
@@ -350,6 +423,7 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, nothing_is_told_after_a_call_that_failed, 0, 4);
     tcase_add_loop_test(tc, an_opening_that_failed_harms_nothing, 0, 2);
+    tcase_add_loop_test(tc, a_power_cut_loses_nothing_that_was_told, 0, 2);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
