@@ -14,6 +14,8 @@
 void check_commit(struct host *h);
 /* The turn's effects have been performed. */
 void check_turn(struct host *h);
+/* A line for the log: some rare states are told nowhere else. */
+void check_news(struct host *h, struct zk_slice news);
 void check_host_starts(struct host *h, const struct storage_image *image);
 void check_host_falls(struct host *h);
 /* It ended itself, or would not start: the adversary starts it again some time. */

@@ -89,4 +89,5 @@ void check_session_entry(struct world *w, const struct ledger_entry *e)
         check_touched(w, e->session, e->first_server);
     if (e->session_change == STATE_SESSION_ATTACHED)
         world_count(w, MARK_SESSION_MOVED);
+    person_session_entry(w, e);
 }

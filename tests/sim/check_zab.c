@@ -156,12 +156,33 @@ static void note_phase(struct host *h, const struct replica_report *report)
         if (h->woke_us && w->now_us - h->woke_us < 1000000)
             world_count(w, MARK_RESUMED_LATE);
     }
-    if (was_leading && report->phase == ZAB_LEADING && report->epoch > h->seen_epoch && w->swarm.counter_roll)
-        world_count(w, MARK_EPOCH_ROLLED);
+    bool serves = report->phase == ZAB_FOLLOWING || report->phase == ZAB_LEADING;
+    if (serves && report->epoch != h->served_epoch) {
+        for (const struct door *d = h->doors; d && h->served_epoch; d = d->next)
+            if (wire_session(d->wire))
+                world_count(w, MARK_SESSION_KEPT_THROUGH_ELECTION);
+        h->served_epoch = report->epoch;
+    }
     if (report->phase == ZAB_FOLLOWING && h->seen_phase != ZAB_FOLLOWING && h->is_observer)
         world_count(w, MARK_OBSERVER);
     h->seen_phase = report->phase;
     h->seen_epoch = report->epoch;
+}
+
+void check_news(struct host *h, struct zk_slice news)
+{
+    static const struct {
+        const char *text;
+        enum tally_kind mark;
+    } TEXTS[] = {
+        {"opening a new epoch: the counter", MARK_EPOCH_ROLLED},
+        {"disk does not answer", MARK_STEPPED_DOWN_SLOW_DISK},
+    };
+    char *line = zk_slice_dup(news);
+    for (size_t i = 0; i < ZK_COUNT_OF(TEXTS); i++)
+        if (strstr(line, TEXTS[i].text))
+            world_count(h->world, TEXTS[i].mark);
+    free(line);
 }
 
 static void check_stranger(struct host *h, const struct replica_report *report)
@@ -283,7 +304,7 @@ void check_host_starts(struct host *h, const struct storage_image *image)
     h->seen_applied = 0;
     h->seen_promised = image->promised;
     h->seen_phase = ZAB_LOOKING;
-    h->seen_epoch = 0;
+    h->seen_epoch = h->served_epoch = 0;
     h->was_stranger = false;
 }
 

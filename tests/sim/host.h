@@ -90,6 +90,7 @@ struct host {
     uint64_t woke_us; /* from its last pause */
     enum zab_phase seen_phase;
     uint64_t seen_epoch;
+    uint64_t served_epoch;
     bool was_stranger;
     uint64_t turns;
 };

@@ -6,6 +6,7 @@
  *     -b BUG                        with a planted bug (configure --enable-planted-bugs)
  *     -m                            a rare state that was never reached is a failure too
  *     -k                            go on after a failure
+ *     -q                            say less
  *
  * Each job is a process of its own, so that a crash or a hang of the code under test is a failing seed like any
  * other. Exit status: 0 all is well, 3 a violation, 4 a rare state never reached, 2 usage.
@@ -38,6 +39,7 @@ struct batch {
     uint64_t jobs;
     uint64_t seconds; /* 0: until all are done */
     bool goes_on;
+    bool is_silent; /* a failure's story is not told */
     time_t began;
     size_t failures;
     struct job *shared;
@@ -126,7 +128,7 @@ static void report(struct batch *b, struct job *job, int status)
         snprintf(job->failure, sizeof(job->failure),
                  WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    if (b->failures++ == 0)
+    if (b->failures++ == 0 && !b->is_silent)
         show(seed);
     if (b->failures <= FAILURES_SHOWN)
         fprintf(stderr, "FAILED seed %" PRIu64 ": %s\n    replay: tests/sim/sim -s %" PRIu64 " -v%s\n", seed,

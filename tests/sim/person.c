@@ -622,6 +622,34 @@ static struct op *op_of(const struct life *life, int32_t xid)
     return NULL;
 }
 
+static bool has_write_in_flight(const struct life *life)
+{
+    for (size_t i = life->next_done; i < life->op_count; i++)
+        if (life->ops[i].is_write && life->ops[i].is_sent && !life->ops[i].is_done)
+            return true;
+    return false;
+}
+
+void person_session_entry(struct world *w, const struct ledger_entry *e)
+{
+    struct life *life = life_of(w, e->session);
+    if (!life)
+        return;
+    if (e->session_change == STATE_SESSION_ATTACHED) {
+        life->attached = e->entry.zxid;
+        if (has_write_in_flight(life))
+            world_count(w, MARK_SESSION_MOVED_IN_FLIGHT);
+    }
+    if (e->command.kind == COMMAND_EXPIRE && e->session_change == STATE_SESSION_ENDED && has_write_in_flight(life))
+        world_count(w, MARK_SESSION_EXPIRED_UNANSWERED);
+}
+
+uint64_t person_attached(const struct world *w, uint64_t session)
+{
+    const struct life *life = life_of(w, session);
+    return life ? life->attached : 0;
+}
+
 uint64_t person_effect(const struct world *w, uint64_t session, int32_t xid)
 {
     const struct life *life = life_of(w, session);

@@ -58,7 +58,7 @@ struct life {
     int32_t last_xid;
     int32_t last_effect_xid;
     int64_t shown;
-    uint64_t leader_epoch; /* when it was connected last */
+    uint64_t attached; /* zxid at which it came to a connection last */
 };
 
 struct person {
@@ -105,6 +105,9 @@ struct op *person_submit(struct person *p, const struct zkc_request *request);
 
 /* The ledger has a new entry. */
 void person_committed(struct world *w, const struct ledger_entry *e);
+/* The session has come to a connection, or has ended: what was in flight then. */
+void person_session_entry(struct world *w, const struct ledger_entry *e);
+uint64_t person_attached(const struct world *w, uint64_t session);
 /* The zxid at which this session's request happened; 0: it has not. */
 uint64_t person_effect(const struct world *w, uint64_t session, int32_t xid);
 /* Does (or did) who sits at this node hold this session rightfully? */

@@ -1,6 +1,7 @@
 #include "tests/sim/wire.h"
 #include "common/err.h"
 #include "common/path.h"
+#include "common/zxid.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/check.h"
 #include "tests/sim/person.h"
@@ -20,7 +21,7 @@ struct asked {
     int32_t xid;
     int32_t op;
     uint64_t shown; /* when it came, somebody had been shown this */
-    uint64_t leader;
+    uint32_t epoch; /* ...and this was the epoch of the last entry */
     size_t len;
     uint8_t record[]; /* without the header */
 };
@@ -35,6 +36,7 @@ struct wire {
     bool is_over; /* told that the session has ended */
     uint64_t session;
     uint64_t claimed; /* the session that the client asked for */
+    uint64_t joined;  /* zxid at which it was attached to this connection */
     uint64_t pings;
     uint64_t auths;
     struct asked *first;
@@ -123,7 +125,8 @@ void wire_request(struct wire *wire, struct zk_slice frame)
     }
     struct zk_slice record = zk_jute_rest(&in);
     struct asked *a = zk_alloc(sizeof(*a) + record.len);
-    *a = (struct asked){.xid = h.xid, .op = h.op, .len = record.len, .shown = ledger_shown_last(wire->world->ledger)};
+    *a = (struct asked){.xid = h.xid, .op = h.op, .len = record.len, .shown = ledger_shown_last(wire->world->ledger),
+                        .epoch = zxid_epoch(ledger_last(wire->world->ledger))};
     if (record.len)
         memcpy(a->record, record.ptr, record.len);
     *wire->last = a;
@@ -436,6 +439,8 @@ static void judge_write(struct wire *wire, const struct asked *a, const struct z
              (uint64_t)h->zxid);
     if (wire->event_zxid == e->entry.zxid)
         world_count(wire->world, MARK_WATCH_RACES_WRITE);
+    if (e->entry.zxid <= wire->joined)
+        world_count(wire->world, MARK_SENT_AGAIN);
 }
 
 static void judge_close(struct wire *wire, const struct zk_reply_header *h)
@@ -453,6 +458,8 @@ static void judge_sync(struct wire *wire, const struct asked *a, const struct zk
         FAIL(wire, "I16", "a sync is answered at %" PRIx64 ", %" PRIx64 " had been shown before it was asked",
              (uint64_t)h->zxid, a->shown);
     world_count(wire->world, MARK_SYNC_CONFIRMED);
+    if (zxid_epoch(ledger_last(wire->world->ledger)) != a->epoch)
+        world_count(wire->world, MARK_SYNC_ACROSS_ELECTION);
 }
 
 static void judge_answer(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
@@ -537,6 +544,7 @@ static void judge_greeting(struct wire *wire, struct zk_jute *in)
         FAIL(wire, "I20", "session %" PRIx64 " is attached to who does not know its password", id);
     wire->session = id;
     wire->is_live = true;
+    wire->joined = person_attached(wire->world, id);
     check_told(wire->world, id);
     SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " < session %" PRIx64 ", %" PRId32 " ms, memory %" PRId32, wire->server,
         wire->conn, id, r.timeout_ms, r.memory);
