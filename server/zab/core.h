@@ -41,6 +41,7 @@ struct channel {
     bool hello;      /* the other side's HELLO is here */
     bool remembered; /* and what it remembers of me */
     bool closing;    /* we asked for the close: the driver's channel_down is no news */
+    uint64_t up_ms;
     uint32_t generation; /* counts ups: what waited for the disk leaves only on the connection it was meant for */
     uint64_t incarnation;
     uint64_t start_count;

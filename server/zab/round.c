@@ -93,16 +93,22 @@ void on_beat(struct zab *z, size_t peer, const struct zab_msg *m)
 }
 
 /* Who looks for a leader and has nothing to ask (an observer, a stranger, a minority) would never find out that a
- * connection it dialled is dead for the other side, and no leader's beat comes down such a one. So it says something.
- * */
+ * connection it dialled is dead for the other side, and no leader's beat comes down such a one. So it says something; and
+ * one that even the other's HELLO does not come down is dialled anew. */
 void knock(struct zab *z)
 {
     if (z->role != ROLE_LOOKING || z->now_ms < z->knock_at_ms)
         return;
     z->knock_at_ms = z->now_ms + zk_max_u64(z->config.tick_ms, 1);
-    for (size_t i = 0; i < z->config.member_count; i++)
-        if (i != z->self && z->peers[i].out.hello)
+    for (size_t i = 0; i < z->config.member_count; i++) {
+        const struct channel *c = &z->peers[i].out;
+        if (i == z->self || !c->up || c->closing)
+            continue;
+        if (c->hello)
             pong(z, i, 0, 0);
+        else if (z->now_ms - c->up_ms >= 2 * (uint64_t)z->config.tick_ms)
+            fx_close(z, i, false);
+    }
 }
 
 void on_pong(struct zab *z, size_t peer, const struct zab_msg *m)

@@ -334,7 +334,7 @@ void zab_channel_up(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound)
     struct channel *c = inbound ? &p->in : &p->out;
     if (inbound)
         stream_reset(z, index);
-    *c = (struct channel){.up = true, .generation = c->generation + 1};
+    *c = (struct channel){.up = true, .up_ms = z->now_ms, .generation = c->generation + 1};
     if (!inbound)
         p->unreachable = false;
     say_hello(z, index, inbound);
