@@ -143,7 +143,8 @@ typedef int storage_group_fn(void *arg, struct zk_slice group);
 
 struct storage_ops {
     /* While starting, before any submit: what opening found (valid until closed, not kept up to date); the tree's rows
-     * in key order; the log's groups that hold entries after `after_zxid`, in order. A callback's non-zero result stops and is returned; -1: read error. */
+     * in key order; the log's groups that hold entries after `after_zxid`, in order. A callback's non-zero result stops
+     * and is returned; -1: read error. */
     const struct storage_image *(*image)(void *store);
     int (*each_row)(void *store, storage_row_fn *fn, void *arg);
     int (*each_group)(void *store, uint64_t after_zxid, storage_group_fn *fn, void *arg);
