@@ -2,7 +2,7 @@
  *
  * The next one begins when the log since the last has grown large against the tree, with a floor, or long enough to
  * make a restart slow. So a znode that is set a thousand times is written once, and checkpoints never cost more than
- * the log. Behind it the log is kept back to the checkpoint before, for followers that were away a while.
+ * the log. The first one comes as soon as a follower needs it. Behind it the log is kept back to the checkpoint before, for followers that were away a while.
  */
 #include "server/replica/core.h"
 
@@ -16,6 +16,8 @@ static bool is_due(const struct replica *r)
 {
     if (r->log_entries == 0 || r->incoming != NULL)
         return false;
+    if (r->last_checkpoint_zxid == 0 && zab_wants_checkpoint(r->zab))
+        return true;
     uint64_t floor = r->config.checkpoint_floor_bytes ? r->config.checkpoint_floor_bytes : CHECKPOINT_FLOOR_BYTES;
     uint64_t large = zk_max_u64(floor, state_size_bytes(r->state) / 4);
     return r->log_bytes >= large || r->log_entries >= CHECKPOINT_ENTRIES_MAX;

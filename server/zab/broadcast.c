@@ -202,6 +202,16 @@ static void propose_readmission(struct zab *z, size_t peer)
     zk_buf_fini(&body);
 }
 
+static void propose_seat(struct zab *z, size_t peer)
+{
+    struct zk_buf body;
+    zk_buf_init(&body);
+    membership_seat_encode(&body, z->config.members[peer].id);
+    fx_news(z, "server %" PRIu64 " holds everything: it counts in the quorum now", z->config.members[peer].id);
+    propose_one(z, z->tail.last_zxid + 1, ENTRY_SEAT, zk_buf_slice(&body));
+    zk_buf_fini(&body);
+}
+
 static void propose_close(struct zab *z, uint64_t change)
 {
     struct zk_buf body;
@@ -221,6 +231,17 @@ static bool wants_readmission(const struct zab *z, size_t i)
            p->stream.got >= p->stream.level && r && r->incarnation != p->in.incarnation;
 }
 
+/* Readmitted to a vacant seat, level, and acknowledging: it knows durably that it was readmitted, and can grant. */
+static bool wants_seat(const struct zab *z, size_t i)
+{
+    const struct peer *p = &z->peers[i];
+    const struct stream *s = &p->stream;
+    const struct member_record *r = membership_find(membership_newest(&z->members), p->member.id);
+    return i != z->self && r && r->vacant && is_participant(z, i) && p->in.hello && !p->in.is_void &&
+           p->in.followed_epoch == z->epoch && p->in.incarnation == r->incarnation && r->incarnation &&
+           s->acked_incarnation == r->incarnation && s->acked > r->since && s->acked >= s->level;
+}
+
 /* One change at a time: the next only when the CLOSE of the one before is committed. */
 void membership_tick(struct zab *z)
 {
@@ -235,9 +256,12 @@ void membership_tick(struct zab *z)
     if (m->zxid > z->commit)
         return;
     for (size_t i = 0; i < z->config.member_count; i++) {
-        if (!wants_readmission(z, i))
+        if (wants_readmission(z, i))
+            propose_readmission(z, i);
+        else if (wants_seat(z, i))
+            propose_seat(z, i);
+        else
             continue;
-        propose_readmission(z, i);
         return;
     }
 }

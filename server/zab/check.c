@@ -32,6 +32,9 @@ static const char *check_members(const struct zab *z)
         if (i && s->versions[i].zxid <= s->versions[i - 1].zxid)
             return "M1: memberships out of order";
     }
+    struct quorum q = quorum_of(z->config.members, z->config.member_count, membership_newest(s));
+    if (q.voters != z->quorum.voters || q.total != z->quorum.total)
+        return "M1: the quorum is not the newest membership's";
     return NULL;
 }
 

@@ -194,7 +194,7 @@ struct confirm {
 
 struct zab {
     struct zab_config config;
-    struct quorum quorum;
+    struct quorum quorum; /* of the newest membership: members_changed */
     size_t self;
     struct zk_rng rng;
     uint64_t now_ms;
@@ -277,6 +277,7 @@ struct zab {
     uint64_t beat_at_ms;
     uint64_t roll_at_ms; /* open a new epoch then; 0: no */
     uint64_t pump_at_ms; /* a follower's stream waits for its rate until then; 0: none */
+    bool wants_checkpoint; /* a follower needs a state, and there is none in the storage */
     uint64_t round;
     uint64_t round_confirmed;
     bool round_wanted;
@@ -343,6 +344,8 @@ void commit_to(struct zab *z, uint64_t zxid);
 /* Append a well-formed chained group to log, membership and storage. False: zab's own entries in it are malformed. */
 ZK_MUST_CHECK bool log_append(struct zab *z, struct zk_slice group);
 bool founded(const struct zab *z); /* the founding is known to be complete */
+void members_changed(struct zab *z); /* the newest membership is another: so may be the quorum */
+bool has_seat(const struct zab *z);  /* this server is a participant, and its seat is not vacant */
 void say_hello(struct zab *z, size_t peer, bool inbound);
 void say_hello_to_all(struct zab *z);
 

@@ -8,7 +8,8 @@
  * E2  a candidate asks only when its own promise is durable; a grant counts only for the epoch it names, which no
  *     server stands for twice.
  * E3  a promise of e ends whatever was led or followed below e, and drops acknowledgements that wait for the disk.
- * E4  a stranger neither grants nor stands.
+ * E4  a stranger neither grants nor stands. Who is readmitted to a vacant seat grants, for the candidate's log may seat
+ *     it already, but does not stand.
  */
 #include "server/zab/core.h"
 
@@ -135,7 +136,7 @@ void promise(struct zab *z, uint64_t epoch)
 
 static bool may_stand(const struct zab *z)
 {
-    return is_participant(z, z->self) && founded(z) && !is_stranger(z) && !on_hold(z) && z->tail.last_zxid > 0;
+    return has_seat(z) && founded(z) && !is_stranger(z) && !on_hold(z) && z->tail.last_zxid > 0;
 }
 
 /* Who could grant us anything now, by what their HELLOs say. */

@@ -118,6 +118,7 @@ static bool on_trunc(struct zab *z, const struct zab_msg *m)
         fx_op(z, &(struct storage_op){.kind = STORAGE_TRUNC, .zxid = m->zxid, .hash = m->hash});
         tail_truncate(&z->tail, m->zxid, m->hash);
         membership_truncate(&z->members, m->zxid);
+        members_changed(z);
     }
     z->sync = SYNC_STREAM;
     z->sync_progress_ms = z->now_ms;
@@ -218,6 +219,7 @@ static bool on_live(struct zab *z, const struct zab_msg *m)
     z->members = z->stage_members;
     z->stage = (struct tail){0};
     z->stage_members = (struct membership_stack){0};
+    members_changed(z);
     z->sync = SYNC_STREAM;
     z->stage_rows = 0;
     z->commit = z->applied = z->stage_zxid;

@@ -71,7 +71,7 @@ static bool may_propose(struct zab *z)
 
 static void propose_founding(struct zab *z)
 {
-    struct membership m = {.zxid = 1, .count = z->config.member_count};
+    struct membership m = {.zxid = 1, .founding = 1, .count = z->config.member_count};
     do
         m.cluster_id = zk_rng_u64(&z->rng);
     while (m.cluster_id == 0);

@@ -20,9 +20,11 @@
 
 enum entry_kind {
     ENTRY_NEWLEADER = 1, /* first entry of each epoch */
-    ENTRY_FOUNDING = 2,  /* zab's: cluster id, members, incarnations; zxid 1, the log's first entry */
+    ENTRY_FOUNDING = 2,  /* zab's: cluster id, members, incarnations; zxid 1, the log's first entry. A later one is
+                            `zkd recover`'s: another ensemble begins with this log */
     ENTRY_READMIT = 3,   /* zab's: server s is now incarnation i */
     ENTRY_CLOSE = 4,     /* zab's: ends a membership change */
+    ENTRY_SEAT = 5,      /* zab's: server s, readmitted, takes its vacant seat: from here on it counts */
     ENTRY_COMMAND = 16,  /* opaque to zab: server/state's */
 };
 

@@ -21,6 +21,7 @@ libzab_la_SOURCES = \
 	server/zab/membership.c server/zab/membership.h \
 	server/zab/msg.c server/zab/msg.h \
 	server/zab/quorum.c server/zab/quorum.h \
+	server/zab/refound.c \
 	server/zab/round.c \
 	server/zab/sync.c \
 	server/zab/tail.c server/zab/tail.h \

@@ -4,13 +4,14 @@
 #include <xxhash.h>
 
 #define MEMBERSHIP_FORMAT 1
-#define RECORD_BYTES      29
+#define RECORD_BYTES      30
 
 void membership_encode(const struct membership *m, struct zk_buf *out)
 {
     zk_jute_put_u8(out, MEMBERSHIP_FORMAT);
     zk_jute_put_long(out, (int64_t)m->zxid);
     zk_jute_put_long(out, (int64_t)m->cluster_id);
+    zk_jute_put_long(out, (int64_t)m->founding);
     zk_jute_put_long(out, (int64_t)m->change);
     zk_jute_put_int(out, (int32_t)m->count);
     for (size_t i = 0; i < m->count; i++) {
@@ -20,6 +21,7 @@ void membership_encode(const struct membership *m, struct zk_buf *out)
         zk_jute_put_int(out, (int32_t)r->member.weight);
         zk_jute_put_long(out, (int64_t)r->incarnation);
         zk_jute_put_long(out, (int64_t)r->since);
+        zk_jute_put_u8(out, r->vacant);
     }
 }
 
@@ -31,7 +33,9 @@ static bool record_decode(struct zk_jute *in, struct member_record *ret_record)
     ret_record->member.weight = (uint32_t)zk_jute_int(in);
     ret_record->incarnation = (uint64_t)zk_jute_long(in);
     ret_record->since = (uint64_t)zk_jute_long(in);
-    return !in->bad && role <= ZAB_OBSERVER;
+    uint8_t vacant = zk_jute_u8(in);
+    ret_record->vacant = vacant != 0;
+    return !in->bad && role <= ZAB_OBSERVER && vacant <= 1;
 }
 
 bool membership_decode(struct zk_slice bytes, struct membership *ret_membership)
@@ -41,9 +45,12 @@ bool membership_decode(struct zk_slice bytes, struct membership *ret_membership)
     uint8_t format = zk_jute_u8(&in);
     m.zxid = (uint64_t)zk_jute_long(&in);
     m.cluster_id = (uint64_t)zk_jute_long(&in);
+    m.founding = (uint64_t)zk_jute_long(&in);
     m.change = (uint64_t)zk_jute_long(&in);
     int32_t count = zk_jute_count(&in, RECORD_BYTES);
     if (in.bad || format != MEMBERSHIP_FORMAT || count < 1 || count > ZAB_MEMBERS_MAX || m.cluster_id == 0)
+        return false;
+    if (m.founding == 0 || m.founding > m.zxid)
         return false;
     m.count = (size_t)count;
     for (size_t i = 0; i < m.count; i++) {
@@ -91,6 +98,12 @@ void membership_close_encode(struct zk_buf *out, uint64_t change)
     zk_jute_put_long(out, (int64_t)change);
 }
 
+void membership_seat_encode(struct zk_buf *out, uint64_t id)
+{
+    zk_jute_put_u8(out, MEMBERSHIP_FORMAT);
+    zk_jute_put_long(out, (int64_t)id);
+}
+
 void membership_fini(struct membership_stack *s)
 {
     free(s->versions);
@@ -113,10 +126,26 @@ void membership_reset(struct membership_stack *s, const struct membership *m)
     push(s, m);
 }
 
+/* One participant, by its new incarnation, and nobody else. */
+static bool names_one_seed(const struct membership *m)
+{
+    size_t seeds = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct member_record *r = &m->records[i];
+        if (r->vacant ? r->incarnation != 0 : r->member.role == ZAB_PARTICIPANT && r->since != m->founding)
+            return false;
+        seeds += r->member.role == ZAB_PARTICIPANT && !r->vacant && r->incarnation != 0;
+    }
+    return seeds == 1;
+}
+
 static bool note_founding(struct membership_stack *s, const struct entry *e)
 {
     struct membership m;
-    if (s->count || e->zxid != 1 || !membership_decode(e->body, &m) || m.zxid != 1 || m.change != 0)
+    const struct membership *now = membership_newest(s);
+    if (!membership_decode(e->body, &m) || m.zxid != e->zxid || m.founding != e->zxid || m.change != 0)
+        return false;
+    if (now ? m.cluster_id == now->cluster_id || !names_one_seed(&m) : e->zxid != 1)
         return false;
     push(s, &m);
     return true;
@@ -160,6 +189,27 @@ static bool note_close(struct membership_stack *s, const struct entry *e)
     return true;
 }
 
+static bool note_seat(struct membership_stack *s, const struct entry *e)
+{
+    struct zk_jute in = zk_jute(e->body);
+    uint8_t format = zk_jute_u8(&in);
+    uint64_t id = (uint64_t)zk_jute_long(&in);
+    const struct membership *now = membership_newest(s);
+    if (in.bad || format != MEMBERSHIP_FORMAT || !now || now->change)
+        return false;
+    struct membership next = *now;
+    next.zxid = e->zxid;
+    for (size_t i = 0; i < next.count; i++) {
+        struct member_record *r = &next.records[i];
+        if (r->member.id != id || !r->vacant || r->incarnation == 0)
+            continue;
+        r->vacant = false;
+        push(s, &next);
+        return true;
+    }
+    return false;
+}
+
 bool membership_note(struct membership_stack *s, const struct entry *e)
 {
     switch (e->kind) {
@@ -169,6 +219,8 @@ bool membership_note(struct membership_stack *s, const struct entry *e)
         return note_readmit(s, e);
     case ENTRY_CLOSE:
         return note_close(s, e);
+    case ENTRY_SEAT:
+        return note_seat(s, e);
     default:
         return s->count > 0;
     }

@@ -1,11 +1,12 @@
 #include "server/zab/quorum.h"
 
-struct quorum quorum_of(const struct zab_member *members, size_t count)
+struct quorum quorum_of(const struct zab_member *members, size_t count, const struct membership *m)
 {
     struct quorum q = {0};
     ZK_ASSERT(count <= ZAB_MEMBERS_MAX);
     for (size_t i = 0; i < count; i++) {
-        if (members[i].role != ZAB_PARTICIPANT)
+        const struct member_record *r = membership_find(m, members[i].id);
+        if (members[i].role != ZAB_PARTICIPANT || (r && r->vacant))
             continue;
         q.voters |= 1u << i;
         q.weight[i] = members[i].weight;

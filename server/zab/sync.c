@@ -177,6 +177,14 @@ static void start_snapshot(struct zab *z, size_t peer)
     fx_read(z, ZAB_SNAP_OPEN, s->snap_token, 0, 0);
 }
 
+/* What lies before `zkd recover`'s FOUNDING names another ensemble: a follower that kept a part of it only would belong
+ * to that one. So it gets state and log in one piece. */
+static uint64_t oldest_start(const struct zab *z)
+{
+    const struct membership *m = membership_newest(&z->members);
+    return m->founding > 1 ? m->founding : 0;
+}
+
 bool on_follow(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     struct peer *p = &z->peers[peer];
@@ -193,7 +201,7 @@ bool on_follow(struct zab *z, size_t peer, const struct zab_msg *m)
     s->allowance_ms = z->now_ms;
     s->allowance_bytes = CATCHUP_READ_BYTES;
     struct common c = last_common(z, m);
-    if (!c.found) {
+    if (!c.found || c.zxid < oldest_start(z)) {
         start_snapshot(z, peer);
         return true;
     }
@@ -368,9 +376,11 @@ static void on_snap_opened(struct zab *z, size_t peer, const struct storage_repo
         return;
     if (r->gone || r->zxid == 0) {
         fx_news(z, "there is no checkpoint yet to send to server %" PRIu64, z->peers[peer].member.id);
+        z->wants_checkpoint = true;
         fx_close(z, peer, true);
         return;
     }
+    z->wants_checkpoint = false;
     s->snap_zxid = s->cursor = r->zxid;
     s->state = STREAM_ROWS;
     struct zab_msg m = {.type = TELL_SNAP,

@@ -38,7 +38,7 @@ bool founded(const struct zab *z)
 bool member_counts(const struct zab *z, size_t index, uint64_t incarnation, uint64_t zxid)
 {
     const struct member_record *r = membership_find(membership_newest(&z->members), z->config.members[index].id);
-    if (!r || incarnation == 0 || r->member.role != ZAB_PARTICIPANT || r->incarnation != incarnation)
+    if (!r || r->vacant || incarnation == 0 || r->member.role != ZAB_PARTICIPANT || r->incarnation != incarnation)
         return false;
     return zxid == 0 || r->since <= 1 || zxid > r->since;
 }
@@ -62,6 +62,16 @@ bool is_stranger(const struct zab *z)
     if (!r || r->incarnation != z->incarnation || z->next_incarnation)
         return true;
     return r->since <= 1 ? z->durable_zxid < 1 : z->durable_commit < r->since;
+}
+
+bool has_seat(const struct zab *z)
+{
+    return (z->quorum.voters & 1u << z->self) != 0;
+}
+
+void members_changed(struct zab *z)
+{
+    z->quorum = quorum_of(z->config.members, z->config.member_count, membership_newest(&z->members));
 }
 
 /* --- the log --- */
@@ -115,6 +125,7 @@ bool log_append(struct zab *z, struct zk_slice group)
 {
     if (!note_group(&z->members, group, z->tail.last_zxid))
         return false;
+    members_changed(z);
     const struct tail_group *g = tail_append(&z->tail, group);
     fx_op(z, &(struct storage_op){.kind = STORAGE_APPEND,
                                   .first_zxid = g->first,
@@ -170,7 +181,6 @@ struct zab *zab_new(const struct zab_config *config, const struct storage_image 
     do
         z->run = zk_rng_u64(&z->rng);
     while (z->run == 0);
-    z->quorum = quorum_of(config->members, config->member_count);
     z->members_hash = membership_hash(config->members, config->member_count);
     for (size_t i = 0; i < config->member_count; i++)
         z->peers[i].member = config->members[i];
@@ -178,6 +188,7 @@ struct zab *zab_new(const struct zab_config *config, const struct storage_image 
     z->roll_at_ms = 0;
     z->elect_at_ms = NEVER;
     copy_image(z, image);
+    members_changed(z);
     return z;
 }
 
@@ -219,6 +230,7 @@ bool zab_load_group(struct zab *z, struct zk_slice group, char *why, size_t size
     bool chains = group_open(group, &open) && open.prev_hash == z->tail.last_hash;
     bool noted = chains && note_group(&z->members, group, z->tail.last_zxid);
     if (noted) {
+        members_changed(z);
         tail_append(&z->tail, group);
         tail_drop_front(&z->tail, z->commit, 0);
         membership_commit(&z->members, z->commit);
@@ -244,7 +256,8 @@ static bool members_agree(const struct zab *z, char *why, size_t size)
         bool in_log = a && (!b || a->id <= b->id);
         snprintf(why, size,
                  "the configuration and this server's log disagree about server %" PRIu64
-                 ": make the server lines what they were when the ensemble was founded (%zu servers)",
+                 ": make the server lines what they were when the ensemble was founded (%zu servers), or, to begin "
+                 "another one with this store, run `zkd recover`",
                  in_log ? a->id : b->id, m->count);
         return false;
     }
@@ -390,7 +403,8 @@ static const char *hello_refused(const struct zab *z, const struct zab_msg *m, c
     if (m->incarnation == z->incarnation)
         return "runs on a copy of this server's store: every server needs its own";
     if (m->founded && founded(z) && m->cluster_id != cluster_id(z))
-        return "belongs to another ensemble: its dataDir or this one's is in the wrong place";
+        return "belongs to another ensemble: its dataDir or this one's is in the wrong place, or one of the two was made "
+               "the seed of a new ensemble by `zkd recover` and the other's is still to be emptied";
     return NULL;
 }
 
@@ -691,6 +705,11 @@ uint64_t zab_purge_limit(const struct zab *z)
             limit = zk_min_u64(limit, s->cursor);
     }
     return limit;
+}
+
+bool zab_wants_checkpoint(const struct zab *z)
+{
+    return z->wants_checkpoint;
 }
 
 void zab_members_encode(const struct zab *z, struct zk_buf *out)

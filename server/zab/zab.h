@@ -178,11 +178,28 @@ bool zab_is_stranger(const struct zab *z);
 size_t zab_synced_count(const struct zab *z, enum zab_member_role role);
 /* Entries up to here are needed by no cursor: the storage may be told to purge up to it and no further. */
 uint64_t zab_purge_limit(const struct zab *z);
+/* A follower needs a whole state and the storage has no checkpoint: make one soon. */
+bool zab_wants_checkpoint(const struct zab *z);
 /* The membership as of committed `zxid`, for the checkpoint; opaque. */
 void zab_members_encode(const struct zab *z, struct zk_buf *out);
 /* While founding or looking: who is missing and what one can do; a sentence for `srvr` and the log, "" if nothing. */
 const char *zab_waiting_for(const struct zab *z);
 /* When zab_tick wants to be called at the latest; monotonic ms. */
 uint64_t zab_deadline_ms(const struct zab *z);
+/* --- offline: what `zkd recover` writes --- */
+
+#define ZAB_REFOUNDING_OPS 4
+struct zab_refounding {
+    struct storage_op ops[ZAB_REFOUNDING_OPS]; /* for one submit: all or nothing */
+    uint64_t zxid;                             /* of the new FOUNDING */
+    struct zk_buf group;                       /* borrowed by ops */
+};
+/* Makes the store of `image`, whose log is not empty, the seed of a new ensemble of config's members: the whole log is
+ * committed, and behind it a FOUNDING names this server under `incarnation`; every other participant's seat is vacant
+ * until it has come with a blank store and was readmitted. config->self is a participant. */
+void zab_refound(const struct zab_config *config, const struct storage_image *image, uint64_t cluster_id,
+                 uint64_t incarnation, struct zab_refounding *ret_refounding);
+void zab_refounding_fini(struct zab_refounding *r);
+
 /* Every invariant of the folder (tests and the simulator): NULL, or what does not hold. */
 const char *zab_check(const struct zab *z);

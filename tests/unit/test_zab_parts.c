@@ -16,7 +16,7 @@ static struct quorum voters(size_t participants, size_t observers)
     struct zab_member m[ZAB_MEMBERS_MAX];
     for (size_t i = 0; i < participants + observers; i++)
         m[i] = (struct zab_member){i + 1, i < participants ? ZAB_PARTICIPANT : ZAB_OBSERVER, 1};
-    return quorum_of(m, participants + observers);
+    return quorum_of(m, participants + observers, NULL);
 }
 
 START_TEST(a_quorum_is_more_than_half_of_the_participants)
@@ -126,9 +126,9 @@ END_TEST
 
 static struct membership three(void)
 {
-    struct membership m = {.zxid = 1, .cluster_id = 77, .count = 3};
+    struct membership m = {.zxid = 1, .cluster_id = 77, .founding = 1, .count = 3};
     for (size_t i = 0; i < 3; i++)
-        m.records[i] = (struct member_record){{i + 1, ZAB_PARTICIPANT, 1}, 100 + i, 1};
+        m.records[i] = (struct member_record){{i + 1, ZAB_PARTICIPANT, 1}, 100 + i, 1, false};
     return m;
 }
 
@@ -186,6 +186,82 @@ START_TEST(one_membership_change_at_a_time_and_only_of_members)
     ck_assert(!close_change(&s, 11, 9));
     ck_assert(close_change(&s, 11, 10));
     ck_assert(readmit(&s, 12, 3, 556));
+    membership_fini(&s);
+}
+END_TEST
+
+static bool found(struct membership_stack *s, uint64_t zxid, const struct membership *m)
+{
+    struct zk_buf body;
+    zk_buf_init(&body);
+    membership_encode(m, &body);
+    return note(s, zxid, ENTRY_FOUNDING, &body);
+}
+
+static bool seat(struct membership_stack *s, uint64_t zxid, uint64_t id)
+{
+    struct zk_buf body;
+    zk_buf_init(&body);
+    membership_seat_encode(&body, id);
+    return note(s, zxid, ENTRY_SEAT, &body);
+}
+
+static struct membership seed(uint64_t zxid)
+{
+    struct membership m = {.zxid = zxid, .cluster_id = 78, .founding = zxid, .count = 3};
+    for (size_t i = 0; i < 3; i++)
+        m.records[i] = (struct member_record){{i + 1, ZAB_PARTICIPANT, 1}, i == 1 ? 900 : 0, zxid, i != 1};
+    return m;
+}
+
+START_TEST(a_later_founding_names_one_seed_of_another_cluster)
+{
+    struct membership_stack s = {0};
+    struct membership m = three();
+    ck_assert(!found(&s, 2, &m));
+    ck_assert(found(&s, 1, &m));
+    ck_assert(!found(&s, 1, &m));
+    m = seed(20);
+    ck_assert(!found(&s, 21, &m));
+    m.cluster_id = 77;
+    ck_assert(!found(&s, 20, &m));
+    m = seed(20);
+    m.records[0].incarnation = 901; /* it was never there */
+    ck_assert(!found(&s, 20, &m));
+    m.records[0].vacant = false; /* a second seed */
+    ck_assert(!found(&s, 20, &m));
+    m = seed(20);
+    ck_assert(found(&s, 20, &m));
+    ck_assert_uint_eq(membership_newest(&s)->founding, 20);
+    membership_truncate(&s, 19);
+    ck_assert_uint_eq(membership_newest(&s)->cluster_id, 77);
+    membership_fini(&s);
+}
+END_TEST
+
+START_TEST(a_vacant_seat_counts_for_nobody_until_it_is_taken)
+{
+    struct membership_stack s = {0};
+    struct membership m = seed(20);
+    struct zab_member members[3];
+    membership_reset(&s, &m);
+    for (size_t i = 0; i < 3; i++)
+        members[i] = m.records[i].member;
+    struct quorum q = quorum_of(members, 3, membership_newest(&s));
+    ck_assert(quorum_has(&q, 2) && !quorum_has(&q, 5));
+    ck_assert(!seat(&s, 21, 1)); /* nobody is named for it */
+    ck_assert(!seat(&s, 21, 2)); /* it is taken */
+    ck_assert(readmit(&s, 21, 1, 555));
+    q = quorum_of(members, 3, membership_newest(&s));
+    ck_assert(quorum_has(&q, 2) && !quorum_has(&q, 1));
+    ck_assert(!seat(&s, 22, 1)); /* one change at a time */
+    ck_assert(close_change(&s, 22, 21));
+    ck_assert(seat(&s, 23, 1));
+    q = quorum_of(members, 3, membership_newest(&s));
+    ck_assert(!quorum_has(&q, 2) && quorum_has(&q, 3));
+    membership_truncate(&s, 22);
+    q = quorum_of(members, 3, membership_newest(&s));
+    ck_assert(quorum_has(&q, 2));
     membership_fini(&s);
 }
 END_TEST
@@ -306,6 +382,8 @@ int main(void)
     tcase_add_test(tests, a_tail_forgets_from_the_front_whole_groups_only_and_keeps_what_it_may);
     tcase_add_test(tests, a_truncated_readmission_restores_the_membership_before);
     tcase_add_test(tests, one_membership_change_at_a_time_and_only_of_members);
+    tcase_add_test(tests, a_later_founding_names_one_seed_of_another_cluster);
+    tcase_add_test(tests, a_vacant_seat_counts_for_nobody_until_it_is_taken);
     tcase_add_test(tests, a_membership_comes_back_from_its_bytes_and_from_no_others);
     tcase_add_test(tests, every_message_comes_back_and_none_of_its_beginnings_does);
     tcase_add_test(tests, a_newer_servers_additional_fields_are_skipped);

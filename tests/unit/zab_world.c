@@ -371,6 +371,8 @@ static void judge_message(struct world *w, size_t from, struct zk_slice bytes)
         return;
     }
     struct storage_witness *v = &w->servers[from].vouched;
+    if (m.type == TELL_VOTED && m.yes && zab_is_stranger(w->servers[from].zab))
+        trouble(w, "server %zu grants, but is a stranger", from + 1);
     bool vote = (m.type == TELL_VOTED && m.yes) || m.type == TELL_VOTE;
     if (m.type == TELL_ACK || vote)
         vouch(v, m.epoch, vote ? 0 : m.zxid);
@@ -532,6 +534,8 @@ static void effects_of(struct world *w, size_t i)
         judge_confirm(w, i, &fx->confirms[k]);
     if (fx->phase_changed)
         trace(w, "%zu phase %d -> %d", i + 1, before, zab_phase(s->zab));
+    if (zab_wants_checkpoint(s->zab))
+        world_checkpoint(w, id_of(i), false);
     if (s->applied != zab_committed(s->zab))
         trouble(w, "server %zu was given entries up to 0x%" PRIx64 ", 0x%" PRIx64 " is committed", i + 1, s->applied,
                 zab_committed(s->zab));
@@ -595,14 +599,8 @@ static int load_group(void *arg, struct zk_slice bytes)
     return 0;
 }
 
-void world_start(struct world *w, uint64_t id)
+static struct zab_config config_of(struct world *w, uint64_t id)
 {
-    size_t i = (size_t)id - 1;
-    struct server *s = &w->servers[i];
-    if (s->zab)
-        return;
-    s->storage = disk_open(s->disk, w->now_ms);
-    const struct storage_image *image = s->storage.ops->image(s->storage.self);
     struct zab_config config = {
         .self = id,
         .member_count = w->count,
@@ -616,6 +614,18 @@ void world_start(struct world *w, uint64_t id)
     for (size_t k = 0; k < w->count; k++)
         config.members[k] = (struct zab_member){
             .id = id_of(k), .role = k < w->options.participants ? ZAB_PARTICIPANT : ZAB_OBSERVER, .weight = 1};
+    return config;
+}
+
+void world_start(struct world *w, uint64_t id)
+{
+    size_t i = (size_t)id - 1;
+    struct server *s = &w->servers[i];
+    if (s->zab)
+        return;
+    s->storage = disk_open(s->disk, w->now_ms);
+    const struct storage_image *image = s->storage.ops->image(s->storage.self);
+    struct zab_config config = config_of(w, id);
     s->index = 0;
     s->digest = 0;
     s->applied = image->checkpoint_zxid;
@@ -669,6 +679,47 @@ void world_wipe(struct world *w, uint64_t id)
     disk_wipe(s->disk);
     s->copy_is_older |= s->copy && above(&s->vouched, &s->copied);
     s->vouched = (struct storage_witness){0};
+}
+
+/* Nobody but the seed remembers: epochs that only others knew may be led again. */
+static void forget_beyond(struct world *w, const struct storage_image *image)
+{
+    while (w->ledger_count && w->ledger[w->ledger_count - 1].zxid > image->last_zxid)
+        w->ledger_count--;
+    for (uint64_t epoch = image->promised + 1; epoch < ZK_COUNT_OF(w->elected); epoch++)
+        w->elected[epoch] = 0;
+    for (size_t k = 0; k < w->ledger_count; k++)
+        w->ledger[k].epoch = zk_min_u64(w->ledger[k].epoch, image->promised);
+}
+
+void world_recover(struct world *w, uint64_t id)
+{
+    struct server *s = &w->servers[id - 1];
+    trace(w, "%" PRIu64 " is made the seed of a new ensemble", id);
+    w->marks.recoveries++;
+    for (size_t k = 0; k < w->count; k++) {
+        ZK_ASSERT(!w->servers[k].zab);
+        if (id_of(k) != id)
+            world_wipe(w, id_of(k));
+        if (w->servers[k].copy)
+            disk_copy_free(w->servers[k].copy);
+        w->servers[k].copy = NULL;
+    }
+    s->storage = disk_open(s->disk, w->now_ms);
+    const struct storage_image *image = s->storage.ops->image(s->storage.self);
+    forget_beyond(w, image);
+    struct zab_config config = config_of(w, id);
+    struct zab_refounding r;
+    zab_refound(&config, image, zk_rng_u64(&w->rng), zk_rng_u64(&w->rng), &r);
+    s->storage.ops->submit(s->storage.self, r.ops, ZAB_REFOUNDING_OPS);
+    zab_refounding_fini(&r);
+    for (struct storage_report report = {0}; report.kind != STORAGE_DURABLE;) {
+        disk_advance(s->disk, ++w->now_ms);
+        while (s->storage.ops->poll(s->storage.self, &report))
+            ;
+    }
+    s->vouched = (struct storage_witness){0};
+    disk_close(s->disk);
 }
 
 void world_pause(struct world *w, uint64_t id, bool paused)
@@ -1046,6 +1097,7 @@ enum act {
     ACT_CRASH_ALL,
     ACT_START,
     ACT_WIPE,
+    ACT_RECOVER,
     ACT_DAMAGE,
     ACT_SHORT,
     ACT_PAUSE,
@@ -1063,7 +1115,7 @@ enum act {
 };
 
 /* May this server lose its store without the ensemble losing data for good? All others are up, none is a stranger,
- * and all hold everything. */
+ * all hold everything, and all have a seat. */
 static bool may_lose_store(struct world *w, size_t i)
 {
     if (i < w->options.participants && w->options.participants < 3)
@@ -1071,7 +1123,8 @@ static bool may_lose_store(struct world *w, size_t i)
     if (i < w->options.participants)
         for (size_t j = 0; j < w->options.participants; j++)
             if (j != i &&
-                (!is_running(w, j) || zab_is_stranger(w->servers[j].zab) || disk_commit(w->servers[j].disk) == 0))
+                (!is_running(w, j) || zab_is_stranger(w->servers[j].zab) || disk_commit(w->servers[j].disk) == 0 ||
+                 w->servers[j].zab->quorum.voters != (1u << w->options.participants) - 1))
                 return false;
     return w->ledger_count > 0;
 }
@@ -1106,6 +1159,25 @@ static void act_restore(struct world *w, size_t i)
     s->copy = NULL;
     world_start(w, id_of(i));
     world_run(w, w->options.tick_ms / 4 + 20);
+}
+
+/* All lose power, and the one whose log reaches furthest becomes the seed: so nothing committed is lost. */
+static void act_recover(struct world *w)
+{
+    size_t best = 0;
+    uint64_t most = 0, hash;
+    for (size_t k = 0; k < w->count; k++) {
+        world_crash(w, id_of(k), DISK_POWER_CUT);
+        uint64_t last = k < w->options.participants ? disk_last_zxid(w->servers[k].disk, &hash) : 0;
+        if (last > most)
+            best = k;
+        most = zk_max_u64(most, last);
+    }
+    size_t before = w->ledger_count;
+    if (most > 1 && before > 0)
+        world_recover(w, id_of(best));
+    if (w->ledger_count < before)
+        trouble(w, "no log holds what was committed");
 }
 
 static void damage(struct world *w, size_t i)
@@ -1144,6 +1216,9 @@ static void act(struct world *w, enum act what, size_t i, size_t j)
     case ACT_WIPE:
         if (!s->zab && may_lose_store(w, i))
             world_wipe(w, id_of(i));
+        break;
+    case ACT_RECOVER:
+        act_recover(w);
         break;
     case ACT_DAMAGE:
         if (!s->zab && may_lose_store(w, i))
@@ -1222,6 +1297,7 @@ static uint32_t draw_weights(struct world *w, uint32_t *weights)
     weights[ACT_HEAL_CUT] = 20 + chance(w, 40);
     weights[ACT_WIPE] *= 3;
     weights[ACT_CRASH_ALL] /= 3;
+    weights[ACT_RECOVER] = chance(w, 4) ? 0 : weights[ACT_RECOVER] / 3;
     for (int a = 0; a < ACT_END; a++)
         sum += weights[a];
     return sum;

@@ -49,6 +49,9 @@ void world_heal(struct world *w);
 void world_slow_disk(struct world *w, uint64_t id, uint32_t min_ms, uint32_t max_ms);
 struct disk *world_disk(struct world *w, uint64_t id);
 struct zab *world_zab(struct world *w, uint64_t id); /* NULL: down */
+/* `zkd recover` on this server's disk, while it is down: what the log holds beyond it is forgotten by the judge. The
+ * others, down too, are wiped. */
+void world_recover(struct world *w, uint64_t id);
 bool world_is_up(const struct world *w, uint64_t id);
 uint64_t world_applied(const struct world *w, uint64_t id);
 const char *world_fatal(const struct world *w, uint64_t id);
@@ -71,7 +74,7 @@ uint64_t world_committed_count(const struct world *w); /* entries that somebody 
 
 struct world_marks {
     uint64_t elections, commits, truncs, snaps, snaps_done, diffs, readmissions, rolls, handovers, confirms, crashes,
-        wipes, damages, renames, restores, pauses, cuts, breaks;
+        wipes, damages, recoveries, renames, restores, pauses, cuts, breaks;
 };
 const struct world_marks *world_marks(const struct world *w);
 
