@@ -1,12 +1,14 @@
 #include "tests/sim/check.h"
 #include "tests/sim/person.h"
 #include <inttypes.h>
+#include <stdio.h>
 
 /* When each session was heard of last, by any server. */
 struct touch {
     uint64_t session;
     uint64_t at_us;
     uint64_t server;
+    uint64_t silence_us; /* how long it had been silent when a leader last decided that it expires; 0: none has */
     bool was_told; /* a client knows of it: one that nobody was told of need not be waited for */
 };
 
@@ -46,6 +48,12 @@ void check_touched(struct world *w, uint64_t session, uint64_t server)
     t->server = server;
 }
 
+static void check_attached(struct world *w, uint64_t session, uint64_t server)
+{
+    check_touched(w, session, server);
+    find(session)->silence_us = 0; /* a verdict on an earlier generation is void */
+}
+
 void check_told(struct world *w, uint64_t session)
 {
     struct touch *t = find(session);
@@ -65,20 +73,33 @@ static uint64_t slack_us(const struct world *w)
     return ticks * s->tick_ms * 1000ull + 16 * (s->delay_us + s->jitter_us) + 2 * s->disk_max_ms * 1000ull;
 }
 
+/* A server's word for the log: is it a leader's verdict on a session? What is heard of it from now on comes too late. */
+void check_verdict(struct world *w, struct zk_slice line)
+{
+    char text[64];
+    uint64_t session;
+    snprintf(text, sizeof(text), "%.*s", (int)(line.len < 63 ? line.len : 63), (const char *)line.ptr);
+    struct touch *t = sscanf(text, "session 0x%" SCNx64 " expires", &session) == 1 ? find(session) : NULL;
+    if (t)
+        t->silence_us = w->now_us - t->at_us + 1;
+}
+
 static void check_expired(struct world *w, const struct ledger_entry *e)
 {
     const struct model_session *s = model_session(ledger_model(w->ledger), e->session);
     const struct touch *t = find(e->session);
     if (!s || !t || !t->was_told)
         return;
+    if (t->silence_us == 0)
+        world_fail(w, "I18", "session %" PRIx64 " expires though no leader said so", e->session);
     uint64_t timeout_us = (uint64_t)s->timeout_ms * 1000;
     uint64_t least = timeout_us - timeout_us / 10;
     uint64_t slack = slack_us(w);
-    if (least > slack && w->now_us - t->at_us < least - slack)
+    if (least > slack && t->silence_us < least - slack)
         world_fail(w, "I18",
-                   "session %" PRIx64 " expires %" PRIu64 " ms after server %" PRIu64
+                   "session %" PRIx64 " expires, decided %" PRIu64 " ms after server %" PRIu64
                    " heard of it, its time-out is %" PRId32 " ms",
-                   e->session, (w->now_us - t->at_us) / 1000, t->server, s->timeout_ms);
+                   e->session, t->silence_us / 1000, t->server, s->timeout_ms);
 }
 
 void check_session_entry(struct world *w, const struct ledger_entry *e)
@@ -86,7 +107,7 @@ void check_session_entry(struct world *w, const struct ledger_entry *e)
     if (e->command.kind == COMMAND_EXPIRE && e->session_change == STATE_SESSION_ENDED)
         check_expired(w, e);
     if (e->session_change == STATE_SESSION_OPENED || e->session_change == STATE_SESSION_ATTACHED)
-        check_touched(w, e->session, e->first_server);
+        check_attached(w, e->session, e->first_server);
     if (e->session_change == STATE_SESSION_ATTACHED)
         world_count(w, MARK_SESSION_MOVED);
     person_session_entry(w, e);

@@ -177,6 +177,7 @@ static void perform(struct host *h, const struct replica_effect *effect)
     case REPLICA_NEWS:
         SAY(h->world, "s%" PRIu64 " says: %.*s", h->id, (int)effect->bytes.len, (const char *)effect->bytes.ptr);
         check_news(h, effect->bytes);
+        check_verdict(h->world, effect->bytes);
         break;
     case REPLICA_FATAL:
         break;

@@ -143,9 +143,11 @@ static void wipe(struct world *w)
     h->is_impaired = true;
 }
 
+/* Not before the ensemble exists: a store that was damaged may have held all there is, so beside one nobody founds, and
+ * an operator must say that nothing was in it. */
 static void damage(struct world *w)
 {
-    struct host *h = pick_victim(w);
+    struct host *h = ledger_count(w->ledger) ? pick_victim(w) : NULL;
     if (!h)
         return;
     uint32_t how = world_below(w, WORLD_CHANCE_DISK, 3);
