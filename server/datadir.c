@@ -82,7 +82,7 @@ static bool has_store(const struct settings *s)
 {
     char path[PATH_SIZE];
     struct stat st;
-    snprintf(path, sizeof path, "%s/" DATADIR_STORE "/CURRENT", s->data_dir); /* RocksDB's own first file */
+    snprintf(path, sizeof path, "%s/" DATADIR_STORE "/db/CURRENT", s->data_dir); /* RocksDB's own first file */
     return stat(path, &st) == 0;
 }
 
@@ -91,7 +91,8 @@ static bool check(const struct settings *s, bool may_make, char *why, size_t siz
     char name[PATH_SIZE + 128];
     if (!directory_ok("dataDir", s->data_dir, may_make, why, size))
         return false;
-    if (log_dir(s) != s->data_dir && !directory_ok("dataLogDir", log_dir(s), may_make, why, size))
+    /* That of a store that exists is never made: it may not be mounted, and the store then says so. */
+    if (log_dir(s) != s->data_dir && !directory_ok("dataLogDir", log_dir(s), may_make && !has_store(s), why, size))
         return false;
     if (has_store(s) || (!holds_apache_data(s->data_dir, name, sizeof name) &&
                          !holds_apache_data(log_dir(s), name, sizeof name)))

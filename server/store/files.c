@@ -86,10 +86,64 @@ static bool lock_dir(const char *dir, int *ret_fd, char *why, size_t size)
     return true;
 }
 
-static bool resolve(const char *dir, char *path, char *why, size_t size)
+/* --- the write-ahead log of a store that exists --- */
+
+/* Is a store here that was started once, as far as can be seen? An interrupted making is none. */
+static bool has_store(const struct files *f)
+{
+    struct mark mark;
+    enum mark_found found = files_read_mark(f, &mark);
+    if (found == MARK_NONE)
+        return is_dir(f->db);
+    return found == MARK_NEWER || mark.start_count > 0;
+}
+
+/* The log is where the store left it. */
+static bool same_wal_dir(const struct files *f, char *why, size_t size)
+{
+    char path[FILES_PATH_MAX], text[FILES_PATH_MAX];
+    set_path(path, "%.*s/wal-dir", FILES_PATH_MAX - 32, f->home);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT || store_explain(why, size, "cannot read %s: %s", path, strerror(errno));
+    ssize_t len = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (len < 0)
+        return store_explain(why, size, "cannot read %s", path);
+    text[len] = '\0';
+    /* Where dataLogDir is not used, the log moves with dataDir: only the kind of place matters then. */
+    bool was_inside = len >= 7 && strcmp(text + len - 7, "/zkd/db") == 0;
+    if (f->wal_parent[0] == '\0' ? was_inside : strcmp(text, f->wal) == 0)
+        return true;
+    return store_explain(why, size, "the store in %s has its write-ahead log in %s, but dataLogDir makes it %s: put dataLogDir "
+                   "back, or stop, move the *.log files there and write that path into %s", f->home, text, f->wal, path);
+}
+
+/* RocksDB opens without its log and says nothing, and then it is too late: the store has lost what it vouched for.
+ * Since its first write it always has a *.log file. */
+static bool wal_is_there(const struct files *f, char *why, size_t size)
+{
+    DIR *d = opendir(f->wal);
+    if (d == NULL && errno != ENOENT)
+        return store_explain(why, size, "cannot look into %s: %s", f->wal, strerror(errno));
+    bool found = false;
+    for (struct dirent *e = d ? readdir(d) : NULL; e != NULL && !found; e = readdir(d)) {
+        size_t len = strlen(e->d_name);
+        found = len > 4 && strcmp(e->d_name + len - 4, ".log") == 0;
+    }
+    if (d != NULL)
+        closedir(d);
+    return found || store_explain(why, size, "%s holds no write-ahead log, but the store in %s has one there: dataLogDir "
+                                  "may not be mounted (if the log is lost for good, rename %s to %s.damaged-lost)",
+                                  f->wal, f->home, f->home, f->home);
+}
+
+/* --- opening --- */
+
+static bool resolve(const char *dir, bool may_make, char *path, char *why, size_t size)
 {
     char full[PATH_MAX];
-    if (mkdir(dir, 0755) != 0 && errno != EEXIST)
+    if (may_make && mkdir(dir, 0755) != 0 && errno != EEXIST)
         return store_explain(why, size, "cannot make the directory %s: %s", dir, strerror(errno));
     if (realpath(dir, full) == NULL)
         return store_explain(why, size, "cannot use the directory %s: %s", dir, strerror(errno));
@@ -99,24 +153,40 @@ static bool resolve(const char *dir, char *path, char *why, size_t size)
     return true;
 }
 
-bool files_open(struct files *f, const char *data_dir, const char *wal_dir, char *why, size_t size)
+/* Where the write-ahead log is. That of a store that exists must be there: nothing is made or written in its place. */
+static bool find_wal(struct files *f, const char *wal_dir, char *why, size_t size)
 {
-    memset(f, 0, sizeof *f);
-    f->lock_fd = f->wal_lock_fd = f->mark_fd = -1;
-    if (!resolve(data_dir, f->data_dir, why, size))
-        return false;
-    if (wal_dir != NULL && !resolve(wal_dir, f->wal_parent, why, size))
+    struct mark mark;
+    bool exists = has_store(f);
+    /* One that cannot be looked into may be a store: files_look refuses it. */
+    bool may_make = !exists && (access(f->home, R_OK | X_OK) == 0 || errno == ENOENT);
+    if (wal_dir != NULL && !may_make && access(wal_dir, F_OK) != 0 && errno == ENOENT)
+        return store_explain(why, size, "dataLogDir %s does not exist, but the store in %s does: it may not be mounted",
+                             wal_dir, f->home);
+    if (wal_dir != NULL && !resolve(wal_dir, may_make, f->wal_parent, why, size))
         return false;
     if (strcmp(f->wal_parent, f->data_dir) == 0)
         f->wal_parent[0] = '\0';
-    set_path(f->home, "%.*s/zkd", FILES_PATH_MAX - 32, f->data_dir);
-    set_path(f->db, "%.*s/zkd/db", FILES_PATH_MAX - 32, f->data_dir);
-    set_path(f->in, "%.*s/zkd/in", FILES_PATH_MAX - 32, f->data_dir);
     if (f->wal_parent[0] != '\0')
         set_path(f->wal, "%.*s/zkd", FILES_PATH_MAX - 32, f->wal_parent);
     else
         set_path(f->wal, "%s", f->db);
-    if (!lock_dir(f->data_dir, &f->lock_fd, why, size) ||
+    /* What a newer zkd has where is not ours to judge. */
+    if (!exists || files_read_mark(f, &mark) == MARK_NEWER)
+        return true;
+    return same_wal_dir(f, why, size) && (f->wal_parent[0] == '\0' || wal_is_there(f, why, size));
+}
+
+bool files_open(struct files *f, const char *data_dir, const char *wal_dir, char *why, size_t size)
+{
+    memset(f, 0, sizeof *f);
+    f->lock_fd = f->wal_lock_fd = f->mark_fd = -1;
+    if (!resolve(data_dir, true, f->data_dir, why, size))
+        return false;
+    set_path(f->home, "%.*s/zkd", FILES_PATH_MAX - 32, f->data_dir);
+    set_path(f->db, "%.*s/zkd/db", FILES_PATH_MAX - 32, f->data_dir);
+    set_path(f->in, "%.*s/zkd/in", FILES_PATH_MAX - 32, f->data_dir);
+    if (!lock_dir(f->data_dir, &f->lock_fd, why, size) || !find_wal(f, wal_dir, why, size) ||
         (f->wal_parent[0] != '\0' && !lock_dir(f->wal_parent, &f->wal_lock_fd, why, size))) {
         files_close(f);
         return false;
@@ -171,13 +241,11 @@ enum files_state files_look(const struct files *f, char *why, size_t size)
     }
     if (home && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         zk_log_warn("%s can be read or written by other users; its mode should be 0700", f->home);
-    struct mark mark;
-    enum mark_found found = files_read_mark(f, &mark);
-    bool made = found == MARK_NEWER || (found == MARK_GOOD && mark.start_count > 0);
-    if (made || (is_dir(f->db) && found == MARK_NONE))
+    if (has_store(f))
         return FILES_STORE;
+    struct mark mark;
     /* A good mark without a start is a store being made: the log that is there is its own. */
-    bool wal = found == MARK_NONE && f->wal_parent[0] != '\0' && has_entry(f->wal, "", "");
+    bool wal = files_read_mark(f, &mark) == MARK_NONE && f->wal_parent[0] != '\0' && has_entry(f->wal, "", "");
     bool aside = has_entry(f->data_dir, "zkd.damaged-", "zkd.damaged-");
     if (!wal && !aside)
         return FILES_BLANK;
@@ -225,26 +293,6 @@ bool files_make(struct files *f, char *why, size_t size)
     return f->wal_parent[0] == '\0' || sync_dir(f->wal_parent, why, size);
 }
 
-bool files_check_wal_dir(const struct files *f, char *why, size_t size)
-{
-    char path[FILES_PATH_MAX], text[FILES_PATH_MAX];
-    set_path(path, "%.*s/wal-dir", FILES_PATH_MAX - 32, f->home);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT || store_explain(why, size, "cannot read %s: %s", path, strerror(errno));
-    ssize_t len = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (len < 0)
-        return store_explain(why, size, "cannot read %s", path);
-    text[len] = '\0';
-    /* Where dataLogDir is not used, the log moves with dataDir: only the kind of place matters then. */
-    bool was_inside = len >= 7 && strcmp(text + len - 7, "/zkd/db") == 0;
-    if (f->wal_parent[0] == '\0' ? was_inside : strcmp(text, f->wal) == 0)
-        return true;
-    return store_explain(why, size, "the store in %s has its write-ahead log in %s, but dataLogDir makes it %s: put dataLogDir "
-                   "back, or stop, move the *.log files there and write that path into %s", f->home, text, f->wal, path);
-}
-
 /* The first name of its kind that is free beside both parts of the store. */
 static void choose_name(const struct files *f, char *name, size_t size)
 {
@@ -283,10 +331,10 @@ bool files_put_aside(struct files *f, char *ret_name, size_t name_size, char *wh
     if (f->mark_fd >= 0)
         close(f->mark_fd);
     f->mark_fd = -1;
-    /* The write-ahead log first: a crash in between leaves a store without it, which its mark finds damaged. */
-    if (f->wal_parent[0] != '\0' && !move_aside(f->wal, f->wal_parent, ret_name, why, size))
+    /* The database first: a crash in between leaves a write-ahead log without it, which the next opening finds. */
+    if (!move_aside(f->home, f->data_dir, ret_name, why, size))
         return false;
-    return move_aside(f->home, f->data_dir, ret_name, why, size);
+    return f->wal_parent[0] == '\0' || move_aside(f->wal, f->wal_parent, ret_name, why, size);
 }
 
 bool files_empty_in(const struct files *f, char *why, size_t size)

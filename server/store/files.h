@@ -29,7 +29,9 @@ struct files {
     int mark_fd;     /* -1: not open */
 };
 
-/* Paths, directories above the store, locks. False: `why`; nothing is held. */
+/* Paths, directories above the store, locks. Of a store that exists the write-ahead log must be where the store left
+ * it: no dataLogDir is made for it, and one without the log (a disk that is not mounted) is refused before anything is
+ * written there. False: `why`; nothing is held. */
 bool files_open(struct files *f, const char *data_dir, const char *wal_dir, char *why, size_t size);
 void files_close(struct files *f);
 
@@ -45,8 +47,6 @@ bool files_apache(const struct files *f, char *dir, size_t size);
 
 /* Directories of a new store, or what a store lacks of them. */
 bool files_make(struct files *f, char *why, size_t size);
-/* The write-ahead log is where the store left it. */
-bool files_check_wal_dir(const struct files *f, char *why, size_t size);
 /* Renames everything to zkd.damaged-<time>; ret_name is that name. */
 bool files_put_aside(struct files *f, char *ret_name, size_t name_size, char *why, size_t size);
 /* Removes what is in zkd/in/. */

@@ -310,8 +310,6 @@ static enum outcome open_existing(struct loader *l)
                  f->home);
         return REFUSED;
     }
-    if (!files_check_wal_dir(f, l->why, sizeof l->why))
-        return REFUSED;
     char why[ROCKS_WHY_BYTES];
     enum outcome outcome = from_trouble(l, rocks_open(f->db, f->wal, false, &l->st->db, why), why);
     return outcome == LOADED ? read_all(l) : outcome;

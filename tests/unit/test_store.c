@@ -361,6 +361,44 @@ START_TEST(a_database_lost_beside_its_log_is_damage)
 }
 END_TEST
 
+/* Its disk is not mounted at one boot: the mount point is missing, or empty, or another disk is there. */
+START_TEST(a_missing_data_log_dir_is_refused_and_nothing_changes)
+{
+    static const char *const INSTEAD[] = {"true", "mkdir wal", "mkdir -p wal/zkd && touch wal/zkd/LOG"};
+    struct disk_dir *m = dir_new(true);
+    uint64_t incarnation = write_some(m);
+    if (_i == 0) /* once more, so that all is in sorted files */
+        ck_assert(try_open(m, 1));
+    dir_close(m);
+    shell("cd %s && mv wal away && %s && (cd data && find . -type f ! -name zkd.lock -exec cksum {} + | sort) > before "
+          "&& (ls -R wal 2>&1; true) > wal-before", m->root, INSTEAD[_i]);
+    for (int i = 0; i < 2; i++) {
+        expect_refusal(m, 1, "may not be mounted");
+        ck_assert_ptr_nonnull(strstr(m->why, m->wal));
+    }
+    shell("cd %s && (cd data && find . -type f ! -name zkd.lock -exec cksum {} + | sort) | cmp - before && "
+          "(ls -R wal 2>&1; true) | cmp - wal-before && rm -rf wal && mv away wal", m->root);
+    struct rig r;
+    rig_on(&r, m);
+    ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_SOUND);
+    ck_assert_uint_eq(rig_image(&r)->incarnation, incarnation);
+    ck_assert_uint_eq(rig_image(&r)->last_zxid, 6);
+    dir_close(m);
+    dir_free(m);
+}
+END_TEST
+
+/* What the refusal tells the operator to do: the server is then one that has lost its store, not a blank one. */
+START_TEST(a_log_lost_for_good_is_damage_once_the_store_is_renamed)
+{
+    struct disk_dir *m = dir_new(true);
+    uint64_t incarnation = write_some(m);
+    shell("rm -rf %s && mv %s/zkd %s/zkd.damaged-lost", m->wal, m->data, m->data);
+    expect_damaged(m, incarnation, 0, "put aside");
+    dir_free(m);
+}
+END_TEST
+
 START_TEST(rows_that_do_not_load_put_the_store_aside)
 {
     struct disk_dir *m = dir_new(false);
@@ -629,6 +667,8 @@ static Suite *store_suite(void)
     tcase_add_loop_test(tc, what_cannot_be_read_is_put_aside_whole, 0, 5);
     tcase_add_test(tc, a_wiped_store_is_blank_but_not_beside_one_put_aside);
     tcase_add_test(tc, a_database_lost_beside_its_log_is_damage);
+    tcase_add_loop_test(tc, a_missing_data_log_dir_is_refused_and_nothing_changes, 0, 3);
+    tcase_add_test(tc, a_log_lost_for_good_is_damage_once_the_store_is_renamed);
     tcase_add_test(tc, rows_that_do_not_load_put_the_store_aside);
     tcase_add_loop_test(tc, an_interrupted_making_is_finished_by_the_next_opening, 0, 3);
     tcase_add_test(tc, the_database_runs_with_the_options_that_were_chosen);
