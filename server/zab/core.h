@@ -440,7 +440,8 @@ void waiting_update(struct zab *z); /* the sentence of zab_waiting_for */
 void witness_load(struct zab *z, const struct storage_witness *w);
 struct witness *witness_of(struct zab *z, size_t peer, uint64_t incarnation); /* makes one; NULL for incarnation 0 */
 void witness_ack(struct zab *z, size_t peer, uint64_t incarnation, uint64_t epoch, uint64_t zxid);
-void witness_promise(struct zab *z, size_t peer, uint64_t incarnation, uint64_t epoch);
+/* A peer says on this channel that it has promised `epoch`; the word of a void start is no evidence. */
+void witness_word(struct zab *z, size_t peer, const struct channel *c, uint64_t epoch);
 void witness_merge(struct zab *z, const struct storage_witness *w);
 size_t witness_table(struct zab *z, struct storage_witness *table);
 void witness_tick(struct zab *z);

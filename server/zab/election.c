@@ -263,7 +263,7 @@ void on_prevoted(struct zab *z, size_t peer, const struct zab_msg *m)
 void on_vote(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     /* Who asks has promised it, durably. */
-    witness_promise(z, peer, z->peers[peer].in.incarnation, m->epoch);
+    witness_word(z, peer, &z->peers[peer].in, m->epoch);
     if (!eligible(z, peer) || m->epoch <= z->promised || !not_behind(z, m->zxid)) {
         struct zab_msg no = {.type = TELL_VOTED, .epoch = m->epoch, .yes = false, .promised = z->promised};
         fx_send(z, peer, true, &no);
@@ -282,7 +282,7 @@ void on_voted(struct zab *z, size_t peer, const struct zab_msg *m)
     const struct channel *c = &z->peers[peer].out;
     z->seen_promised = zk_max_u64(z->seen_promised, m->promised);
     if (m->yes)
-        witness_promise(z, peer, c->incarnation, m->epoch);
+        witness_word(z, peer, c, m->epoch);
     if (z->role != ROLE_STANDING || m->epoch != z->epoch || z->promised != z->epoch || !m->yes)
         return;
     if (c->is_void || !member_counts(z, peer, c->incarnation, 0))

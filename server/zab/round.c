@@ -75,7 +75,7 @@ void on_beat(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     struct channel *c = &z->peers[peer].out;
     /* Who leads an epoch has promised it, durably. */
-    witness_promise(z, peer, c->incarnation, m->epoch);
+    witness_word(z, peer, c, m->epoch);
     if (z->role == ROLE_FOLLOWING && z->leader == peer && z->epoch == m->epoch && z->promised == m->epoch) {
         beat_of_mine(z, peer, m);
         return;
@@ -114,7 +114,7 @@ void knock(struct zab *z)
 void on_pong(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     struct peer *p = &z->peers[peer];
-    witness_promise(z, peer, p->in.incarnation, m->promised);
+    witness_word(z, peer, &p->in, m->promised);
     z->seen_promised = zk_max_u64(z->seen_promised, m->promised);
     if (z->role != ROLE_LEADING)
         return;

@@ -52,9 +52,10 @@ void witness_ack(struct zab *z, size_t peer, uint64_t incarnation, uint64_t epoc
     w->seen.zxid = zk_max_u64(w->seen.zxid, zxid);
 }
 
-void witness_promise(struct zab *z, size_t peer, uint64_t incarnation, uint64_t epoch)
+void witness_word(struct zab *z, size_t peer, const struct channel *c, uint64_t epoch)
 {
-    witness_ack(z, peer, incarnation, epoch, 0);
+    if (!c->is_void)
+        witness_ack(z, peer, c->incarnation, epoch, 0);
 }
 
 void witness_merge(struct zab *z, const struct storage_witness *w)
