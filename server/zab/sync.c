@@ -137,7 +137,9 @@ static struct common last_common(const struct zab *z, const struct zab_msg *m)
         c.found = c.hash == c.their_hash;
         return c;
     }
-    return (struct common){.found = m->point_count == 0 || z->tail.base_zxid == 0, .zxid = 0, .hash = 0};
+    /* A summary is bounded: that it names nothing of ours does not make the log's beginning the last common entry,
+     * and a TRUNC to there would stop a follower that knows of commits. Only an empty log has nothing to lose. */
+    return (struct common){.found = m->point_count == 0, .zxid = 0, .hash = 0};
 }
 
 static void answer_trunc(struct zab *z, size_t peer, uint64_t hash)
@@ -400,6 +402,11 @@ static void on_snap_chunk(struct zab *z, size_t peer, const struct storage_repor
     if (s->state != STREAM_ROWS)
         return;
     s->read_token = 0;
+    if (r->gone) {
+        fx_news(z, "the state that was being sent to server %" PRIu64 " went away", z->peers[peer].member.id);
+        fx_close(z, peer, true);
+        return;
+    }
     spend(s, r->bytes.len);
     struct zab_msg m = {.type = TELL_ROWS, .epoch = z->epoch, .number = ++s->rows_sent, .bytes = r->bytes};
     fx_send(z, peer, true, &m);
