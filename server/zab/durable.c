@@ -74,8 +74,9 @@ static void stranger_no_more(struct zab *z)
 {
     bool stranger = is_stranger(z);
     if (z->was_stranger && !stranger) {
-        if (z->durable_zxid > 1)
-            fx_news(z, "this store is a member's: it may vote");
+        const struct member_record *r = membership_find(membership_newest(&z->members), self_id(z));
+        if (r && r->since > 1) /* at a founding there is nothing to say: it never was otherwise */
+            fx_news(z, "readmitted: this store may vote again");
         if (z->role == ROLE_FOLLOWING && z->sync == SYNC_STREAM)
             follow_ack(z);
         election_hurry(z);
