@@ -467,6 +467,70 @@ START_TEST(a_damaged_single_server_is_made_usable)
 }
 END_TEST
 
+/* --- what peers say --- */
+
+static bool tell(struct world *w, uint64_t to, uint64_t from, bool inbound, const struct zab_msg *m)
+{
+    struct zk_buf bytes;
+    zk_buf_init(&bytes);
+    msg_encode(&bytes, m);
+    bool taken = zab_message(world_zab(w, to), world_now_ms(w), from, inbound, zk_buf_slice(&bytes));
+    zk_buf_fini(&bytes);
+    return taken;
+}
+
+START_TEST(what_a_void_start_claims_to_have_promised_is_not_remembered)
+{
+    struct world *w = founded_ensemble(3, 0);
+    uint64_t leader = world_leader(w, 10), liar = other_than(leader, leader);
+    struct zab *z = world_zab(w, leader);
+    struct peer *p = &z->peers[liar - 1];
+    struct zab_msg vote = {.type = TELL_VOTE, .epoch = z->promised + 7};
+    p->in.is_void = true;
+    ck_assert(tell(w, leader, liar, true, &vote));
+    ck_assert_uint_eq(witness_of(z, liar - 1, p->in.incarnation)->seen.promised, z->promised);
+    p->in.is_void = false;
+    ck_assert(tell(w, leader, liar, true, &vote));
+    ck_assert_uint_eq(witness_of(z, liar - 1, p->in.incarnation)->seen.promised, z->promised + 7);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(a_summary_that_names_nothing_of_ours_is_answered_by_the_state)
+{
+    struct world *w = founded_ensemble(3, 0);
+    uint64_t leader = world_leader(w, 10), follower = other_than(leader, leader);
+    struct zab *z = world_zab(w, leader);
+    struct peer *p = &z->peers[follower - 1];
+    ck_assert_uint_eq(z->tail.base_zxid, 0);
+    struct storage_epoch points[] = {{zxid_make(90, 0), 5}, {zxid_make(91, 0), 6}};
+    struct zab_msg m = {.type = TELL_FOLLOW, .epoch = z->epoch, .zxid = points[1].last_zxid, .points = points};
+    m.point_count = 2;
+    p->in.followed_epoch = 0; /* as on a new connection */
+    ck_assert(tell(w, leader, follower, true, &m));
+    ck_assert_int_eq(p->stream.state, STREAM_OPENING);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(a_state_that_goes_away_while_it_is_sent_ends_that_stream_only)
+{
+    struct world *w = founded_ensemble(3, 0);
+    uint64_t leader = world_leader(w, 10), follower = other_than(leader, leader);
+    struct zab *z = world_zab(w, leader);
+    struct stream *s = &z->peers[follower - 1].stream;
+    s->state = STREAM_ROWS;
+    s->snap_token = s->read_token = TOKEN_MARK | 99;
+    struct storage_report gone = {.kind = STORAGE_SNAP_CHUNK, .token = s->snap_token, .gone = true};
+    zab_storage(z, world_now_ms(w), &gone);
+    ck_assert_int_eq(s->state, STREAM_NONE);
+    world_run(w, 2000);
+    ck_assert(world_heard(w, leader, "went away"));
+    ck_assert(world_settle(w, 5000));
+    end(w);
+}
+END_TEST
+
 /* --- the rest --- */
 
 START_TEST(a_leader_hands_over_without_a_gap)
@@ -606,6 +670,9 @@ int main(void)
     tcase_add_test(tests, a_server_with_the_old_ensembles_store_is_refused_and_says_what_to_do);
     tcase_add_test(tests, a_second_recovery_takes_a_server_that_had_joined_as_its_seed);
     tcase_add_test(tests, a_damaged_single_server_is_made_usable);
+    tcase_add_test(tests, what_a_void_start_claims_to_have_promised_is_not_remembered);
+    tcase_add_test(tests, a_summary_that_names_nothing_of_ours_is_answered_by_the_state);
+    tcase_add_test(tests, a_state_that_goes_away_while_it_is_sent_ends_that_stream_only);
     tcase_add_test(tests, a_leader_hands_over_without_a_gap);
     tcase_add_test(tests, a_leader_that_nobody_can_replace_leads_on);
     tcase_add_test(tests, the_leader_opens_a_new_epoch_before_the_counter_ends_and_keeps_the_lead);
