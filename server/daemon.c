@@ -41,37 +41,12 @@ struct daemon {
     char why[WHY_SIZE];
 };
 
-/* --- settings --- */
-
-static void log_messages(const struct settings_messages *messages)
-{
-    struct zk_buf line;
-    zk_buf_init(&line);
-    for (size_t i = 0; i < messages->count; i++) {
-        zk_buf_reset(&line);
-        settings_message_format(&messages->items[i], &line);
-        zk_log(messages->items[i].severity == SETTINGS_ERROR ? ZK_LOG_ERROR : ZK_LOG_WARN, "%s", zk_buf_text(&line));
-    }
-    if (messages->left_out > 0)
-        zk_log_warn("and %zu more like these", messages->left_out);
-    zk_buf_fini(&line);
-}
-
-static bool load_settings(const char *file, struct settings *settings)
-{
-    struct settings_messages messages;
-    bool is_good = settings_load(file, settings, &messages);
-    log_messages(&messages);
-    settings_messages_fini(&messages);
-    return is_good;
-}
-
 int daemon_check(const char *file)
 {
     struct settings settings;
     char why[WHY_SIZE];
     zk_log_open(ZK_LOG_STDERR, ZK_LOG_INFO, "zkd");
-    if (!load_settings(file, &settings))
+    if (!daemon_config_load(file, &settings))
         return DAEMON_NOT_STARTED;
     struct zk_buf page;
     zk_buf_init(&page);
@@ -352,7 +327,7 @@ static bool add_events(struct daemon *d)
 static bool bring_up(struct daemon *d)
 {
     const struct daemon_options *o = d->options;
-    if (!load_settings(o->file, &d->settings))
+    if (!daemon_config_load(o->file, &d->settings))
         return false;
     if (geteuid() == 0)
         zk_log_warn("running as root: a user of its own would do");

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
+#include "common/log.h"
 #include "server/datadir.h"
 #include "server/state/state.h"
 
@@ -16,6 +17,33 @@
 /* Short of disk space below a twentieth of it, but within these bounds. */
 #define SPACE_LOW_MIN ((uint64_t)16 << 20)
 #define SPACE_LOW_MAX ((uint64_t)1 << 30)
+
+/* --- settings --- */
+
+static void log_messages(const struct settings_messages *messages)
+{
+    struct zk_buf line;
+    zk_buf_init(&line);
+    for (size_t i = 0; i < messages->count; i++) {
+        zk_buf_reset(&line);
+        settings_message_format(&messages->items[i], &line);
+        zk_log(messages->items[i].severity == SETTINGS_ERROR ? ZK_LOG_ERROR : ZK_LOG_WARN, "%s", zk_buf_text(&line));
+    }
+    if (messages->left_out > 0)
+        zk_log_warn("and %zu more like these", messages->left_out);
+    zk_buf_fini(&line);
+}
+
+bool daemon_config_load(const char *file, struct settings *settings)
+{
+    struct settings_messages messages;
+    bool is_good = settings_load(file, settings, &messages);
+    log_messages(&messages);
+    settings_messages_fini(&messages);
+    return is_good;
+}
+
+/* --- what else the start needs --- */
 
 /* Nobody but this user may know it, or it proves nothing. */
 bool daemon_config_read_secret(const char *path, struct zk_buf *secret, char *why, size_t size)

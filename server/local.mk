@@ -14,7 +14,8 @@ zkd_SOURCES = \
 	server/datadir.c server/datadir.h \
 	server/detach.c server/detach.h \
 	server/main.c \
-	server/notify.c server/notify.h
+	server/notify.c server/notify.h \
+	server/recover.c server/recover.h
 zkd_LDADD = libnet.la libreplica.la libzab.la libstate.la libstore.la libsettings.la libgroup.la libcommon.la \
 	$(EVENT_LIBS) $(SYSTEMD_LIBS) $(ROCKSDB_LIBS) $(MSGPACK_LIBS) $(CRYPTO_LIBS) $(XXHASH_LIBS)
 zkd_LDFLAGS = $(AM_LDFLAGS) $(HARDEN_LD)

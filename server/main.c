@@ -4,9 +4,11 @@
 #include "common/log.h"
 #include "server/daemon.h"
 #include "server/net/words.h"
+#include "server/recover.h"
 
 static const char help[] =
     "Usage: zkd [OPTION...] FILE\n"
+    "       zkd recover [--yes] FILE\n"
     "A coordination service that speaks ZooKeeper's client protocol. FILE is a zoo.cfg.\n"
     "\n"
     "  --check            say what FILE would do, and exit\n"
@@ -14,13 +16,17 @@ static const char help[] =
     "  --pid-file=PATH    write the process id there\n"
     "  --log-level=LEVEL  error, warn, info (default) or debug\n"
     "  --syslog           log to syslog in place of standard error\n"
+    "  --yes              recover: don't ask\n"
     "  --version          print the version and exit\n"
     "  --help             print this and exit\n"
     "\n"
+    "recover makes the store that is left in dataDir the seed of a new ensemble, when more stores are lost than a\n"
+    "quorum bears; it says first what may be lost.\n"
+    "\n"
     "Exit status: 0 stopped, 1 could not start, 2 wrong options, 3 had to give up.\n";
 
-enum option_value { OPTION_CHECK = 256, OPTION_DAEMON, OPTION_PID_FILE, OPTION_LOG_LEVEL, OPTION_SYSLOG, OPTION_VERSION,
-                    OPTION_HELP };
+enum option_value { OPTION_CHECK = 256, OPTION_DAEMON, OPTION_PID_FILE, OPTION_LOG_LEVEL, OPTION_SYSLOG, OPTION_YES,
+                    OPTION_VERSION, OPTION_HELP };
 
 static const struct option long_options[] = {
     {"check", no_argument, NULL, OPTION_CHECK},
@@ -28,6 +34,7 @@ static const struct option long_options[] = {
     {"pid-file", required_argument, NULL, OPTION_PID_FILE},
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"syslog", no_argument, NULL, OPTION_SYSLOG},
+    {"yes", no_argument, NULL, OPTION_YES},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -51,6 +58,7 @@ static int complain(const char *what)
 int main(int argc, char **argv)
 {
     struct daemon_options options = {.log_level = ZK_LOG_INFO};
+    struct recover_options recovery = {0};
     bool only_check = false;
     for (int value; (value = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         switch (value) {
@@ -71,6 +79,9 @@ int main(int argc, char **argv)
         case OPTION_SYSLOG:
             options.to_syslog = true;
             break;
+        case OPTION_YES:
+            recovery.is_confirmed = true;
+            break;
         case OPTION_VERSION:
             printf("zkd %s (%s)\n", PACKAGE_VERSION, words_version());
             return DAEMON_STOPPED;
@@ -81,8 +92,15 @@ int main(int argc, char **argv)
             return DAEMON_WRONG_OPTIONS;
         }
     }
-    if (argc - optind != 1)
+    bool is_recovery = optind < argc && strcmp(argv[optind], "recover") == 0;
+    if (argc - optind != 1 + is_recovery)
         return complain("one FILE is needed");
+    if (recovery.is_confirmed && !is_recovery)
+        return complain("--yes is for recover");
+    if (is_recovery) {
+        recovery.file = argv[optind + 1];
+        return recover_run(&recovery);
+    }
     options.file = argv[optind];
     return only_check ? daemon_check(options.file) : daemon_run(&options);
 }

@@ -2,7 +2,8 @@
  *
  * The next one begins when the log since the last has grown large against the tree, with a floor, or long enough to
  * make a restart slow. So a znode that is set a thousand times is written once, and checkpoints never cost more than
- * the log. The first one comes as soon as a follower needs it. Behind it the log is kept back to the checkpoint before, for followers that were away a while.
+ * the log. The first one comes as soon as a follower needs it. Behind it the log is kept back to the checkpoint before,
+ * for followers that were away a while.
  */
 #include "server/replica/core.h"
 

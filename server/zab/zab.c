@@ -282,7 +282,13 @@ bool zab_start(struct zab *z, uint64_t now_ms, char *why, size_t size)
     if (!members_agree(z, why, size))
         return false;
     bool alone = z->config.member_count == 1;
-    if (alone && (lost_everything(z) || (z->tail.last_zxid && is_stranger(z)))) {
+    if (alone && lost_everything(z)) {
+        snprintf(why, size,
+                 "this single server's store was damaged and what it held is lost (%s): `zkd recover` says what is left "
+                 "beside it", z->damage);
+        return false;
+    }
+    if (alone && z->tail.last_zxid && is_stranger(z)) {
         snprintf(why, size, "this single server's store is damaged (%s): `zkd recover` makes what is left usable",
                  z->damage[0] ? z->damage : "another incarnation than its log names");
         return false;

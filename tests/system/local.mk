@@ -17,6 +17,7 @@ dist_check_SCRIPTS += \
 	tests/system/net_peers \
 	tests/system/notify \
 	tests/system/readme_example \
+	tests/system/recover \
 	tests/system/refusals \
 	tests/system/units
 if WITH_LIBEVENT
@@ -32,6 +33,7 @@ TESTS += \
 	tests/system/net_peers \
 	tests/system/notify \
 	tests/system/readme_example \
+	tests/system/recover \
 	tests/system/refusals \
 	tests/system/units
 LONG_TESTS += \
