@@ -143,6 +143,51 @@ void storage_image_add(struct storage_image *image, uint64_t zxid, uint64_t hash
     image->last_hash = hash;
 }
 
+static int compare(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_witnesses(const struct storage_witness *a, const struct storage_witness *b)
+{
+    int order = compare(a->server, b->server);
+    if (order == 0)
+        order = compare(a->promised, b->promised);
+    if (order == 0)
+        order = compare(a->zxid, b->zxid);
+    if (order == 0)
+        order = compare(a->start_count, b->start_count);
+    return order ? order : compare(a->incarnation, b->incarnation);
+}
+
+static void remove_witness(struct storage_witness *all, size_t *count, size_t at)
+{
+    memmove(all + at, all + at + 1, (--*count - at) * sizeof *all);
+}
+
+bool storage_witness_put(struct storage_witness *all, size_t *count, const struct storage_witness *w,
+                         struct storage_witness *ret_dropped)
+{
+    size_t of_server = 0, first = 0, at = 0;
+    for (size_t i = 0; i < *count; i++)
+        if (all[i].server == w->server && all[i].incarnation == w->incarnation)
+            remove_witness(all, count, i--);
+    for (size_t i = 0; i < *count; i++)
+        if (all[i].server == w->server && of_server++ == 0)
+            first = i;
+    bool full = of_server >= STORAGE_WITNESSES_PER_SERVER_MAX;
+    if (full) {
+        *ret_dropped = all[first];
+        remove_witness(all, count, first);
+    }
+    while (at < *count && compare_witnesses(&all[at], w) < 0)
+        at++;
+    memmove(all + at + 1, all + at, (*count - at) * sizeof *all);
+    all[at] = *w;
+    ++*count;
+    return full;
+}
+
 void storage_image_fini(struct storage_image *image)
 {
     free(image->epochs);

@@ -26,7 +26,9 @@ struct storage_epoch {
     uint64_t last_hash;
 };
 
-/* What this server has seen others acknowledge and promise: proof against a disk that comes back older (a stranger). */
+/* What this server has seen others acknowledge and promise: proof against a disk that comes back older (a stranger).
+ * One for each incarnation of a server that is remembered. */
+#define STORAGE_WITNESSES_PER_SERVER_MAX 4
 struct storage_witness {
     uint64_t server;
     uint64_t incarnation;
@@ -55,7 +57,7 @@ struct storage_image {
     uint64_t last_hash;
     size_t epoch_count;   /* of the retained log, ascending; includes base_zxid's epoch by (base_zxid, base_hash) */
     struct storage_epoch *epochs;
-    size_t witness_count;
+    size_t witness_count; /* as storage_witness_put leaves them */
     struct storage_witness *witnesses;
     uint64_t checkpoint_zxid; /* the tree rows are the state exactly here; 0: no checkpoint yet */
     uint64_t checkpoint_hash;
@@ -71,7 +73,8 @@ enum storage_op_kind {
                             point known to the store: STORAGE_FAILED, for that is proof of lost data */
     STORAGE_PROMISE,     /* promised = `epoch`; the mark is synced */
     STORAGE_COMMIT,      /* entries up to `zxid` are known to be committed; rides with the next batch, alone it may wait */
-    STORAGE_WITNESS,     /* remember `witness`: one a server, the newest; alone it may wait like COMMIT */
+    STORAGE_WITNESS,     /* remember `witness` in place of the one of the same server and incarnation
+                            (storage_witness_put); alone it may wait like COMMIT */
     STORAGE_SYNC_MARK,   /* sync the mark with this batch (before NEWLEADER's acknowledgement) */
     STORAGE_RENAME,      /* this store is incarnation `witness.incarnation` from now on: others remember more of it than
                             it holds (a disk that was rolled back or copied). The mark is synced */
@@ -203,5 +206,10 @@ void storage_order_checkpointed(struct storage_order *order);
 
 /* An entry (or the base, first of all) in log order: keeps image->epochs, last_zxid and last_hash. */
 void storage_image_add(struct storage_image *image, uint64_t zxid, uint64_t hash);
+/* Puts w in its place among *count: by server, then by how much they vouch for (promised, zxid, start count), the
+ * least first. What was there of that server and incarnation goes. Has the server more than its share, then the one that
+ * vouches for the least goes too, but not w: true, and it is in *ret_dropped. `all` has room for one more. */
+bool storage_witness_put(struct storage_witness *all, size_t *count, const struct storage_witness *w,
+                         struct storage_witness *ret_dropped);
 /* Frees what the image owns (epochs, witnesses, members) and clears it. */
 void storage_image_fini(struct storage_image *image);

@@ -20,7 +20,7 @@
 #define STORE_ROW_FORMAT "format"
 #define STORE_ROW_NUMBERS "numbers"
 #define STORE_ROW_DAMAGE "damage"
-#define STORE_ROW_WITNESS "witness" /* and eight bytes of server id */
+#define STORE_ROW_WITNESS "witness" /* and u64 server id, u64 incarnation; formerly without the latter */
 #define STORE_ROW_CHECKPOINT "\x01"
 
 /* What every batch carries: one row. */
@@ -162,7 +162,9 @@ void numbers_encode(const struct numbers *n, struct zk_buf *out);
 enum row_read numbers_decode(struct zk_slice row, struct numbers *ret_n);
 void checkpoint_encode(const struct checkpoint *c, struct zk_buf *out);
 enum row_read checkpoint_decode(struct zk_slice row, struct checkpoint *ret_c); /* members borrow `row` */
-void witness_key(uint64_t server, struct zk_buf *out);
+void witness_key(const struct storage_witness *w, struct zk_buf *out);
+void witness_old_key(const struct storage_witness *w, struct zk_buf *out); /* a row a server: read and dropped only */
+void witness_write(struct rocks *db, struct rocks_batch *batch, const struct storage_witness *w);
 void witness_encode(const struct storage_witness *w, struct zk_buf *out);
 enum row_read witness_decode(struct zk_slice row, struct storage_witness *ret_w);
 /* The row `key` of a family, appended to `out`: 1 found, 0 absent, -1 trouble. */

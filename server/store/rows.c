@@ -115,10 +115,16 @@ enum row_read checkpoint_decode(struct zk_slice row, struct checkpoint *ret_c)
     return row_end(&in);
 }
 
-void witness_key(uint64_t server, struct zk_buf *out)
+void witness_old_key(const struct storage_witness *w, struct zk_buf *out)
 {
     zk_buf_append(out, STORE_ROW_WITNESS, strlen(STORE_ROW_WITNESS));
-    put_u64(out, server);
+    put_u64(out, w->server);
+}
+
+void witness_key(const struct storage_witness *w, struct zk_buf *out)
+{
+    witness_old_key(w, out);
+    put_u64(out, w->incarnation);
 }
 
 void witness_encode(const struct storage_witness *w, struct zk_buf *out)
@@ -129,6 +135,16 @@ void witness_encode(const struct storage_witness *w, struct zk_buf *out)
     put_u64(out, w->zxid);
     put_u64(out, w->promised);
     put_u64(out, w->start_count);
+}
+
+void witness_write(struct rocks *db, struct rocks_batch *batch, const struct storage_witness *w)
+{
+    struct zk_buf key = {0}, row = {0};
+    witness_key(w, &key);
+    witness_encode(w, &row);
+    rocks_put(batch, rocks_meta(db), zk_buf_slice(&key), zk_buf_slice(&row));
+    zk_buf_fini(&key);
+    zk_buf_fini(&row);
 }
 
 enum row_read witness_decode(struct zk_slice row, struct storage_witness *ret_w)

@@ -27,6 +27,8 @@ struct writer {
     struct checkpoint staged_checkpoint;
     struct zk_buf staged_members;
     uint64_t staged_hash;
+    size_t witness_count; /* as the batch being made leaves them */
+    struct storage_witness *witnesses;
 
     /* The batch being made. */
     struct rocks_batch *batch;
@@ -54,6 +56,8 @@ void writer_init(struct store *st, const struct numbers *n, const struct mark *m
     w->damaged = damaged;
     w->side_number = n->live;
     w->batch = rocks_batch_new();
+    w->witness_count = st->image.witness_count;
+    w->witnesses = zk_memdup(st->image.witnesses, w->witness_count * sizeof *w->witnesses);
 }
 
 static void clear_puts(struct writer *w)
@@ -75,6 +79,7 @@ void writer_fini(struct store *st)
     free(w->retired);
     rocks_side_release(w->staged);
     zk_buf_fini(&w->staged_members);
+    free(w->witnesses);
     rocks_batch_free(w->batch);
     free(w);
     st->w = NULL;
@@ -209,12 +214,16 @@ static void apply_append(struct writer *w, const struct storage_op *op)
 
 static void put_witness(struct store *st, const struct storage_witness *witness)
 {
-    struct zk_buf key = {0}, row = {0};
-    witness_key(witness->server, &key);
-    witness_encode(witness, &row);
-    rocks_put(st->w->batch, rocks_meta(st->db), zk_buf_slice(&key), zk_buf_slice(&row));
-    zk_buf_fini(&key);
-    zk_buf_fini(&row);
+    struct writer *w = st->w;
+    struct storage_witness dropped;
+    w->witnesses = zk_realloc(w->witnesses, (w->witness_count + 1) * sizeof *w->witnesses);
+    if (storage_witness_put(w->witnesses, &w->witness_count, witness, &dropped)) {
+        struct zk_buf key = {0};
+        witness_key(&dropped, &key);
+        rocks_delete(w->batch, rocks_meta(st->db), zk_buf_slice(&key));
+        zk_buf_fini(&key);
+    }
+    witness_write(st->db, w->batch, witness);
 }
 
 /* --- a snapshot received --- */

@@ -28,7 +28,7 @@
 #define CATCHUP_BYTES_PER_S (64u << 20)  /* and their rate, for each follower */
 #define CATCHUP_WAIT_MS 10               /* who has used up its rate is looked at again after this */
 #define SNAP_CHUNKS_MAX 4                /* chunks of rows on their way */
-#define WITNESS_PER_SERVER_MAX 4         /* incarnations remembered of each server */
+#define WITNESS_PER_SERVER_MAX STORAGE_WITNESSES_PER_SERVER_MAX /* incarnations remembered of each server */
 
 #define NOBODY SIZE_MAX
 #define NEVER UINT64_MAX

@@ -226,14 +226,9 @@ bool disk_data_trunc(struct disk_data *data, uint64_t zxid, uint64_t hash)
 
 void disk_data_witness(struct disk_data *data, const struct storage_witness *w)
 {
-    size_t i = 0;
-    while (i < data->witness_count && data->witnesses[i].server < w->server)
-        i++;
-    if (i == data->witness_count || data->witnesses[i].server != w->server) {
-        ZK_ASSERT(data->witness_count < DISK_WITNESSES_MAX);
-        memmove(data->witnesses + i + 1, data->witnesses + i, (data->witness_count++ - i) * sizeof *w);
-    }
-    data->witnesses[i] = *w;
+    struct storage_witness dropped;
+    ZK_ASSERT(data->witness_count < DISK_WITNESSES_MAX);
+    storage_witness_put(data->witnesses, &data->witness_count, w, &dropped);
 }
 
 bool disk_data_purge(struct disk_data *data, uint64_t zxid)

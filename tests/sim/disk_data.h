@@ -7,7 +7,7 @@
 #include "server/replica/storage.h"
 #include "server/store/mark.h"
 
-#define DISK_WITNESSES_MAX 32
+#define DISK_WITNESSES_MAX (32 * STORAGE_WITNESSES_PER_SERVER_MAX + 1)
 
 struct disk_group {
     uint32_t refs;

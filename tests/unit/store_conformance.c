@@ -132,19 +132,52 @@ START_TEST(the_commit_point_is_remembered)
 }
 END_TEST
 
-START_TEST(one_witness_a_server_is_remembered)
+static void see(struct rig *r, struct storage_witness seen)
+{
+    rig_op(r, (struct storage_op){.kind = STORAGE_WITNESS, .witness = seen});
+}
+
+START_TEST(each_incarnation_of_a_server_is_remembered)
 {
     struct rig r;
     rig_init(&r, medium);
-    struct storage_witness seen[] = {{3, 33, 5, 1, 1}, {1, 11, 4, 2, 9}, {3, 34, 6, 2, 2}};
+    /* server, incarnation, zxid, promised, start count */
+    struct storage_witness seen[] = {{3, 34, 6, 2, 2}, {1, 11, 4, 2, 9}, {3, 33, 5, 1, 1}, {3, 34, 7, 2, 2}};
     for (size_t i = 0; i < ZK_COUNT_OF(seen); i++)
-        rig_op(&r, (struct storage_op){.kind = STORAGE_WITNESS, .witness = seen[i]});
+        see(&r, seen[i]);
     rig_settle(&r);
     rig_crash(&r);
     const struct storage_image *image = rig_image(&r);
-    ck_assert_uint_eq(image->witness_count, 2);
+    ck_assert_uint_eq(image->witness_count, 3);
     ck_assert_mem_eq(&image->witnesses[0], &seen[1], sizeof seen[1]);
     ck_assert_mem_eq(&image->witnesses[1], &seen[2], sizeof seen[2]);
+    ck_assert_mem_eq(&image->witnesses[2], &seen[3], sizeof seen[3]);
+    rig_fini(&r);
+}
+END_TEST
+
+/* A server comes back with a new name again and again: the name that vouched for most is kept, and the newest. */
+START_TEST(the_incarnation_that_vouches_for_least_makes_room)
+{
+    struct rig r;
+    rig_init(&r, medium);
+    see(&r, (struct storage_witness){2, 50, 0, 0, 1});
+    see(&r, (struct storage_witness){3, 70, 90, 8, 3});
+    for (uint64_t i = 0; i < 20; i++) {
+        see(&r, (struct storage_witness){3, 100 - i, i, i / 4, 1});
+        if (i % 7 == 6) {
+            rig_settle(&r);
+            rig_crash(&r); /* what is kept must not hang on what is in memory only */
+        }
+    }
+    see(&r, (struct storage_witness){3, 60, 0, 0, 1});
+    rig_settle(&r);
+    rig_crash(&r);
+    const struct storage_image *image = rig_image(&r);
+    const uint64_t kept[] = {50, 60, 82, 81, 70};
+    ck_assert_uint_eq(image->witness_count, ZK_COUNT_OF(kept));
+    for (size_t i = 0; i < ZK_COUNT_OF(kept); i++)
+        ck_assert_uint_eq(image->witnesses[i].incarnation, kept[i]);
     rig_fini(&r);
 }
 END_TEST
@@ -761,7 +794,8 @@ Suite *store_conformance(const struct store_medium *which)
     tcase_add_test(tc, the_summary_names_the_end_of_each_epoch);
     tcase_add_test(tc, a_promise_is_kept_and_never_goes_back);
     tcase_add_test(tc, the_commit_point_is_remembered);
-    tcase_add_test(tc, one_witness_a_server_is_remembered);
+    tcase_add_test(tc, each_incarnation_of_a_server_is_remembered);
+    tcase_add_test(tc, the_incarnation_that_vouches_for_least_makes_room);
     tcase_add_test(tc, a_renamed_store_keeps_its_data_and_its_new_name);
     tcase_add_test(tc, trunc_cuts_between_and_inside_groups);
     tcase_add_test(tc, appends_and_truncs_of_one_batch_apply_in_order);
