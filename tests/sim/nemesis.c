@@ -111,13 +111,20 @@ static void stop_one(struct world *w)
 
 /* --- disks --- */
 
-/* May this one lose what it promised? Not if with it there were a majority of such, or none left. */
+/* May this one lose what it promised? Not if with it there were a majority of such, or none left; nor while the
+ * ensemble is being founded: that takes them all, each with the store it began with, and beside a damaged store, which
+ * may have held all there was, nobody founds. */
 static bool may_impair(const struct host *h)
 {
     const struct world *w = h->world;
     size_t impaired = 0;
-    for (size_t i = 0; i < w->host_count; i++)
+    for (size_t i = 0; i < w->host_count; i++) {
         impaired += w->hosts[i]->is_impaired && !w->hosts[i]->is_observer;
+        if (tap_last(w->hosts[i]->tap) == 0 && !w->hosts[i]->is_impaired)
+            return false;
+    }
+    if (ledger_last(w->ledger) == 0)
+        return false;
     return h->is_impaired || h->is_observer || impaired + 1 <= (w->swarm.servers - 1) / 2;
 }
 
@@ -143,11 +150,9 @@ static void wipe(struct world *w)
     h->is_impaired = true;
 }
 
-/* Not before the ensemble exists: a store that was damaged may have held all there is, so beside one nobody founds, and
- * an operator must say that nothing was in it. */
 static void damage(struct world *w)
 {
-    struct host *h = ledger_count(w->ledger) ? pick_victim(w) : NULL;
+    struct host *h = pick_victim(w);
     if (!h)
         return;
     uint32_t how = world_below(w, WORLD_CHANCE_DISK, 3);
@@ -293,9 +298,30 @@ static void one_way(struct world *w)
     world_count(w, FAULT_ONE_WAY);
 }
 
+static struct host *leader(struct world *w)
+{
+    for (size_t i = 0; i < w->host_count; i++)
+        if (w->hosts[i]->replica && w->hosts[i]->seen_phase == ZAB_LEADING)
+            return w->hosts[i];
+    return pick(w);
+}
+
+/* The leader is cut off, and everybody else is told at once: what it still believes is false for a while. */
+static void desert(struct world *w)
+{
+    struct host *h = leader(w);
+    for (uint32_t i = 0; i < w->host_count; i++)
+        if (i != h->node)
+            cut(w, i, h->node);
+    SAY(w, "net: s%" PRIu64 " is deserted", h->id);
+    world_count(w, FAULT_DESERTED);
+    net_desert(w->net, h->node);
+}
+
 static void part(struct world *w)
 {
-    static void (*const WAYS[])(struct world *) = {part_in_two, part_in_two, isolate, isolate, bridge, ring, one_way};
+    static void (*const WAYS[])(struct world *) = {part_in_two, part_in_two, isolate, isolate, bridge,
+                                                   ring,        one_way,     desert};
     if (w->host_count < 2)
         return;
     WAYS[world_below(w, WORLD_CHANCE_NET, ZK_COUNT_OF(WAYS))](w);

@@ -707,6 +707,18 @@ bool net_reset_node(struct net *n, uint32_t node)
     return any;
 }
 
+void net_desert(struct net *n, uint32_t node)
+{
+    for (struct net_conn *c = n->conns; c; c = c->next)
+        for (size_t side = 0; side < 2 && c->port == NET_PEER; side++) {
+            struct net_end *other = &c->ends[1 - side];
+            if (c->ends[side].node != node || !is_whole(c) || n->is_paused[other->node])
+                continue;
+            end_closed(other);
+            other->has_vanished = true;
+        }
+}
+
 bool net_half_open(struct net *n)
 {
     struct net_conn *c = pick(n, world_chance(n->world, WORLD_CHANCE_NET, 500000));

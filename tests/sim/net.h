@@ -69,6 +69,8 @@ bool net_clog(struct net *n, uint64_t for_us);
 bool net_reset(struct net *n);
 bool net_half_open(struct net *n);
 bool net_flip(struct net *n);
+/* All other servers learn that their connections with `node` are dead; it does not. */
+void net_desert(struct net *n, uint32_t node);
 /* Reset what `node` has dialled to servers (a client that must move). */
 bool net_reset_node(struct net *n, uint32_t node);
 

@@ -98,6 +98,7 @@ static void draw_clients(struct swarm *s, struct zk_rng *rng)
     s->move_every_us = draw_if(rng, 50, SECOND / 2, 15 * SECOND);
     s->paths = (uint32_t)draw(rng, 2, 30);
     s->read_percent = zk_rng_between(rng, 10, 70);
+    s->sync_percent = is_on(rng, 30) ? zk_rng_between(rng, 20, 90) : 12;
     s->watch_percent = is_on(rng, 70) ? zk_rng_between(rng, 5, 70) : 0;
     s->data_bytes_max = (uint32_t)draw(rng, 16, is_on(rng, 20) ? 20000 : 400);
 }

@@ -68,6 +68,7 @@ struct swarm {
     uint64_t move_every_us;   /* ...loses its connection */
     uint32_t paths;           /* how many hot ones */
     uint32_t read_percent;
+    uint32_t sync_percent; /* of the reads */
     uint32_t watch_percent;
     uint32_t data_bytes_max;
 };

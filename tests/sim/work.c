@@ -105,7 +105,7 @@ static void draw_read(struct work *work, struct world *w)
     static const int32_t OPS[] = {ZK_OP_EXISTS,       ZK_OP_EXISTS,        ZK_OP_GET_DATA, ZK_OP_GET_DATA,
                                   ZK_OP_GET_CHILDREN, ZK_OP_GET_CHILDREN2, ZK_OP_SYNC};
     struct zkc_request *r = &work->request;
-    r->op = OPS[below(w, ZK_COUNT_OF(OPS))];
+    r->op = percent(w, w->swarm.sync_percent) ? ZK_OP_SYNC : OPS[below(w, ZK_COUNT_OF(OPS))];
     r->path = draw_path(w, work->paths[0]);
     if (percent(w, 10))
         r->path = zk_slice_str("/");
