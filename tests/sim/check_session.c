@@ -33,7 +33,7 @@ static struct touch *find(uint64_t session)
     return NULL;
 }
 
-void check_touched(struct world *w, uint64_t session, uint64_t server)
+static void note_touch(struct world *w, uint64_t session, uint64_t server)
 {
     struct touch *t = find(session);
     if (!t) {
@@ -48,9 +48,17 @@ void check_touched(struct world *w, uint64_t session, uint64_t server)
     t->server = server;
 }
 
+/* What comes on the connection of an older generation is no sign of life: the session has moved away from there. */
+void check_touched(struct world *w, uint64_t session, uint64_t server)
+{
+    const struct model_session *s = model_session(ledger_model(w->ledger), session);
+    if (s && (uint64_t)s->server == server)
+        note_touch(w, session, server);
+}
+
 static void check_attached(struct world *w, uint64_t session, uint64_t server)
 {
-    check_touched(w, session, server);
+    note_touch(w, session, server);
     find(session)->silence_us = 0; /* a verdict on an earlier generation is void */
 }
 

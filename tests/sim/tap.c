@@ -164,6 +164,7 @@ static void see_trunc(struct tap *t, const struct storage_op *op)
     }
     t->may_trunc_uncommitted = false;
     t->count = keep_count;
+    t->durable_zxid = zk_min_u64(t->durable_zxid, op->zxid); /* from now on a crash may have cut it, or not */
 }
 
 static void see_live(struct tap *t, const struct storage_op *op)
