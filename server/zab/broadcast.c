@@ -4,7 +4,8 @@
  * B2  only an entry of the leader's own epoch is committed by counting; what precedes it goes with it.
  * B3  the leader's own disk is one acknowledgement of the quorum, given when the storage says durable, mark included.
  * B4  an acknowledgement counts for a member only under the incarnation that the membership names; a readmitted one
- *     counts only once its readmission is committed by others.
+ *     counts only once its readmission is committed by others: we know so, or it does, for it acknowledges
+ *     nothing before (an acknowledgement of what lies behind its readmission is the proof).
  */
 #include "server/zab/core.h"
 
@@ -60,16 +61,14 @@ void lead(struct zab *z)
 
 /* --- counting --- */
 
-/* How far a quorum holds the log, without the members whose readmission is not committed yet. */
+/* How far a quorum holds the log, without the members whose readmission is not known to be committed. */
 static uint64_t quorum_zxid(const struct zab *z)
 {
-    const struct membership *m = membership_newest(&z->members);
     uint64_t acked[ZAB_MEMBERS_MAX] = {0};
     uint32_t counted = 0;
     for (size_t i = 0; i < z->config.member_count; i++) {
         const struct stream *s = &z->peers[i].stream;
-        const struct member_record *r = membership_find(m, z->config.members[i].id);
-        if (!member_counts(z, i, s->acked_incarnation, 0) || (r->since > 1 && r->since > z->commit))
+        if (!member_speaks(z, i, s->acked_incarnation))
             continue;
         acked[i] = s->acked;
         counted |= 1u << i;

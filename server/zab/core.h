@@ -332,7 +332,8 @@ uint64_t self_id(const struct zab *z);
 /* Is (member, incarnation) what the membership names, so that its word counts? `zxid` 0: for an election; else for an
  * acknowledgement of that entry. */
 bool member_counts(const struct zab *z, size_t index, uint64_t incarnation, uint64_t zxid);
-/* And is it no stranger any more, as far as we know? (Its readmission, if any, is committed.) */
+/* And is it no stranger any more, as far as we know? (Its readmission, if any, is committed, or it acknowledged what
+ * lies behind that.) */
 bool member_speaks(const struct zab *z, size_t index, uint64_t incarnation);
 bool is_stranger(const struct zab *z);
 /* This store is empty because it was damaged, not because it never held anything: it is no blank one. */

@@ -45,7 +45,12 @@ bool member_counts(const struct zab *z, size_t index, uint64_t incarnation, uint
 
 bool member_speaks(const struct zab *z, size_t index, uint64_t incarnation)
 {
-    return member_counts(z, index, incarnation, zk_max_u64(z->commit, 1) + 1);
+    if (member_counts(z, index, incarnation, zk_max_u64(z->commit, 1) + 1))
+        return true;
+    /* We may not know of the commit what it knows durably, for before that it acknowledges nothing. */
+    const struct stream *s = &z->peers[index].stream;
+    return z->role == ROLE_LEADING && s->acked && s->acked_incarnation == incarnation &&
+           member_counts(z, index, incarnation, s->acked);
 }
 
 bool lost_everything(const struct zab *z)

@@ -531,6 +531,26 @@ START_TEST(a_state_that_goes_away_while_it_is_sent_ends_that_stream_only)
 }
 END_TEST
 
+START_TEST(a_readmitted_servers_acknowledgement_proves_its_readmission_committed)
+{
+    struct world *w = founded_ensemble(3, 0);
+    uint64_t leader = world_leader(w, 10), readmitted = other_than(leader, leader);
+    world_crash(w, other_than(leader, readmitted), DISK_PROCESS_CRASH);
+    struct zab *z = world_zab(w, leader);
+    /* As for a new leader that has the readmission but not the news that it is committed. */
+    uint64_t since = z->tail.last_zxid + 1;
+    z->members.versions[z->members.count - 1].records[readmitted - 1].since = since;
+    ck_assert(!member_speaks(z, readmitted - 1, z->peers[readmitted - 1].in.incarnation));
+    ck_assert(world_propose(w, leader, 1));
+    world_run(w, 100);
+    ck_assert_uint_eq(z->commit, since - 1); /* not for the readmission itself */
+    ck_assert(world_propose(w, leader, 1));
+    world_run(w, 100);
+    ck_assert_uint_eq(z->commit, since + 1);
+    end(w);
+}
+END_TEST
+
 /* --- the rest --- */
 
 START_TEST(a_leader_hands_over_without_a_gap)
@@ -673,6 +693,7 @@ int main(void)
     tcase_add_test(tests, what_a_void_start_claims_to_have_promised_is_not_remembered);
     tcase_add_test(tests, a_summary_that_names_nothing_of_ours_is_answered_by_the_state);
     tcase_add_test(tests, a_state_that_goes_away_while_it_is_sent_ends_that_stream_only);
+    tcase_add_test(tests, a_readmitted_servers_acknowledgement_proves_its_readmission_committed);
     tcase_add_test(tests, a_leader_hands_over_without_a_gap);
     tcase_add_test(tests, a_leader_that_nobody_can_replace_leads_on);
     tcase_add_test(tests, the_leader_opens_a_new_epoch_before_the_counter_ends_and_keeps_the_lead);
