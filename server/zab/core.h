@@ -30,6 +30,10 @@
 #define SNAP_CHUNKS_MAX 4                /* chunks of rows on their way */
 #define WITNESS_PER_SERVER_MAX STORAGE_WITNESSES_PER_SERVER_MAX /* incarnations remembered of each server */
 
+#define PROMISE_JUMP_MAX (1u << 20)      /* a peer that says it has promised more above ours is not believed */
+#define EPOCH_JUMP_MAX (1u << 24)        /* nor one that asks for, or leads, an epoch so far above: more, for ours may
+                                            not have heard what raised the candidate's */
+
 #define NOBODY SIZE_MAX
 #define NEVER UINT64_MAX
 #define TOKEN_MARK (1ull << 62) /* zab's read tokens are told from others' by it */

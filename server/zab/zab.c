@@ -533,6 +533,19 @@ static bool on_answer(struct zab *z, size_t peer, const struct zab_msg *m)
     }
 }
 
+/* One spoilt number, believed, would use up the epochs of all. A blank server has nothing to measure a leader by. */
+static bool credible(const struct zab *z, const struct zab_msg *m)
+{
+    bool hearsay = m->type == TELL_PONG || m->type == TELL_PREVOTED || m->type == TELL_VOTED;
+    uint64_t most = z->promised + EPOCH_JUMP_MAX;
+    if (m->type == TELL_BEAT && z->tail.last_zxid == 0)
+        return true;
+    for (size_t i = 0; i < m->table_count; i++)
+        if (m->table[i].promised > most)
+            return false;
+    return m->epoch <= most && m->promised <= (hearsay ? z->promised + PROMISE_JUMP_MAX : most);
+}
+
 bool zab_message(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound, struct zk_slice bytes)
 {
     size_t index = peer_index(z, peer);
@@ -550,6 +563,10 @@ bool zab_message(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound, st
         return on_hello(z, index, inbound, &m);
     if (!c->hello)
         return false;
+    if (!credible(z, &m)) {
+        complain(z, index, "names an epoch so far above ours that it is not believed");
+        return false;
+    }
     if (m.type == TELL_REMEMBER) {
         on_remember(z, index, inbound, &m);
         return true;

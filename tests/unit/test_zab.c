@@ -551,6 +551,28 @@ START_TEST(a_readmitted_servers_acknowledgement_proves_its_readmission_committed
 }
 END_TEST
 
+START_TEST(an_epoch_far_above_all_others_is_not_believed)
+{
+    struct world *w = founded_ensemble(3, 0);
+    uint64_t leader = world_leader(w, 10), liar = other_than(leader, leader);
+    struct zab *z = world_zab(w, leader);
+    struct zab_msg pong = {.type = TELL_PONG, .promised = ZAB_EPOCH_MAX};
+    struct zab_msg vote = {.type = TELL_VOTE, .epoch = z->promised + EPOCH_JUMP_MAX + 1, .zxid = z->tail.last_zxid};
+    ck_assert(!tell(w, leader, liar, true, &pong));
+    ck_assert(!tell(w, leader, liar, true, &vote));
+    ck_assert_uint_lt(z->seen_promised, 100);
+    pong.promised = z->promised + PROMISE_JUMP_MAX + 1;
+    ck_assert(!tell(w, leader, liar, true, &pong));
+    world_run(w, 2000);
+    ck_assert(world_heard(w, leader, "not believed"));
+    ck_assert(world_settle(w, 5000));
+    pong.promised--;
+    ck_assert(tell(w, leader, liar, true, &pong));
+    ck_assert_uint_eq(z->seen_promised, pong.promised);
+    world_free(w);
+}
+END_TEST
+
 /* --- the rest --- */
 
 START_TEST(a_leader_hands_over_without_a_gap)
@@ -694,6 +716,7 @@ int main(void)
     tcase_add_test(tests, a_summary_that_names_nothing_of_ours_is_answered_by_the_state);
     tcase_add_test(tests, a_state_that_goes_away_while_it_is_sent_ends_that_stream_only);
     tcase_add_test(tests, a_readmitted_servers_acknowledgement_proves_its_readmission_committed);
+    tcase_add_test(tests, an_epoch_far_above_all_others_is_not_believed);
     tcase_add_test(tests, a_leader_hands_over_without_a_gap);
     tcase_add_test(tests, a_leader_that_nobody_can_replace_leads_on);
     tcase_add_test(tests, the_leader_opens_a_new_epoch_before_the_counter_ends_and_keeps_the_lead);
