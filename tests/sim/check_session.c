@@ -48,11 +48,18 @@ static void note_touch(struct world *w, uint64_t session, uint64_t server)
     t->server = server;
 }
 
+/* Who has just woken hears first what came while it slept, and only then that it was given up meanwhile. */
+static bool sleeps(const struct world *w, uint64_t server)
+{
+    const struct host *h = w->hosts[server - 1];
+    return h->woke_us && w->now_us - h->woke_us < 2000ull * w->swarm.tick_ms;
+}
+
 /* What comes on the connection of an older generation is no sign of life: the session has moved away from there. */
 void check_touched(struct world *w, uint64_t session, uint64_t server)
 {
     const struct model_session *s = model_session(ledger_model(w->ledger), session);
-    if (s && (uint64_t)s->server == server)
+    if (s && (uint64_t)s->server == server && !sleeps(w, server))
         note_touch(w, session, server);
 }
 

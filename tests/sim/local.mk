@@ -35,3 +35,11 @@ libsim_la_LIBADD = libreplica.la libzab.la libstate.la libzkc.la liblink.la libd
 noinst_PROGRAMS += tests/sim/sim
 tests_sim_sim_SOURCES = tests/sim/main.c
 tests_sim_sim_LDADD = libsim.la
+
+EXTRA_DIST += tests/sim/README.md tests/sim/seeds.txt tests/sim/planted.txt
+dist_check_SCRIPTS += tests/sim/check_fresh tests/sim/check_planted tests/sim/check_seeds
+TESTS += tests/sim/check_seeds
+LONG_TESTS += tests/sim/check_fresh
+
+check-planted: tests/sim/sim
+	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/sim/check_planted

@@ -232,7 +232,7 @@ static int usage(void)
 static bool plant(const char *number)
 {
 #ifdef ZK_PLANTED_BUGS
-    zk_planted_bug = atoi(number);
+    zk_planted_bug = (int)strtol(number, NULL, 10);
     return true;
 #else
     return false;
