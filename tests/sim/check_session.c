@@ -9,7 +9,7 @@ struct touch {
     uint64_t at_us;
     uint64_t server;
     uint64_t silence_us; /* how long it had been silent when a leader last decided that it expires; 0: none has */
-    bool was_told; /* a client knows of it: one that nobody was told of need not be waited for */
+    bool was_told;       /* a client knows of it: one that nobody was told of need not be waited for */
 };
 
 static struct {
@@ -88,7 +88,8 @@ static uint64_t slack_us(const struct world *w)
     return ticks * s->tick_ms * 1000ull + 16 * (s->delay_us + s->jitter_us) + 2 * s->disk_max_ms * 1000ull;
 }
 
-/* A server's word for the log: is it a leader's verdict on a session? What is heard of it from now on comes too late. */
+/* A server's word for the log: is it a leader's verdict on a session? What is heard of it from now on comes too late.
+ */
 void check_verdict(struct world *w, struct zk_slice line)
 {
     char text[64];

@@ -245,9 +245,11 @@ static void tell(const struct host *h, uint64_t peer, bool inbound, const struct
         [TELL_COMMIT] = "COMMIT",     [TELL_RESIGN] = "RESIGN",     [TELL_TAKE_OVER] = "TAKE_OVER",
         [TELL_FOUND] = "FOUND",
     };
-    world_say(h->world, "s%" PRIu64 " > s%" PRIu64 " %s %s%s epoch %" PRIu64 " zxid %" PRIx64 " commit %" PRIx64
-              " promised %" PRIu64 " number %" PRIu64 ", %zu bytes", h->id, peer, inbound ? "down" : "up", NAMES[m->type],
-              m->yes ? " yes" : "", m->epoch, m->zxid, m->commit, m->promised, m->number, m->bytes.len);
+    world_say(h->world,
+              "s%" PRIu64 " > s%" PRIu64 " %s %s%s epoch %" PRIu64 " zxid %" PRIx64 " commit %" PRIx64
+              " promised %" PRIu64 " number %" PRIu64 ", %zu bytes",
+              h->id, peer, inbound ? "down" : "up", NAMES[m->type], m->yes ? " yes" : "", m->epoch, m->zxid,
+              m->commit, m->promised, m->number, m->bytes.len);
 }
 
 static void tell_ours(const struct host *h, uint64_t peer, struct zk_slice message)
@@ -276,12 +278,12 @@ void check_message(struct host *h, uint64_t peer, bool inbound, struct zk_slice 
     uint64_t hash;
     bool is_stranger = zab_is_stranger(replica_zab(h->replica));
     if (m.type == TELL_ACK && m.zxid > disk_last_zxid(h->disk, &hash))
-        world_fail(h->world, "I10", "server %" PRIu64 " acknowledges %" PRIx64 ", its disk holds %" PRIx64, h->id, m.zxid,
-                   disk_last_zxid(h->disk, &hash));
+        world_fail(h->world, "I10", "server %" PRIu64 " acknowledges %" PRIx64 ", its disk holds %" PRIx64, h->id,
+                   m.zxid, disk_last_zxid(h->disk, &hash));
     bool is_promise = (m.type == TELL_VOTED && m.yes) || m.type == TELL_VOTE;
     if (is_promise && m.epoch > disk_promised(h->disk))
-        world_fail(h->world, "I10", "server %" PRIu64 " promises %" PRIu64 ", its disk knows of %" PRIu64, h->id, m.epoch,
-                   disk_promised(h->disk));
+        world_fail(h->world, "I10", "server %" PRIu64 " promises %" PRIu64 ", its disk knows of %" PRIu64, h->id,
+                   m.epoch, disk_promised(h->disk));
     if (is_stranger && (m.type == TELL_ACK || is_promise))
         world_fail(h->world, "I36", "server %" PRIu64 " is a stranger and says %u", h->id, m.type);
 }

@@ -1,6 +1,7 @@
 #include "tests/sim/host.h"
 #include "tests/sim/check.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/nemesis.h"
 #include "server/state/state.h"
 #include <inttypes.h>
 
@@ -220,6 +221,7 @@ static void flush(struct host *h)
     for (size_t i = 0; i < count; i++)
         perform(h, &effects[i]);
     check_turn(h);
+    nemesis_turn(h);
     peers_pump(h);
     doors_pump(h);
     set_timer(h);

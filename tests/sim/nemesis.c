@@ -59,6 +59,31 @@ static void crash_one(struct host *h)
     start_later(h);
 }
 
+static void crash_event(struct world *w, void *arg, uint64_t token)
+{
+    struct host *h = arg;
+    if (h->start == token && h->replica)
+        crash_one(h);
+}
+
+/* In millionths: how tempting is it to crash this server just now? */
+static uint32_t temptation(const struct host *h)
+{
+    if (tap_is_staging(h->tap))
+        return 150000;
+    if (tap_is_checkpointing(h->tap))
+        return 3000;
+    return h->seen_phase == ZAB_LEADING && tap_last(h->tap) > h->seen_commit ? 500 : 0;
+}
+
+void nemesis_turn(struct host *h)
+{
+    struct world *w = h->world;
+    if (w->is_over || !w->swarm.crash_every_us || !world_chance(w, WORLD_CHANCE_PROCESS, temptation(h)))
+        return;
+    world_after(w, world_below(w, WORLD_CHANCE_PROCESS, 2000), crash_event, h, h->start);
+}
+
 static void crash(struct world *w)
 {
     if (world_chance(w, WORLD_CHANCE_PROCESS, w->swarm.crash_all_chance)) {
@@ -112,8 +137,8 @@ static void stop_one(struct world *w)
 /* --- disks --- */
 
 /* May this one lose what it promised? Not if with it there were a majority of such, or none left; nor while the
- * ensemble is being founded: that takes them all, each with the store it began with, and beside a damaged store, which
- * may have held all there was, nobody founds. */
+ * ensemble is being founded: that takes them all, each with the store it began with, and beside a damaged store,
+ * which may have held all there was, nobody founds. */
 static bool may_impair(const struct host *h)
 {
     const struct world *w = h->world;
@@ -320,8 +345,8 @@ static void desert(struct world *w)
 
 static void part(struct world *w)
 {
-    static void (*const WAYS[])(struct world *) = {part_in_two, part_in_two, isolate, isolate, bridge,
-                                                   ring,        one_way,     desert};
+    static void (*const WAYS[])(struct world *) = {part_in_two, part_in_two, isolate, isolate,
+                                                   bridge,      ring,        one_way, desert};
     if (w->host_count < 2)
         return;
     WAYS[world_below(w, WORLD_CHANCE_NET, ZK_COUNT_OF(WAYS))](w);

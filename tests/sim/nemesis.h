@@ -10,5 +10,7 @@
 void nemesis_begin(struct world *w);
 /* Everything heals: links, machines, disks; whoever is down starts, whoever is paused goes on. */
 void nemesis_end(struct world *w);
+/* A turn is over: moments that luck alone would rarely hit tempt it. */
+void nemesis_turn(struct host *h);
 /* A process has ended by itself: somebody will start it again. */
 void nemesis_host_died(struct host *h);

@@ -251,9 +251,9 @@ static void work_event(struct world *w, void *arg, uint64_t token)
 
 static void work_later(struct person *p)
 {
+    uint64_t pause_us = p->budget > 0 ? p->world->swarm.think_us : 1000 * MILLISECOND;
     if (p->life && !p->has_quit)
-        world_after(p->world, world_about(p->world, WORLD_CHANCE_WORK, p->world->swarm.think_us), work_event, p,
-                    ++p->work_token);
+        world_after(p->world, world_about(p->world, WORLD_CHANCE_WORK, pause_us), work_event, p, ++p->work_token);
 }
 
 /* --- completions --- */

@@ -98,9 +98,11 @@ void seed_run(uint64_t seed, bool is_talking, bool is_loud, struct tally *ret_ta
     SAY(w, "--- the faults are over%s", "");
     nemesis_end(w);
     wait_until(w, check_converged, "I31");
-    world_run(w, w->now_us + SECOND + 4ull * w->swarm.tick_ms * MILLISECOND); /* who refused writes hears that it need not */
+    world_run(w, w->now_us + SECOND +
+                     4ull * w->swarm.tick_ms * MILLISECOND); /* who refused writes hears that it need not */
     last_words(w);
-    /* A client whose connection is dead for the other side finds out within its time-out, and hears of its watches. */
+    /* A client whose connection is dead for the other side finds out within its time-out, and hears of its watches.
+     */
     world_run(w, w->now_us + w->swarm.session_max_ms * MILLISECOND * 5 / 4);
     wait_until(w, check_converged, "I31");
     check_states(w);

@@ -90,8 +90,11 @@ static void draw_clients(struct swarm *s, struct zk_rng *rng)
 {
     s->persons = zk_rng_between(rng, 2, 8);
     s->operations = (uint32_t)draw(rng, 200, 1000);
-    s->think_us = draw(rng, 500, 300 * MILLISECOND);
     s->outstanding_max = (uint32_t)draw(rng, 1, 16);
+    /* Mostly at a pace that lasts about as long as the faults do; else all at once. A burst is half the most at a
+     * time. */
+    uint64_t pace = s->act_us * s->persons / s->operations * (1 + s->outstanding_max) / 2;
+    s->think_us = is_on(rng, 80) ? pace * zk_rng_between(rng, 20, 110) / 100 : draw(rng, 500, 100 * MILLISECOND);
     s->apache_percent = is_on(rng, 50) ? 50 : is_on(rng, 50) ? 0 : 100;
     s->kill_every_us = draw_if(rng, 40, SECOND, 20 * SECOND);
     s->freeze_every_us = draw_if(rng, 25, SECOND, 20 * SECOND);

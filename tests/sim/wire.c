@@ -114,7 +114,8 @@ void wire_request(struct wire *wire, struct zk_slice frame)
     }
     struct zk_request_header h = zk_request_header_decode(&in);
     check_touched(wire->world, wire->session, wire->server);
-    SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " > xid %" PRId32 " op %" PRId32, wire->server, wire->conn, h.xid, h.op);
+    SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " > xid %" PRId32 " op %" PRId32, wire->server, wire->conn, h.xid,
+        h.op);
     if (h.xid == ZK_XID_PING) {
         wire->pings++;
         return;
@@ -125,7 +126,10 @@ void wire_request(struct wire *wire, struct zk_slice frame)
     }
     struct zk_slice record = zk_jute_rest(&in);
     struct asked *a = zk_alloc(sizeof(*a) + record.len);
-    *a = (struct asked){.xid = h.xid, .op = h.op, .len = record.len, .shown = ledger_shown_last(wire->world->ledger),
+    *a = (struct asked){.xid = h.xid,
+                        .op = h.op,
+                        .len = record.len,
+                        .shown = ledger_shown_last(wire->world->ledger),
                         .epoch = zxid_epoch(ledger_last(wire->world->ledger))};
     if (record.len)
         memcpy(a->record, record.ptr, record.len);
