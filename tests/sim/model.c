@@ -268,6 +268,14 @@ bool model_may(const struct model *m, uint64_t session, struct zk_slice acl, int
     return false;
 }
 
+bool model_was_hidden(const struct model *m, const struct model_node *node, uint64_t session, uint64_t zxid)
+{
+    for (size_t i = 0; i < node->version_count; i++)
+        if (node->versions[i].zxid > zxid && !model_may(m, session, node->versions[i].acl, ZK_PERM_READ))
+            return true;
+    return false;
+}
+
 static void add_identities(struct model_session *s, struct zk_slice vector)
 {
     struct zk_jute in = zk_jute(vector);

@@ -57,6 +57,8 @@ struct zk_slice model_path(const struct model_node *node);
 const struct model_node *model_parent(const struct model_node *node);
 /* As of `zxid`; NULL: it was not there. */
 const struct model_version *model_at(const struct model_node *node, uint64_t zxid);
+/* Was there, after `zxid`, a version that this session may not read? An event about it was withheld, its watch used up. */
+bool model_was_hidden(const struct model *m, const struct model_node *node, uint64_t session, uint64_t zxid);
 /* The children that were there at `zxid`: how many, and whether `name` is one. */
 size_t model_child_count(const struct model_node *node, uint64_t zxid);
 const struct model_node *model_child(const struct model_node *node, struct zk_slice name);

@@ -41,7 +41,7 @@ static void draw_ensemble(struct swarm *s, struct zk_rng *rng)
     s->counter_roll = is_on(rng, 10) ? zk_rng_between(rng, 20, 200) : 0;
     s->has_secret = is_on(rng, 50);
     s->memory_k = is_on(rng, 50) ? 128 : zk_rng_between(rng, 1, 8);
-    s->checkpoint_bytes = (uint32_t)draw(rng, 1000, 200000);
+    s->checkpoint_bytes = (uint32_t)draw(rng, is_on(rng, 30) ? 100 : 1000, 100000);
     s->checkpoint_rows = (uint32_t)draw(rng, 1, 256);
     s->act_us = draw(rng, 15 * SECOND, 90 * SECOND);
 }
