@@ -22,13 +22,22 @@ static const char *const refusal_text[] = {
     [REFUSE_ADDRESS] = "the connection comes from an address that the server lines do not give for that server",
 };
 
+static void put_be(uint8_t *to, uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        to[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
+}
+
+static uint32_t length_check(const uint8_t length[4])
+{
+    return (uint32_t)XXH3_64bits(length, 4);
+}
+
 void link_frame_header(struct zk_slice payload, uint8_t ret_header[LINK_HEADER_BYTES])
 {
-    uint64_t sum = XXH3_64bits(payload.ptr, payload.len);
-    for (int i = 0; i < 4; i++)
-        ret_header[i] = (uint8_t)(payload.len >> (24 - 8 * i));
-    for (int i = 0; i < 8; i++)
-        ret_header[4 + i] = (uint8_t)(sum >> (56 - 8 * i));
+    put_be(ret_header, payload.len, 4);
+    put_be(ret_header + 4, length_check(ret_header), 4);
+    put_be(ret_header + 8, XXH3_64bits(payload.ptr, payload.len), 8);
 }
 
 static void put_frame(struct link *l, struct zk_slice payload)
@@ -181,10 +190,12 @@ static bool next_frame(struct link *l, struct zk_slice *ret_payload)
 {
     const uint8_t *at = l->in.ptr + l->in_at;
     size_t left = l->in.len - l->in_at;
-    if (l->state == LINK_CLOSED || left < 4)
+    if (l->state == LINK_CLOSED || left < 8)
         return false;
     struct zk_jute in = zk_jute(zk_slice(at, left));
     uint32_t len = (uint32_t)zk_jute_int(&in);
+    if ((uint32_t)zk_jute_int(&in) != length_check(at))
+        return close_link(l, "a frame whose length is spoilt");
     if (len > (l->state == LINK_OPEN ? LINK_FRAME_BYTES_MAX : LINK_GREETING_BYTES_MAX))
         return close_link(l, "a frame longer than its limit");
     if (left < LINK_HEADER_BYTES + (size_t)len)

@@ -2,8 +2,10 @@
  *
  * WHY HERE    Whoever owns the socket only carries bytes. What may be believed about them is decided here, where a
  *             test can hand in any bytes in any pieces.
- * FRAME       u32 length | u64 XXH3-64 of the payload | payload, big-endian. The length is compared with the limit as
- *             soon as it is there, and memory grows with the bytes that came, never with a length that was claimed.
+ * FRAME       u32 length | u32 check of the length | u64 XXH3-64 of the payload | payload, big-endian. The length is
+ *             checked and compared with the limit as soon as it is there, and memory grows with the bytes that came, never
+ *             with a length that was claimed. A spoilt length must not be believed: whoever waited for the rest of such a
+ *             frame would be deaf on a connection that looks alive.
  * HANDSHAKE   dialler -> acceptor   greeting: "zkdp", version, my id, the id I dialled, my nonce
  *             acceptor -> dialler   greeting: "zkdp", version, my id, your id, my nonce, my proof
  *             dialler -> acceptor   proof
@@ -17,7 +19,7 @@
 #include "common/buf.h"
 
 #define LINK_VERSION 1
-#define LINK_HEADER_BYTES 12
+#define LINK_HEADER_BYTES 16
 #define LINK_NONCE_BYTES 32
 #define LINK_PROOF_BYTES 32
 /* What an unproven peer may make us hold, and a proven one. */

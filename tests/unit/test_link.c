@@ -155,8 +155,10 @@ START_TEST(an_unproven_peer_cannot_make_us_hold_more_than_a_greeting)
 {
     struct link b;
     open_link(&b, 2, 0, "sesame", 'b');
-    const uint8_t huge[] = {0x00, 0x00, 0x04, 0x01};
-    ck_assert(!link_feed(&b, zk_slice(huge, sizeof huge)));
+    static const uint8_t payload[LINK_GREETING_BYTES_MAX + 1];
+    uint8_t header[LINK_HEADER_BYTES];
+    link_frame_header(zk_slice(payload, sizeof payload), header);
+    ck_assert(!link_feed(&b, zk_slice(header, sizeof header)));
     ck_assert(strstr(link_why(&b), "limit"));
     ck_assert(b.in.cap < 4096);
     link_fini(&b);
@@ -175,6 +177,24 @@ START_TEST(a_flipped_bit_closes_the_link)
     ck_assert_int_eq(b.state, LINK_CLOSED);
     ck_assert(strstr(link_why(&b), "checksum"));
     done(&a, &b);
+}
+END_TEST
+
+/* Else it would wait for the rest of a frame that nobody sends, on a connection that looks alive. */
+START_TEST(a_flipped_bit_of_a_length_closes_the_link_at_once)
+{
+    for (int bit = 0; bit < 64; bit++) {
+        struct link a, b;
+        pair(&a, &b, "sesame", "sesame", 1000);
+        link_send(&a, text("a message"));
+        a.out.ptr[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        ck_assert(link_feed(&b, zk_slice(a.out.ptr, 8)));
+        struct zk_slice m;
+        ck_assert(!link_next(&b, &m));
+        ck_assert_int_eq(b.state, LINK_CLOSED);
+        ck_assert(strstr(link_why(&b), "spoilt"));
+        done(&a, &b);
+    }
 }
 END_TEST
 
@@ -211,6 +231,7 @@ int main(void)
     tcase_add_test(tests, a_replayed_or_reflected_proof_does_not_pass);
     tcase_add_test(tests, an_unproven_peer_cannot_make_us_hold_more_than_a_greeting);
     tcase_add_test(tests, a_flipped_bit_closes_the_link);
+    tcase_add_test(tests, a_flipped_bit_of_a_length_closes_the_link_at_once);
     tcase_add_test(tests, no_bytes_whatsoever_open_a_link_or_break_it);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
