@@ -31,6 +31,7 @@
 #define WITNESS_PER_SERVER_MAX STORAGE_WITNESSES_PER_SERVER_MAX /* incarnations remembered of each server */
 
 #define PROMISE_JUMP_MAX (1u << 20)      /* a peer that says it has promised more above ours is not believed */
+#define HOLD_TICKS 3                     /* a start waits so long for a witness that is neither heard nor refused */
 #define EPOCH_JUMP_MAX (1u << 24)        /* nor one that asks for, or leads, an epoch so far above: more, for ours may
                                             not have heard what raised the candidate's */
 
@@ -43,7 +44,6 @@
 struct channel {
     bool up;
     bool hello;      /* the other side's HELLO is here */
-    bool remembered; /* and what it remembers of me */
     bool closing;    /* we asked for the close: the driver's channel_down is no news */
     uint64_t up_ms;
     uint32_t generation; /* counts ups: what waited for the disk leaves only on the connection it was meant for */
@@ -115,6 +115,7 @@ struct peer {
     struct channel out; /* I dialled */
     struct channel in;  /* it dialled */
     bool unreachable;   /* the last dial failed */
+    bool remembered;    /* it has told this process what it remembers of us */
     struct stream stream;
     struct witness witnesses[WITNESS_PER_SERVER_MAX];
     struct zk_buf told;      /* the last complaint about it in the news */
@@ -248,7 +249,8 @@ struct zab {
     size_t leader;  /* index, NOBODY */
 
     /* looking and standing */
-    uint64_t hold_until_ms; /* no grant, no following before all witnesses were heard, or this */
+    uint64_t hold_until_ms;  /* no grant, no following before all witnesses were heard, or this and a quorum was */
+    uint64_t hold_at_most_ms; /* or this */
     uint64_t elect_at_ms;
     uint64_t knock_at_ms;
     uint64_t attempt;
@@ -450,6 +452,6 @@ void witness_word(struct zab *z, size_t peer, const struct channel *c, uint64_t 
 void witness_merge(struct zab *z, const struct storage_witness *w);
 size_t witness_table(struct zab *z, struct storage_witness *table);
 void witness_tick(struct zab *z);
-void on_remember(struct zab *z, size_t peer, bool inbound, const struct zab_msg *m);
+void on_remember(struct zab *z, size_t peer, const struct zab_msg *m);
 void witness_greet(struct zab *z, size_t peer, bool inbound); /* after its HELLO: say what we remember of it */
 void renamed(struct zab *z);

@@ -54,20 +54,28 @@ bool hears_leader(const struct zab *z)
     return z->role == ROLE_FOLLOWING && z->peers[z->leader].out.up && z->now_ms - z->heard_ms <= limit;
 }
 
-/* A store may have been rolled back without knowing it: nothing is promised or acknowledged before everyone who is
- * there has said what it remembers of us, or had the time to. */
+/* A store may have been rolled back without knowing it: nothing is promised or acknowledged before every participant
+ * that is there has said what it remembers of us. Whom the dialler did not reach is not there. Who neither speaks nor
+ * fails is waited for some ticks, and until others who are a quorum with us have spoken; then for the init limit. An
+ * observer has vouched for nothing. */
 bool on_hold(const struct zab *z)
 {
     if (z->next_incarnation)
         return true;
-    if (z->now_ms >= z->hold_until_ms)
+    if (z->now_ms >= z->hold_at_most_ms || !is_participant(z, z->self))
         return false;
+    uint32_t heard = 1u << z->self;
+    bool all = true;
     for (size_t i = 0; i < z->config.member_count; i++) {
         const struct peer *p = &z->peers[i];
-        if (i != z->self && is_participant(z, i) && !p->unreachable && !p->out.remembered && !p->in.remembered)
-            return true;
+        if (i == z->self || !is_participant(z, i))
+            continue;
+        if (p->remembered)
+            heard |= 1u << i;
+        else if (!p->unreachable || p->out.up || p->in.up)
+            all = false;
     }
-    return false;
+    return !all && (z->now_ms < z->hold_until_ms || !quorum_has(&z->quorum, heard));
 }
 
 /* --- giving up a role --- */
@@ -316,5 +324,7 @@ uint64_t election_deadline(const struct zab *z)
     }
     if (z->now_ms < z->hold_until_ms)
         sooner(&at, z->hold_until_ms);
+    if (z->now_ms < z->hold_at_most_ms)
+        sooner(&at, z->hold_at_most_ms);
     return zk_max_u64(at, z->now_ms + 1);
 }

@@ -142,10 +142,9 @@ static void take_new_name(struct zab *z, size_t peer)
     pending_add(z, PENDING_RENAME, 0, NOBODY, 0);
 }
 
-void on_remember(struct zab *z, size_t peer, bool inbound, const struct zab_msg *m)
+void on_remember(struct zab *z, size_t peer, const struct zab_msg *m)
 {
-    struct channel *c = inbound ? &z->peers[peer].in : &z->peers[peer].out;
-    c->remembered = true;
+    z->peers[peer].remembered = true;
     if (m->incarnation != z->incarnation || z->next_incarnation)
         return;
     bool started_twice =

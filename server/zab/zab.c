@@ -302,7 +302,9 @@ bool zab_start(struct zab *z, uint64_t now_ms, char *why, size_t size)
     z->now_ms = z->ticked_ms = now_ms;
     z->was_stranger = is_stranger(z);
     z->last_phase = zab_phase(z);
-    z->hold_until_ms = now_ms + zk_max_u64(z->config.tick_ms / 4, 1);
+    uint64_t tick = z->config.tick_ms;
+    z->hold_until_ms = now_ms + tick * HOLD_TICKS;
+    z->hold_at_most_ms = now_ms + tick * zk_max_u64(z->config.init_limit, HOLD_TICKS);
     if (z->was_damaged)
         fx_news(z, "this store is damaged (%s): it may not vote until the ensemble has readmitted it", z->damage);
     look(z, 0, NULL);
@@ -568,7 +570,7 @@ bool zab_message(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound, st
         return false;
     }
     if (m.type == TELL_REMEMBER) {
-        on_remember(z, index, inbound, &m);
+        on_remember(z, index, &m);
         return true;
     }
     return inbound ? on_request(z, index, &m) : on_answer(z, index, &m);
