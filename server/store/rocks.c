@@ -56,19 +56,10 @@ static bool fine(char *error, char *why)
     return false;
 }
 
-/* From here on the database is not to be touched any more, not even by itself: after ENOSPC RocksDB would at once begin
- * to resume, flushing one column family after the other and with that dropping from some, and not from others, what the
- * failed batch has left in the write-ahead log. No option of 7.8 switches that off; cancelling does. */
-static void stop_all(struct rocks *db)
-{
-    if (db->db != NULL && !__atomic_exchange_n(&db->broken, 1, __ATOMIC_ACQ_REL))
-        rocksdb_cancel_all_background_work(db->db, 0);
-}
-
 static bool written(struct rocks *db, char *error, char *why)
 {
     if (error != NULL)
-        stop_all(db);
+        __atomic_store_n(&db->broken, 1, __ATOMIC_RELEASE);
     return fine(error, why);
 }
 
@@ -102,9 +93,22 @@ static rocksdb_options_t *with_text(rocksdb_options_t *base, const char *text)
     return options;
 }
 
-static rocksdb_options_t *make_db_options(const char *wal_dir, bool create)
+/* After ENOSPC RocksDB resumes by itself: it flushes one column family after the other, and with that drops from some,
+ * and not yet from others, what the failed batch has left in the write-ahead log. Whoever ends in the midst of that
+ * leaves half a batch. No option of 7.8 switches it off, but it is never done for a database in more than one place
+ * (DBImpl::Open); so ours is in two, which are the same, and the second is never needed. */
+static void forbid_resuming(rocksdb_options_t *o, const char *dir)
+{
+    rocksdb_dbpath_t *path = rocksdb_dbpath_create(dir, UINT64_MAX);
+    const rocksdb_dbpath_t *twice[] = {path, path};
+    rocksdb_options_set_db_paths(o, twice, ZK_COUNT_OF(twice));
+    rocksdb_dbpath_destroy(path);
+}
+
+static rocksdb_options_t *make_db_options(const char *dir, const char *wal_dir, bool create)
 {
     rocksdb_options_t *o = rocksdb_options_create();
+    forbid_resuming(o, dir);
     rocksdb_options_set_create_if_missing(o, create);
     rocksdb_options_set_paranoid_checks(o, 1);
     rocksdb_options_set_wal_recovery_mode(o, rocksdb_tolerate_corrupted_tail_records_recovery);
@@ -138,14 +142,14 @@ static rocksdb_options_t *make_family_options(const struct rocks *db, size_t mem
                         "force_consistency_checks=true;check_flush_compaction_key_order=true");
 }
 
-static void make_options(struct rocks *db, const char *wal_dir, bool create)
+static void make_options(struct rocks *db, const char *dir, const char *wal_dir, bool create)
 {
     db->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
     db->table_options = rocksdb_block_based_options_create();
     rocksdb_block_based_options_set_block_cache(db->table_options, db->cache);
     rocksdb_block_based_options_set_block_size(db->table_options, 16 << 10);
     rocksdb_block_based_options_set_format_version(db->table_options, 5);
-    db->db_options = make_db_options(wal_dir, create);
+    db->db_options = make_db_options(dir, wal_dir, create);
     db->meta_options = make_family_options(db, META_MEMTABLE_BYTES);
     db->tree_options = make_family_options(db, TREE_MEMTABLE_BYTES);
     db->log_options = make_family_options(db, LOG_MEMTABLE_BYTES);
@@ -270,7 +274,7 @@ static bool open_all(struct rocks *db, const char *dir, bool create, char *why)
 enum rocks_trouble rocks_open(const char *dir, const char *wal_dir, bool create, struct rocks **ret_db, char *why)
 {
     struct rocks *db = zk_calloc(1, sizeof *db);
-    make_options(db, wal_dir, create);
+    make_options(db, dir, wal_dir, create);
     if (!open_all(db, dir, create, why)) {
         rocks_close(db);
         return judge(why);
@@ -544,6 +548,6 @@ uint64_t rocks_background_errors(struct rocks *db)
     uint64_t count = 0;
     if (rocksdb_property_int(db->db, "rocksdb.background-errors", &count) != 0 || count == 0)
         return 0;
-    stop_all(db);
+    __atomic_store_n(&db->broken, 1, __ATOMIC_RELEASE);
     return count;
 }

@@ -295,6 +295,9 @@ static void child(struct dir *d, int at, int error, bool once, bool fail_opening
         arm(at, error, once);
         live(&r, &shared->told);
     }
+    /* A disk that is full no more: if RocksDB went on by itself now, the end would come in the midst of that. */
+    if (r.failed && error == ENOSPC && once)
+        usleep((useconds_t)at % 8 * 1000);
     close_dir(d);
     shared->calls = calls;
     bool says = !r.failed || error != ENOSPC || strstr(r.why, "o space left") != NULL;
