@@ -17,7 +17,7 @@
 
 enum { BEAT_SHORT = 1, BEAT_WRITES_REFUSED = 2, BEAT_QUORUM_AGREES = 4 };
 
-static size_t participants(const struct replica *r)
+size_t participants(const struct replica *r)
 {
     size_t count = 0;
     for (size_t i = 0; i < r->config.zab.member_count; i++)

@@ -297,6 +297,7 @@ bool checkpoint_wants_turn(const struct replica *r);
 /* beat.c: what goes with every heartbeat: position, digest, free space, the clock */
 void beat_publish(struct replica *r);
 void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes);
+size_t participants(const struct replica *r); /* this server among them, unless it observes */
 
 static inline bool replica_serves(const struct replica *r)
 {

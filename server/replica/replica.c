@@ -305,6 +305,13 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
 
 /* --- stopping --- */
 
+/* It leads and no other participant is level with it: nobody can take over. */
+static bool leads_alone(const struct replica *r)
+{
+    enum zab_phase phase = zab_phase(r->zab);
+    return (phase == ZAB_LEADING || phase == ZAB_HANDING_OVER) && zab_synced_count(r->zab, ZAB_PARTICIPANT) == 0;
+}
+
 void replica_stop(struct replica *r)
 {
     outbox_recycle(r);
@@ -312,7 +319,7 @@ void replica_stop(struct replica *r)
         return;
     r->stopping = true;
     r->stop_at_ms = r->now_ms + STOP_PATIENCE_MS;
-    if (r->phase == ZAB_LEADING && r->config.zab.member_count > 1) {
+    if (r->phase == ZAB_LEADING && !leads_alone(r)) {
         zab_hand_over(r->zab, r->now_ms);
         r->handed_over = true;
     }
@@ -322,9 +329,10 @@ bool replica_may_stop(const struct replica *r)
 {
     if (!r->stopping || r->now_ms >= r->stop_at_ms)
         return r->stopping;
-    if (r->handed_over && r->phase != ZAB_FOLLOWING)
+    bool alone = leads_alone(r);
+    if (r->handed_over && r->phase != ZAB_FOLLOWING && !alone)
         return false;
-    return r->first_pending == NULL || !replica_serves(r);
+    return r->first_pending == NULL || !replica_serves(r) || (alone && participants(r) > 1);
 }
 
 /* --- what there is to see --- */
