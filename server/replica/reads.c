@@ -10,6 +10,11 @@ bool read_is_local(int32_t op)
     case ZK_OP_GET_ACL:
     case ZK_OP_GET_CHILDREN:
     case ZK_OP_GET_CHILDREN2:
+    case ZK_OP_GET_ALL_CHILDREN_NUMBER:
+    case ZK_OP_GET_EPHEMERALS:
+    case ZK_OP_WHO_AM_I:
+    case ZK_OP_MULTI_READ:
+    case ZK_OP_CHECK_WATCHES:
     case ZK_OP_REMOVE_WATCHES:
     case ZK_OP_SET_WATCHES:
     case ZK_OP_SET_WATCHES2:
@@ -50,6 +55,61 @@ static int read_acl(struct replica *r, struct client *c, struct zk_jute *in, str
     return in->bad ? ZK_ERR_MARSHALLING_ERROR : state_get_acl(r->state, c->session, path, out);
 }
 
+static int count_below(struct replica *r, struct client *c, struct zk_jute *in, struct zk_buf *out)
+{
+    struct zk_slice path = zk_jute_string(in);
+    return in->bad ? ZK_ERR_MARSHALLING_ERROR : state_get_all_children_number(r->state, c->session, path, out);
+}
+
+static int list_ephemerals(struct replica *r, struct client *c, struct zk_jute *in, struct zk_buf *out)
+{
+    struct zk_slice prefix = zk_jute_string(in);
+    if (in->bad)
+        return ZK_ERR_MARSHALLING_ERROR;
+    state_get_ephemerals(r->state, c->session, prefix, out);
+    return ZK_ERR_OK;
+}
+
+/* --- multiRead --- */
+
+static int read_step(struct replica *r, struct client *c, int32_t op, struct zk_slice path, struct zk_buf *out)
+{
+    size_t start = out->len;
+    zk_multi_header_encode(out, (struct zk_multi_header){op, false, ZK_ERR_OK});
+    int err = op == ZK_OP_GET_DATA ? state_get_data(r->state, c->session, path, out)
+                                   : state_get_children(r->state, c->session, path, false, out);
+    if (err == ZK_ERR_OK)
+        return ZK_ERR_OK;
+    out->len = start;
+    zk_multi_header_encode(out, (struct zk_multi_header){ZK_OP_ERROR, false, err});
+    zk_jute_put_int(out, err);
+    return err;
+}
+
+/* Each of its reads has a result of its own; none leaves a watch, whatever it asks for. Nothing is answered if the
+ * record as a whole is malformed or holds anything but getData and getChildren. */
+static int multi_read(struct replica *r, struct client *c, struct zk_jute *in, struct zk_buf *out)
+{
+    for (;;) {
+        struct zk_multi_header h = zk_multi_header_decode(in);
+        if (in->bad)
+            return ZK_ERR_MARSHALLING_ERROR;
+        if (h.done)
+            break;
+        if (h.type != ZK_OP_GET_DATA && h.type != ZK_OP_GET_CHILDREN)
+            return ZK_ERR_MARSHALLING_ERROR;
+        struct zk_path_watch q = zk_path_watch_decode(in);
+        if (in->bad || read_step(r, c, h.type, q.path, out) == ZK_ERR_MARSHALLING_ERROR)
+            return ZK_ERR_MARSHALLING_ERROR;
+        if (out->len > REPLICA_MULTI_READ_BYTES_MAX)
+            return ZK_ERR_BAD_ARGUMENTS;
+    }
+    zk_multi_header_encode(out, ZK_MULTI_END);
+    return ZK_ERR_OK;
+}
+
+/* --- watches by themselves --- */
+
 static int add_watch(struct replica *r, struct client *c, struct zk_path_kind q, struct zk_buf *out)
 {
     enum watch_kind kind;
@@ -65,12 +125,15 @@ static int add_watch(struct replica *r, struct client *c, struct zk_path_kind q,
     return ZK_ERR_OK;
 }
 
-static int remove_watches(struct replica *r, struct client *c, struct zk_path_kind q)
+/* checkWatches, removeWatches */
+static int find_watches(struct replica *r, struct client *c, struct zk_path_kind q, bool removes)
 {
     if (q.kind < ZK_WATCHER_CHILDREN || q.kind > ZK_WATCHER_PERSISTENT_RECURSIVE)
         return ZK_ERR_MARSHALLING_ERROR;
-    bool was_there = watches_remove(r->watches, c->conn, q.path, (enum zk_watcher_type)q.kind);
-    return was_there ? ZK_ERR_OK : ZK_ERR_NO_WATCHER;
+    enum zk_watcher_type type = (enum zk_watcher_type)q.kind;
+    bool is_there = removes ? watches_remove(r->watches, c->conn, q.path, type)
+                            : watches_contains(r->watches, c->conn, q.path, type);
+    return is_there ? ZK_ERR_OK : ZK_ERR_NO_WATCHER;
 }
 
 /* --- setWatches: a client that comes back says what it watched and what it has seen --- */
@@ -141,20 +204,40 @@ static int set_watches(struct replica *r, struct client *c, int32_t op, struct z
     return fits ? ZK_ERR_OK : ZK_ERR_SYSTEM_ERROR;
 }
 
+static int serve_watch(struct replica *r, struct client *c, int32_t op, struct zk_jute *in, struct zk_buf *out)
+{
+    struct zk_path_kind q = zk_path_kind_decode(in);
+    if (in->bad)
+        return ZK_ERR_MARSHALLING_ERROR;
+    return op == ZK_OP_ADD_WATCH ? add_watch(r, c, q, out) : find_watches(r, c, q, op == ZK_OP_REMOVE_WATCHES);
+}
+
 static int serve(struct replica *r, struct client *c, int32_t op, struct zk_jute *in, struct zk_buf *out)
 {
-    if (op == ZK_OP_GET_ACL)
+    struct zk_path_watch q;
+    switch (op) {
+    case ZK_OP_GET_ACL:
         return read_acl(r, c, in, out);
-    if (op == ZK_OP_SET_WATCHES || op == ZK_OP_SET_WATCHES2)
+    case ZK_OP_GET_ALL_CHILDREN_NUMBER:
+        return count_below(r, c, in, out);
+    case ZK_OP_GET_EPHEMERALS:
+        return list_ephemerals(r, c, in, out);
+    case ZK_OP_WHO_AM_I:
+        state_who_am_i(r->state, c->session, out);
+        return ZK_ERR_OK;
+    case ZK_OP_MULTI_READ:
+        return multi_read(r, c, in, out);
+    case ZK_OP_SET_WATCHES:
+    case ZK_OP_SET_WATCHES2:
         return set_watches(r, c, op, in);
-    if (op == ZK_OP_ADD_WATCH || op == ZK_OP_REMOVE_WATCHES) {
-        struct zk_path_kind q = zk_path_kind_decode(in);
-        if (in->bad)
-            return ZK_ERR_MARSHALLING_ERROR;
-        return op == ZK_OP_ADD_WATCH ? add_watch(r, c, q, out) : remove_watches(r, c, q);
+    case ZK_OP_ADD_WATCH:
+    case ZK_OP_CHECK_WATCHES:
+    case ZK_OP_REMOVE_WATCHES:
+        return serve_watch(r, c, op, in, out);
+    default:
+        q = zk_path_watch_decode(in);
+        return in->bad ? ZK_ERR_MARSHALLING_ERROR : read_node(r, c, op, q, out);
     }
-    struct zk_path_watch q = zk_path_watch_decode(in);
-    return in->bad ? ZK_ERR_MARSHALLING_ERROR : read_node(r, c, op, q, out);
 }
 
 void read_serve(struct replica *r, struct client *c, const struct request *q, struct zk_slice record)

@@ -29,6 +29,8 @@
 /* Output that a slow reader has not taken (the driver tells): above it the connection is closed. */
 #define REPLICA_OUTPUT_BYTES_MAX (64u << 20)
 #define REPLICA_WATCHES_PER_CLIENT_MAX 1000000
+/* The answer to one multiRead; more is BAD_ARGUMENTS. No client takes larger frames. */
+#define REPLICA_MULTI_READ_BYTES_MAX (64u << 20)
 
 struct replica_config {
     struct zab_config zab;

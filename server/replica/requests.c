@@ -2,7 +2,8 @@
  * queued behind the client's earlier requests. Writes become commands, reads wait their turn.
  *
  * What is refused: opcodes not served (-6, then the connection ends, as Apache does it), a lone check (the same, since
- * ZOOKEEPER-2623), records that do not decode (-5, the connection stays).
+ * ZOOKEEPER-2623), what is the servers' own (createSession, deleteContainer: Apache's takes them from any client), records
+ * that do not decode (-5, the connection stays).
  */
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -208,6 +209,16 @@ static void read_request(struct replica *r, struct client *c, struct zk_request_
     read_serve(r, c, &now, record);
 }
 
+/* Changing the ensemble by request is switched off, as it is in Apache's server unless reconfigEnabled says otherwise. */
+static void reconfig_request(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
+{
+    struct zk_jute in = zk_jute(record);
+    for (int i = 0; i < 3; i++)
+        (void)zk_jute_string(&in); /* joining, leaving, the new members */
+    (void)zk_jute_long(&in);       /* the present version */
+    client_push_done(r, c, h.xid, h.op, in.bad ? ZK_ERR_MARSHALLING_ERROR : ZK_ERR_RECONFIG_DISABLED, false);
+}
+
 static void sync_request(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
 {
     struct zk_jute in = zk_jute(record);
@@ -246,6 +257,8 @@ void request_frame(struct replica *r, struct client *c, struct zk_slice frame)
         sync_request(r, c, h, record);
     else if (h.op == ZK_OP_AUTH)
         auth_request(r, c, h, record);
+    else if (h.op == ZK_OP_RECONFIG)
+        reconfig_request(r, c, h, record);
     else if (h.op == ZK_OP_CLOSE_SESSION)
         close_request(r, c, h);
     else

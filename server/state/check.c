@@ -11,6 +11,7 @@ static const char *check_children(const struct state *s, uint32_t handle, struct
 {
     const struct node *n = state_node(s, handle);
     uint32_t count = 0;
+    uint32_t below = 0;
     uint32_t last = 0;
     for (uint32_t h = node_first_child(n); h != 0; h = state_node(s, h)->next) {
         if (state_node(s, h)->parent != handle)
@@ -18,11 +19,14 @@ static const char *check_children(const struct state *s, uint32_t handle, struct
         if (last != 0 && state_node(s, h)->prev != last)
             return "a child does not name its elder sibling";
         last = h;
+        below += 1 + state_node(s, h)->descendants;
         if (++count > s->totals.node_count)
             return "the children of a znode run in a circle";
     }
     if (count != node_child_count(n))
         return "a znode does not have as many children as it counts";
+    if (below != n->descendants)
+        return "a znode does not have as many descendants as it counts";
     if (last != 0 && state_node(s, n->first_child)->prev != last)
         return "the first child does not name the last";
     r->linked += count;

@@ -101,6 +101,82 @@ int state_get_acl(const struct state *s, uint64_t session, struct zk_slice path,
     return 0;
 }
 
+int state_get_all_children_number(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out)
+{
+    int err;
+    const struct node *n = find_readable(s, session, path, ZK_PERM_READ, &err);
+    if (n == NULL)
+        return err;
+    zk_jute_put_int(out, (int32_t)n->descendants);
+    return 0;
+}
+
+/* --- what a session may ask about itself --- */
+
+static bool is_blank(uint8_t c)
+{
+    return c <= ' ';
+}
+
+static bool means_all(struct zk_slice prefix)
+{
+    while (prefix.len > 0 && is_blank(prefix.ptr[0]))
+        prefix = zk_slice(prefix.ptr + 1, prefix.len - 1);
+    while (prefix.len > 0 && is_blank(prefix.ptr[prefix.len - 1]))
+        prefix.len--;
+    return prefix.len == 0 || zk_slice_eq(prefix, zk_slice_str("/"));
+}
+
+static bool begins_with(struct zk_slice path, struct zk_slice prefix)
+{
+    return path.len >= prefix.len && memcmp(path.ptr, prefix.ptr, prefix.len) == 0;
+}
+
+void state_get_ephemerals(const struct state *s, uint64_t session, struct zk_slice prefix, struct zk_buf *out)
+{
+    const struct session *known = sessions_find_live(&s->sessions, session);
+    size_t count_at = out->len;
+    int32_t count = 0;
+    bool all = means_all(prefix);
+    zk_jute_put_int(out, 0);
+    for (uint32_t i = 0; known != NULL && i < known->ephemeral_count; i++) {
+        size_t at = out->len;
+        zk_jute_put_int(out, 0);
+        tree_path(&s->tree, known->ephemerals[i], out);
+        size_t len = out->len - at - 4;
+        zk_jute_set_int(out, at, (int32_t)len);
+        if (all || begins_with(zk_slice(out->ptr + at + 4, len), prefix))
+            count++;
+        else
+            out->len = at;
+    }
+    zk_jute_set_int(out, count_at, count);
+}
+
+/* A digest id is "user:hash": the user. Any other is told as it is. */
+static struct zk_slice user_of(struct zk_slice scheme, struct zk_slice id)
+{
+    const uint8_t *colon = id.len > 0 ? memchr(id.ptr, ':', id.len) : NULL;
+    if (colon != NULL && zk_slice_eq(scheme, zk_slice_str("digest")))
+        id.len = (size_t)(colon - id.ptr);
+    return id;
+}
+
+void state_who_am_i(const struct state *s, uint64_t session, struct zk_buf *out)
+{
+    struct zk_jute in = zk_jute(identities_of(s, session));
+    int32_t count = zk_jute_count(&in, 8);
+    zk_jute_put_int(out, count);
+    for (int32_t i = 0; i < count; i++) {
+        struct zk_slice scheme = zk_jute_string(&in);
+        struct zk_slice id = zk_jute_string(&in);
+        zk_jute_put_string(out, scheme);
+        zk_jute_put_string(out, user_of(scheme, id));
+    }
+}
+
+/* --- what the replica asks --- */
+
 bool state_stat(const struct state *s, struct zk_slice path, struct zk_stat *ret_stat)
 {
     uint32_t handle = path.ptr ? tree_find(&s->tree, path) : 0;

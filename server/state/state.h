@@ -85,6 +85,13 @@ int state_get_data(const struct state *s, uint64_t session, struct zk_slice path
 int state_get_children(const struct state *s, uint64_t session, struct zk_slice path, bool with_stat,
                        struct zk_buf *out);
 int state_get_acl(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
+/* How many nodes are below it, at any depth. */
+int state_get_all_children_number(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
+/* The session's ephemerals whose paths begin with these characters (which need not end a component), in no order; a
+ * prefix that is absent, blank or "/" means all. */
+void state_get_ephemerals(const struct state *s, uint64_t session, struct zk_slice prefix, struct zk_buf *out);
+/* Its identities, each with its scheme and what of it may be told: no password hashes. */
+void state_who_am_i(const struct state *s, uint64_t session, struct zk_buf *out);
 /* For setWatches and the reads' watches: false if there is no such node. */
 bool state_stat(const struct state *s, struct zk_slice path, struct zk_stat *ret_stat);
 /* May `session` read what this encoded ACL protects? The one function that decides; used for events at delivery. */

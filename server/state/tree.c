@@ -142,6 +142,13 @@ void tree_drop(struct tree *t, uint32_t handle)
     t->free = handle;
 }
 
+/* One more below `parent` and everything above it, or (uint32_t)-1: one less. */
+static void count_below(struct tree *t, uint32_t parent, uint32_t change)
+{
+    for (uint32_t h = parent; h != 0; h = tree_at(t, h)->parent)
+        tree_at(t, h)->descendants += change;
+}
+
 void tree_link(struct tree *t, uint32_t handle)
 {
     struct node *n = tree_at(t, handle);
@@ -160,6 +167,7 @@ void tree_link(struct tree *t, uint32_t handle)
         first->prev = handle;
     }
     parent->child_count++;
+    count_below(t, n->parent, 1);
 }
 
 void tree_unlink(struct tree *t, uint32_t handle)
@@ -176,6 +184,7 @@ void tree_unlink(struct tree *t, uint32_t handle)
     else if (parent->first_child != 0)
         tree_at(t, parent->first_child)->prev = n->prev;
     parent->child_count--;
+    count_below(t, n->parent, (uint32_t)-1);
 }
 
 void tree_relink(struct tree *t, uint32_t handle)
@@ -194,4 +203,5 @@ void tree_relink(struct tree *t, uint32_t handle)
     else if (!was_only)
         tree_at(t, parent->first_child)->prev = handle;
     parent->child_count++;
+    count_below(t, n->parent, 1);
 }

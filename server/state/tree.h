@@ -4,7 +4,9 @@
  *             data. Nodes lie in chunks and refer to each other by 32-bit handles, so links cost half a pointer, a
  *             growing tree never moves a node, and no address can reach a result.
  * HOW         The index holds every node under XXH3 of its whole path; a hit is proven by comparing the names up the
- *             parents. Children are a list through the nodes: adding and removing cost the same in any directory.
+ *             parents. Children are a list through the nodes: adding and removing cost the same in any directory. Each
+ *             node counts all that is below it, so linking walks up to the root: a handful of nodes that are in the
+ *             cache anyway.
  * This file only moves links. What changes a node's content goes through change.h.
  */
 #pragma once
@@ -45,7 +47,8 @@ struct node {
     int32_t aversion;
     uint32_t data_len;
     uint32_t acl;
-    uint32_t dirty_slot; /* see dirty.h */
+    uint32_t dirty_slot;  /* see dirty.h */
+    uint32_t descendants; /* all below it; counted by linking, not stored */
     uint16_t name_len;
     uint8_t kind;
     unsigned data_null : 1; /* the client gave null, which is not the empty buffer */

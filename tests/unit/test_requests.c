@@ -1,0 +1,306 @@
+/* test_requests.c: proves server/replica's answers opcode by opcode: the smaller reads, and what is refused. */
+#include "tests/unit/replica_kit.h"
+
+/* The record of the reply to `xid`, which must have gone well. */
+static struct zk_jute expect_record(uint64_t conn, int32_t xid)
+{
+    struct zk_jute in = next_frame(conn);
+    struct zk_reply_header h = zk_reply_header_decode(&in);
+    ck_assert(!in.bad);
+    ck_assert_int_eq(h.xid, xid);
+    ck_assert_int_eq(h.err, ZK_ERR_OK);
+    return in;
+}
+
+static void expect_string(struct zk_jute *in, const char *text)
+{
+    struct zk_slice s = zk_jute_string(in);
+    ck_assert_msg(zk_slice_eq(s, zk_slice_str(text)), "%.*s instead of %s", (int)s.len, (const char *)s.ptr, text);
+}
+
+static void make(uint64_t conn, const char *path, int32_t flags)
+{
+    send_create(conn, 1, path, flags);
+    pass(20);
+    ck_assert_int_eq(expect_reply(conn, 1), ZK_ERR_OK);
+}
+
+/* Asks `op` with one string as its record. */
+static void ask(uint64_t conn, int32_t xid, int32_t op, struct zk_slice text)
+{
+    begin(xid, op);
+    zk_jute_put_string(&frame, text);
+    send_frame(conn);
+    turn();
+}
+
+/* --- getAllChildrenNumber --- */
+
+static int32_t number_below(const char *path)
+{
+    ask(1, 2, ZK_OP_GET_ALL_CHILDREN_NUMBER, zk_slice_str(path));
+    struct zk_jute in = expect_record(1, 2);
+    int32_t number = zk_jute_int(&in);
+    ck_assert(!in.bad && zk_jute_left(&in) == 0);
+    return number;
+}
+
+START_TEST(all_children_are_those_at_any_depth_and_only_below_the_node_itself)
+{
+    open_session(1);
+    ck_assert_int_eq(number_below("/"), 3); /* /zookeeper with its quota and config */
+    make(1, "/a", 0);
+    make(1, "/a/b", 0);
+    make(1, "/a/b/c", ZK_FLAG_EPHEMERAL);
+    make(1, "/ab", 0);
+    ck_assert_int_eq(number_below("/"), 7);
+    ck_assert_int_eq(number_below("/a"), 2);
+    ck_assert_int_eq(number_below("/a/b/c"), 0);
+    send_delete(1, 3, "/a/b/c");
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_OK);
+    ck_assert_int_eq(number_below("/a"), 1);
+}
+END_TEST
+
+START_TEST(the_number_of_children_of_what_is_not_there_is_no_number)
+{
+    open_session(1);
+    ask(1, 2, ZK_OP_GET_ALL_CHILDREN_NUMBER, zk_slice_str("/none"));
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_NO_NODE);
+    ask(1, 3, ZK_OP_GET_ALL_CHILDREN_NUMBER, zk_slice(NULL, 0));
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_MARSHALLING_ERROR);
+}
+END_TEST
+
+/* --- getEphemerals --- */
+
+static int32_t count_ephemerals(uint64_t conn, const char *prefix)
+{
+    ask(conn, 2, ZK_OP_GET_EPHEMERALS, prefix ? zk_slice_str(prefix) : zk_slice(NULL, 0));
+    struct zk_jute in = expect_record(conn, 2);
+    int32_t count = zk_jute_int(&in);
+    for (int32_t i = 0; i < count; i++)
+        ck_assert(zk_jute_string(&in).ptr != NULL);
+    ck_assert(!in.bad && zk_jute_left(&in) == 0);
+    return count;
+}
+
+START_TEST(ephemerals_are_the_sessions_own_by_the_first_characters_of_their_paths)
+{
+    open_session(1);
+    open_session(2);
+    make(1, "/dir", 0);
+    make(1, "/dir/e1", ZK_FLAG_EPHEMERAL);
+    make(1, "/director", ZK_FLAG_EPHEMERAL);
+    make(1, "/other", ZK_FLAG_EPHEMERAL);
+    make(2, "/dir/e2", ZK_FLAG_EPHEMERAL);
+    ck_assert_int_eq(count_ephemerals(1, "/dir"), 2); /* no component: /director too */
+    ck_assert_int_eq(count_ephemerals(1, "/dir/"), 1);
+    ck_assert_int_eq(count_ephemerals(1, "/none"), 0);
+    ck_assert_int_eq(count_ephemerals(2, "/"), 1);
+    ask(2, 3, ZK_OP_GET_EPHEMERALS, zk_slice_str("/"));
+    struct zk_jute in = expect_record(2, 3);
+    (void)zk_jute_int(&in);
+    expect_string(&in, "/dir/e2");
+}
+END_TEST
+
+START_TEST(no_prefix_a_blank_one_and_the_root_mean_all_ephemerals)
+{
+    open_session(1);
+    make(1, "/e1", ZK_FLAG_EPHEMERAL);
+    make(1, "/e2", ZK_FLAG_EPHEMERAL);
+    ck_assert_int_eq(count_ephemerals(1, NULL), 2);
+    ck_assert_int_eq(count_ephemerals(1, ""), 2);
+    ck_assert_int_eq(count_ephemerals(1, " \t"), 2);
+    ck_assert_int_eq(count_ephemerals(1, " / "), 2);
+    ck_assert_int_eq(count_ephemerals(1, " /e1"), 0); /* only what means all is trimmed */
+}
+END_TEST
+
+/* --- whoAmI --- */
+
+START_TEST(who_am_i_tells_address_and_users_but_no_hash)
+{
+    open_session(1);
+    begin(ZK_XID_AUTH, ZK_OP_AUTH);
+    zk_auth_packet_encode(&frame, &(struct zk_auth_packet){0, zk_slice_str("digest"), zk_slice_str("joe:secret")});
+    send_frame(1);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, ZK_XID_AUTH), ZK_ERR_OK);
+    send_bare(1, 2, ZK_OP_WHO_AM_I);
+    turn();
+    struct zk_jute in = expect_record(1, 2);
+    ck_assert_int_eq(zk_jute_int(&in), 2);
+    expect_string(&in, "ip");
+    expect_string(&in, "127.0.0.1");
+    expect_string(&in, "digest");
+    expect_string(&in, "joe");
+    ck_assert(!in.bad && zk_jute_left(&in) == 0);
+}
+END_TEST
+
+/* --- multiRead --- */
+
+static void put_read(int32_t op, struct zk_slice path, bool watch)
+{
+    zk_multi_header_encode(&frame, (struct zk_multi_header){op, false, -1});
+    zk_path_watch_encode(&frame, (struct zk_path_watch){path, watch});
+}
+
+static void expect_step(struct zk_jute *in, int32_t type, int32_t err)
+{
+    struct zk_multi_header h = zk_multi_header_decode(in);
+    ck_assert_int_eq(h.type, type);
+    ck_assert_int_eq(h.err, err);
+    ck_assert(!h.done);
+}
+
+START_TEST(a_multi_read_answers_each_part_by_itself_and_leaves_no_watch)
+{
+    open_session(1);
+    make(1, "/a", 0);
+    make(1, "/a/b", 0);
+    begin(2, ZK_OP_MULTI_READ);
+    put_read(ZK_OP_GET_DATA, zk_slice_str("/a"), true);
+    put_read(ZK_OP_GET_DATA, zk_slice_str("/none"), true);
+    put_read(ZK_OP_GET_CHILDREN, zk_slice_str("/a"), true);
+    zk_multi_header_encode(&frame, ZK_MULTI_END);
+    send_frame(1);
+    turn();
+    struct zk_jute in = expect_record(1, 2);
+    expect_step(&in, ZK_OP_GET_DATA, 0);
+    ck_assert(zk_slice_eq(zk_jute_buffer(&in), zk_slice_str("x")));
+    ck_assert_int_eq(zk_stat_decode(&in).num_children, 1);
+    expect_step(&in, ZK_OP_ERROR, ZK_ERR_NO_NODE);
+    ck_assert_int_eq(zk_jute_int(&in), ZK_ERR_NO_NODE);
+    expect_step(&in, ZK_OP_GET_CHILDREN, 0);
+    ck_assert_int_eq(zk_jute_int(&in), 1);
+    expect_string(&in, "b");
+    ck_assert(zk_multi_header_decode(&in).done);
+    ck_assert(!in.bad && zk_jute_left(&in) == 0);
+
+    send_delete(1, 3, "/a/b");
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_OK); /* and no event before it */
+}
+END_TEST
+
+START_TEST(a_multi_read_with_anything_else_in_it_is_malformed_as_a_whole)
+{
+    open_session(1);
+    begin(2, ZK_OP_MULTI_READ);
+    put_read(ZK_OP_GET_DATA, zk_slice_str("/"), false);
+    put_read(ZK_OP_DELETE, zk_slice_str("/a"), false);
+    zk_multi_header_encode(&frame, ZK_MULTI_END);
+    send_frame(1);
+    begin(3, ZK_OP_MULTI_READ);
+    put_read(ZK_OP_GET_DATA, zk_slice(NULL, 0), false);
+    zk_multi_header_encode(&frame, ZK_MULTI_END);
+    send_frame(1);
+    begin(4, ZK_OP_MULTI_READ);
+    put_read(ZK_OP_GET_DATA, zk_slice_str("/"), false); /* and no end */
+    send_frame(1);
+    begin(5, ZK_OP_MULTI);
+    put_read(ZK_OP_GET_DATA, zk_slice_str("/"), false);
+    zk_multi_header_encode(&frame, ZK_MULTI_END);
+    send_frame(1);
+    begin(6, ZK_OP_MULTI_READ);
+    zk_multi_header_encode(&frame, ZK_MULTI_END);
+    send_frame(1);
+    turn();
+    for (int32_t xid = 2; xid <= 5; xid++)
+        ck_assert_int_eq(expect_reply(1, xid), ZK_ERR_MARSHALLING_ERROR);
+    struct zk_jute in = expect_record(1, 6);
+    ck_assert(zk_multi_header_decode(&in).done);
+}
+END_TEST
+
+/* --- checkWatches --- */
+
+static int32_t ask_watches(int32_t op, const char *path, int32_t type)
+{
+    begin(9, op);
+    zk_path_kind_encode(&frame, (struct zk_path_kind){zk_slice_str(path), type});
+    send_frame(1);
+    turn();
+    return expect_reply(1, 9);
+}
+
+START_TEST(check_watches_tells_whether_one_is_set_and_takes_none_away)
+{
+    open_session(1);
+    send_path(1, 2, ZK_OP_GET_DATA, "/zookeeper", true);
+    turn();
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert_int_eq(ask_watches(ZK_OP_CHECK_WATCHES, "/zookeeper", ZK_WATCHER_DATA), ZK_ERR_OK);
+    ck_assert_int_eq(ask_watches(ZK_OP_CHECK_WATCHES, "/zookeeper", ZK_WATCHER_ANY), ZK_ERR_OK);
+    ck_assert_int_eq(ask_watches(ZK_OP_CHECK_WATCHES, "/zookeeper", ZK_WATCHER_CHILDREN), ZK_ERR_NO_WATCHER);
+    ck_assert_int_eq(ask_watches(ZK_OP_CHECK_WATCHES, "/zookeeper/quota", ZK_WATCHER_DATA), ZK_ERR_NO_WATCHER);
+    ck_assert_int_eq(ask_watches(ZK_OP_CHECK_WATCHES, "/zookeeper", 6), ZK_ERR_MARSHALLING_ERROR);
+    ck_assert_int_eq(ask_watches(ZK_OP_REMOVE_WATCHES, "/zookeeper", ZK_WATCHER_DATA), ZK_ERR_OK);
+    ck_assert_int_eq(ask_watches(ZK_OP_CHECK_WATCHES, "/zookeeper", ZK_WATCHER_DATA), ZK_ERR_NO_WATCHER);
+}
+END_TEST
+
+/* --- refused --- */
+
+START_TEST(what_is_the_servers_own_is_unknown_when_a_client_sends_it)
+{
+    static const int32_t ops[] = {ZK_OP_DELETE_CONTAINER, ZK_OP_CREATE_SESSION, ZK_OP_NOTIFICATION, ZK_OP_ERROR};
+    for (uint64_t i = 0; i < ZK_COUNT_OF(ops); i++) {
+        uint64_t conn = i + 1;
+        open_session(conn);
+        begin(1, ops[i]);
+        zk_jute_put_cstring(&frame, "/zookeeper/quota");
+        send_frame(conn);
+        pass(20);
+        ck_assert_int_eq(expect_reply(conn, 1), ZK_ERR_UNIMPLEMENTED);
+        ck_assert(lines[conn].closed);
+    }
+    ck_assert(exists("/zookeeper/quota"));
+}
+END_TEST
+
+START_TEST(a_reconfiguration_is_disabled_and_a_truncated_one_malformed)
+{
+    open_session(1);
+    begin(1, ZK_OP_RECONFIG);
+    zk_jute_put_string(&frame, zk_slice(NULL, 0));
+    zk_jute_put_string(&frame, zk_slice(NULL, 0));
+    zk_jute_put_cstring(&frame, "server.1=127.0.0.1:1:2;3");
+    zk_jute_put_long(&frame, -1);
+    send_frame(1);
+    begin(2, ZK_OP_RECONFIG);
+    zk_jute_put_cstring(&frame, "server.1");
+    send_frame(1);
+    turn();
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_RECONFIG_DISABLED);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_MARSHALLING_ERROR);
+    ck_assert(!lines[1].closed);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("requests");
+    TCase *tc = tcase_create("requests");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, all_children_are_those_at_any_depth_and_only_below_the_node_itself);
+    tcase_add_test(tc, the_number_of_children_of_what_is_not_there_is_no_number);
+    tcase_add_test(tc, ephemerals_are_the_sessions_own_by_the_first_characters_of_their_paths);
+    tcase_add_test(tc, no_prefix_a_blank_one_and_the_root_mean_all_ephemerals);
+    tcase_add_test(tc, who_am_i_tells_address_and_users_but_no_hash);
+    tcase_add_test(tc, a_multi_read_answers_each_part_by_itself_and_leaves_no_watch);
+    tcase_add_test(tc, a_multi_read_with_anything_else_in_it_is_malformed_as_a_whole);
+    tcase_add_test(tc, check_watches_tells_whether_one_is_set_and_takes_none_away);
+    tcase_add_test(tc, what_is_the_servers_own_is_unknown_when_a_client_sends_it);
+    tcase_add_test(tc, a_reconfiguration_is_disabled_and_a_truncated_one_malformed);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
