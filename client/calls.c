@@ -139,6 +139,37 @@ int zk_remove_watches_async(struct zk *zk, const char *path, enum zk_watch_kind 
         context);
 }
 
+int zk_count_below_async(struct zk *zk, const char *path, zk_result_fn *fn, void *context)
+{
+    return start_plain(zk, (struct zkc_request){.op = ZK_OP_GET_ALL_CHILDREN_NUMBER, .path = zk_slice_str(path)}, fn,
+                       context);
+}
+
+int zk_get_ephemerals_async(struct zk *zk, const char *prefix, zk_result_fn *fn, void *context)
+{
+    return start_plain(zk, (struct zkc_request){.op = ZK_OP_GET_EPHEMERALS, .path = zk_slice_str(prefix)}, fn,
+                       context);
+}
+
+int zk_who_am_i_async(struct zk *zk, zk_result_fn *fn, void *context)
+{
+    return start_plain(zk, (struct zkc_request){.op = ZK_OP_WHO_AM_I}, fn, context);
+}
+
+int zk_read_many_async(struct zk *zk, const struct zk_read *reads, size_t count, zk_result_fn *fn, void *context)
+{
+    struct zkc_request *steps = calloc(count + 1, sizeof *steps);
+    if (steps == NULL)
+        return ZK_SYSTEM_ERROR;
+    for (size_t i = 0; i < count; i++)
+        steps[i] = (struct zkc_request){.op = reads[i].children ? ZK_OP_GET_CHILDREN : ZK_OP_GET_DATA,
+                                        .path = zk_slice_str(reads[i].path)};
+    struct zkc_request r = {.op = ZK_OP_MULTI_READ, .steps = steps, .step_count = count};
+    int err = start_plain(zk, r, fn, context);
+    free(steps);
+    return err;
+}
+
 int zk_multi_commit_async(struct zk *zk, const struct zk_multi *multi, zk_result_fn *fn, void *context)
 {
     struct zkc_request *steps = zk_multi_steps(multi);
@@ -269,6 +300,26 @@ int zk_add_watch(struct zk *zk, const char *path, bool recursive, zk_watch_fn *w
 int zk_remove_watches(struct zk *zk, const char *path, enum zk_watch_kind kind)
 {
     WAIT_FOR(zk, zk_remove_watches_async(zk, path, kind, on_answer, &wait), NULL);
+}
+
+int zk_count_below(struct zk *zk, const char *path, struct zk_result **ret_result)
+{
+    WAIT_FOR(zk, zk_count_below_async(zk, path, on_answer, &wait), ret_result);
+}
+
+int zk_get_ephemerals(struct zk *zk, const char *prefix, struct zk_result **ret_result)
+{
+    WAIT_FOR(zk, zk_get_ephemerals_async(zk, prefix, on_answer, &wait), ret_result);
+}
+
+int zk_who_am_i(struct zk *zk, struct zk_result **ret_result)
+{
+    WAIT_FOR(zk, zk_who_am_i_async(zk, on_answer, &wait), ret_result);
+}
+
+int zk_read_many(struct zk *zk, const struct zk_read *reads, size_t count, struct zk_result **ret_result)
+{
+    WAIT_FOR(zk, zk_read_many_async(zk, reads, count, on_answer, &wait), ret_result);
 }
 
 int zk_multi_commit(struct zk *zk, const struct zk_multi *multi, struct zk_result **ret_result)

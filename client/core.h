@@ -122,7 +122,10 @@ enum zkc_state {
  *   SET_DATA                   path data version         GET_ACL     path
  *   SET_ACL                    path acl version          SYNC        path
  *   MULTI                      steps step_count          ADD_WATCH   path kind (enum: ZK_ADD_WATCH_) watch_tag
- *   REMOVE_WATCHES             path kind (ZK_WATCHER_)   AUTH        scheme, data: the credentials */
+ *   MULTI_READ                 steps (GET_DATA, GET_CHILDREN) step_count
+ *   CHECK_WATCHES, REMOVE_WATCHES    path kind (ZK_WATCHER_)
+ *   GET_ALL_CHILDREN_NUMBER    path                      GET_EPHEMERALS    path (a prefix: may end in a slash)
+ *   WHO_AM_I                   nothing                   AUTH        scheme, data: the credentials */
 struct zkc_request {
     int32_t op; /* ZK_OP_ */
     struct zk_slice path;
@@ -149,9 +152,13 @@ struct zkc_reply {
     bool has_stat;
     struct zk_stat stat;
     struct zk_slice
-        children;          /* GET_CHILDREN(2): the encoded vector of names: zk_jute_count(&in, 4), zk_jute_string */
+        children;          /* GET_CHILDREN(2): the encoded vector of names: zk_jute_count(&in, 4), zk_jute_string;
+                              GET_EPHEMERALS: of paths, still with chroot (zkc_strip_chroot) */
+    struct zk_slice identities; /* WHO_AM_I: the encoded vector of pairs of strings, scheme and user */
+    int32_t count;         /* GET_ALL_CHILDREN_NUMBER */
     struct zk_slice acl;   /* GET_ACL: the encoded vector: zk_jute_count(&in, ZK_ACL_MIN_BYTES), zk_acl_decode */
-    struct zk_slice steps; /* MULTI: what zkc_multi_next walks. A multi that failed has err of the failing step */
+    struct zk_slice steps; /* MULTI, MULTI_READ: what zkc_multi_next walks. A MULTI that failed has err of the failing
+                              step; parts of a MULTI_READ fail by themselves */
 };
 
 enum zkc_effect_type {
@@ -217,6 +224,9 @@ size_t zkc_watch_count(const struct zkc *c); /* set now */
 /* The next step of a MULTI reply; `*in` starts as zk_jute(reply->steps). False at the end or when malformed
  * (in->bad). A step that did not happen has its err. Paths come without chroot. */
 bool zkc_multi_next(const struct zkc *c, struct zk_jute *in, struct zkc_reply *ret_step);
+
+/* A path without the chroot; one that is not below it comes back as it is. */
+struct zk_slice zkc_strip_chroot(const struct zkc *c, struct zk_slice path);
 
 /* Assert the invariants above; for tests. */
 void zkc_check(const struct zkc *c);

@@ -120,7 +120,6 @@ void zkc_drop_connection(struct zkc *c);
 void zkc_finish(struct zkc *c, enum zkc_state state, int err);
 void zkc_enter_state(struct zkc *c, enum zkc_state state, bool resumed);
 bool zkc_is_final(const struct zkc *c);
-struct zk_slice zkc_strip_chroot(const struct zkc *c, struct zk_slice path);
 
 /* request.c */
 void zkc_queue_push(struct zkc_queue *q, struct zkc_pending *p);

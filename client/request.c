@@ -169,6 +169,7 @@ static int put_path_only(struct zkc *c, const struct zkc_request *r)
             return ZK_ERR_BAD_ARGUMENTS;
         zk_jute_put_int(&c->scratch, r->kind);
         break;
+    case ZK_OP_CHECK_WATCHES:
     case ZK_OP_REMOVE_WATCHES:
         if (r->kind < ZK_WATCHER_CHILDREN || r->kind > ZK_WATCHER_PERSISTENT_RECURSIVE)
             return ZK_ERR_BAD_ARGUMENTS;
@@ -178,9 +179,37 @@ static int put_path_only(struct zkc *c, const struct zkc_request *r)
         put_acl(c, r->acl);
         zk_jute_put_int(&c->scratch, r->version);
         break;
-    default: /* GET_ACL, SYNC */
+    default: /* GET_ACL, SYNC, GET_ALL_CHILDREN_NUMBER */
         break;
     }
+    return ZK_ERR_OK;
+}
+
+static int put_multi_read(struct zkc *c, const struct zkc_request *r)
+{
+    if (r->step_count > ZKC_MULTI_STEPS_MAX)
+        return ZK_ERR_BAD_ARGUMENTS;
+    for (size_t i = 0; i < r->step_count; i++) {
+        const struct zkc_request *step = &r->steps[i];
+        if ((step->op != ZK_OP_GET_DATA && step->op != ZK_OP_GET_CHILDREN) || step->watch_tag != 0)
+            return ZK_ERR_BAD_ARGUMENTS;
+        zk_multi_header_encode(&c->scratch, (struct zk_multi_header){step->op, false, -1});
+        int err = put_path_only(c, step);
+        if (err != ZK_ERR_OK)
+            return err;
+        if (c->scratch.len > c->config.request_bytes_max)
+            return ZK_ERR_BAD_ARGUMENTS;
+    }
+    zk_multi_header_encode(&c->scratch, ZK_MULTI_END);
+    return ZK_ERR_OK;
+}
+
+/* What stands before the prefix is the chroot, so "/" is all that is below it. */
+static int put_prefix(struct zkc *c, struct zk_slice prefix)
+{
+    if (zk_path_check(prefix, true) != NULL)
+        return ZK_ERR_BAD_ARGUMENTS;
+    put_path(c, prefix, true);
     return ZK_ERR_OK;
 }
 
@@ -202,8 +231,16 @@ static int put_request(struct zkc *c, const struct zkc_request *r)
     case ZK_OP_SET_ACL:
     case ZK_OP_SYNC:
     case ZK_OP_ADD_WATCH:
+    case ZK_OP_CHECK_WATCHES:
     case ZK_OP_REMOVE_WATCHES:
+    case ZK_OP_GET_ALL_CHILDREN_NUMBER:
         return put_path_only(c, r);
+    case ZK_OP_MULTI_READ:
+        return put_multi_read(c, r);
+    case ZK_OP_GET_EPHEMERALS:
+        return put_prefix(c, r->path);
+    case ZK_OP_WHO_AM_I:
+        return ZK_ERR_OK;
     default:
         return ZK_ERR_UNIMPLEMENTED;
     }

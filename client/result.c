@@ -41,7 +41,7 @@ static char *take_text(struct arena *a, struct zk_slice s)
  * path, which had a longer one on the wire; so NULs fit where lengths were. */
 static size_t text_bytes(const struct zkc_reply *r)
 {
-    return r->path.len + r->data.len + r->children.len + r->acl.len + r->steps.len + 8;
+    return r->path.len + r->data.len + r->children.len + r->acl.len + r->identities.len + r->steps.len + 8;
 }
 
 static int32_t vector_count(struct zk_slice vector, size_t element_min_bytes)
@@ -61,11 +61,26 @@ static size_t step_count(const struct zkc *core, const struct zkc_reply *r)
     return count;
 }
 
+static size_t children_bytes(const struct zkc_reply *r)
+{
+    return aligned((size_t)vector_count(r->children, 4) * sizeof(char *));
+}
+
+static size_t step_bytes(const struct zkc *core, const struct zkc_reply *r)
+{
+    struct zk_jute in = zk_jute(r->steps);
+    struct zkc_reply step;
+    size_t bytes = aligned(step_count(core, r) * sizeof(struct zk_result));
+    while (r->steps.ptr != NULL && zkc_multi_next(core, &in, &step))
+        bytes += children_bytes(&step);
+    return bytes;
+}
+
 static size_t array_bytes(const struct zkc *core, const struct zkc_reply *r)
 {
-    return aligned(sizeof(struct zk_result)) + aligned((size_t)vector_count(r->children, 4) * sizeof(char *)) +
+    return aligned(sizeof(struct zk_result)) + children_bytes(r) +
            aligned((size_t)vector_count(r->acl, ZK_ACL_MIN_BYTES) * sizeof(struct zk_acl_entry)) +
-           aligned(step_count(core, r) * sizeof(struct zk_result));
+           aligned((size_t)vector_count(r->identities, 8) * sizeof(struct zk_identity)) + step_bytes(core, r);
 }
 
 static void fill_plain(struct zk_result *ret, struct arena *a, const struct zkc_reply *r)
@@ -77,21 +92,42 @@ static void fill_plain(struct zk_result *ret, struct arena *a, const struct zkc_
     ret->data_len = r->data.len;
     ret->has_stat = r->has_stat;
     memcpy(&ret->stat, &r->stat, sizeof ret->stat);
+    ret->count = r->count;
 }
 
-static void fill_children(struct zk_result *ret, struct arena *a, struct zk_slice vector)
+/* Ephemerals come as whole paths, which may have the chroot in front; children are names. */
+static void fill_children(struct zk_result *ret, struct arena *a, const struct zkc *core, const struct zkc_reply *r)
 {
-    size_t count = (size_t)vector_count(vector, 4);
+    size_t count = (size_t)vector_count(r->children, 4);
     const char **names = take_array(a, count * sizeof *names);
-    struct zk_jute in = zk_jute(vector);
+    struct zk_jute in = zk_jute(r->children);
     if (count > 0)
         zk_jute_int(&in);
     for (size_t i = 0; i < count; i++) {
-        const char *name = take_text(a, zk_jute_string(&in));
+        struct zk_slice text = zk_jute_string(&in);
+        if (r->op == ZK_OP_GET_EPHEMERALS)
+            text = zkc_strip_chroot(core, text);
+        const char *name = take_text(a, text);
         names[i] = name ? name : "";
     }
     ret->children = count > 0 ? names : NULL;
     ret->child_count = count;
+}
+
+static void fill_identities(struct zk_result *ret, struct arena *a, struct zk_slice vector)
+{
+    size_t count = (size_t)vector_count(vector, 8);
+    struct zk_identity *identities = take_array(a, count * sizeof *identities);
+    struct zk_jute in = zk_jute(vector);
+    if (count > 0)
+        zk_jute_int(&in);
+    for (size_t i = 0; i < count; i++) {
+        const char *scheme = take_text(a, zk_jute_string(&in));
+        const char *user = take_text(a, zk_jute_string(&in));
+        identities[i] = (struct zk_identity){scheme ? scheme : "", user ? user : ""};
+    }
+    ret->identities = count > 0 ? identities : NULL;
+    ret->identity_count = count;
 }
 
 static void fill_acl(struct zk_result *ret, struct arena *a, struct zk_slice vector)
@@ -116,8 +152,10 @@ static void fill_steps(struct zk_result *ret, struct arena *a, struct zkc *core,
     struct zk_result *steps = take_array(a, count * sizeof *steps);
     struct zk_jute in = zk_jute(r->steps);
     struct zkc_reply step;
-    for (size_t i = 0; i < count && zkc_multi_next(core, &in, &step); i++)
+    for (size_t i = 0; i < count && zkc_multi_next(core, &in, &step); i++) {
         fill_plain(&steps[i], a, &step);
+        fill_children(&steps[i], a, core, &step);
+    }
     ret->steps = count > 0 ? steps : NULL;
     ret->step_count = count;
 }
@@ -131,8 +169,9 @@ struct zk_result *zk_result_build(struct zkc *core, const struct zkc_reply *repl
     struct arena a = {block, (char *)block + arrays};
     struct zk_result *result = take_array(&a, sizeof *result);
     fill_plain(result, &a, reply);
-    fill_children(result, &a, reply->children);
+    fill_children(result, &a, core, reply);
     fill_acl(result, &a, reply->acl);
+    fill_identities(result, &a, reply->identities);
     fill_steps(result, &a, core, reply);
     return result;
 }

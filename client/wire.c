@@ -30,6 +30,17 @@ static int32_t multi_cause(const struct zkc *c, struct zk_slice body, bool *ret_
     return cause;
 }
 
+/* The bytes of a vector whose elements are `strings` strings each. */
+static struct zk_slice decode_strings(struct zk_jute *in, int strings)
+{
+    const uint8_t *start = in->at;
+    int32_t count = zk_jute_count(in, 4 * (size_t)strings);
+    for (int32_t i = 0; i < count && !in->bad; i++)
+        for (int k = 0; k < strings; k++)
+            (void)zk_jute_string(in);
+    return zk_slice(start, (size_t)(in->at - start));
+}
+
 static void decode_body(const struct zkc *c, int32_t op, struct zk_jute *in, struct zkc_reply *ret)
 {
     switch (op) {
@@ -50,15 +61,17 @@ static void decode_body(const struct zkc *c, int32_t op, struct zk_jute *in, str
         ret->has_stat = true;
         break;
     case ZK_OP_GET_CHILDREN:
-    case ZK_OP_GET_CHILDREN2: {
-        const uint8_t *start = in->at;
-        int32_t count = zk_jute_count(in, 4);
-        for (int32_t i = 0; i < count && !in->bad; i++)
-            (void)zk_jute_string(in);
-        ret->children = zk_slice(start, (size_t)(in->at - start));
+    case ZK_OP_GET_CHILDREN2:
+    case ZK_OP_GET_EPHEMERALS:
+        ret->children = decode_strings(in, 1);
         ret->has_stat = op == ZK_OP_GET_CHILDREN2;
         break;
-    }
+    case ZK_OP_WHO_AM_I:
+        ret->identities = decode_strings(in, 2);
+        break;
+    case ZK_OP_GET_ALL_CHILDREN_NUMBER:
+        ret->count = zk_jute_int(in);
+        break;
     case ZK_OP_EXISTS:
     case ZK_OP_SET_DATA:
     case ZK_OP_SET_ACL:
@@ -74,10 +87,11 @@ static void decode_body(const struct zkc *c, int32_t op, struct zk_jute *in, str
 bool zkc_reply_decode(const struct zkc *c, int32_t op, struct zk_slice body, struct zkc_reply *ret)
 {
     struct zk_jute in = zk_jute(body);
-    if (op == ZK_OP_MULTI) {
+    if (op == ZK_OP_MULTI || op == ZK_OP_MULTI_READ) {
         bool bad;
         ret->steps = body;
-        ret->err = multi_cause(c, body, &bad);
+        int32_t cause = multi_cause(c, body, &bad);
+        ret->err = op == ZK_OP_MULTI ? cause : ZK_ERR_OK;
         return !bad;
     }
     decode_body(c, op, &in, ret);

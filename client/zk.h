@@ -164,6 +164,12 @@ struct zk_acl_list {
     size_t count;
 };
 
+/* Who a session is to the servers: its address ("ip") and what it has proven. */
+struct zk_identity {
+    const char *scheme;
+    const char *user;
+};
+
 /* What came back; what an operation does not give is 0 or NULL. Read-only. */
 struct zk_result {
     int err;
@@ -173,11 +179,14 @@ struct zk_result {
     size_t data_len;
     bool has_stat;
     struct zk_node_stat stat;
-    const char *const *children; /* names, in no order */
+    const char *const *children; /* names, in no order; get_ephemerals: paths */
     size_t child_count;
     struct zk_acl_list acl;
-    const struct zk_result *steps; /* multi: one for each step */
+    const struct zk_result *steps; /* multi, read_many: one for each step */
     size_t step_count;
+    int32_t count; /* count_below */
+    const struct zk_identity *identities; /* who_am_i */
+    size_t identity_count;
 };
 
 /* NULL is ignored. */
@@ -258,6 +267,19 @@ int zk_get_children(struct zk *zk, const char *path, zk_watch_fn *watch, void *w
 int zk_get_children_async(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context, zk_result_fn *fn,
                           void *context);
 
+/* How many nodes there are below this one, at any depth. Result: count. ZK_NO_NODE. Servers from 3.6. */
+int zk_count_below(struct zk *zk, const char *path, struct zk_result **ret_result);
+int zk_count_below_async(struct zk *zk, const char *path, zk_result_fn *fn, void *context);
+
+/* This session's ephemeral nodes whose paths begin with these characters; "/": all. Result: children, which are whole
+ * paths here. Servers from 3.6. */
+int zk_get_ephemerals(struct zk *zk, const char *prefix, struct zk_result **ret_result);
+int zk_get_ephemerals_async(struct zk *zk, const char *prefix, zk_result_fn *fn, void *context);
+
+/* Result: identities. Servers from 3.7. */
+int zk_who_am_i(struct zk *zk, struct zk_result **ret_result);
+int zk_who_am_i_async(struct zk *zk, zk_result_fn *fn, void *context);
+
 /* Result: acl, stat. ZK_NO_NODE. */
 int zk_get_acl(struct zk *zk, const char *path, struct zk_result **ret_result);
 int zk_get_acl_async(struct zk *zk, const char *path, zk_result_fn *fn, void *context);
@@ -296,6 +318,15 @@ enum zk_watch_kind {
 int zk_remove_watches(struct zk *zk, const char *path, enum zk_watch_kind kind);
 int zk_remove_watches_async(struct zk *zk, const char *path, enum zk_watch_kind kind, zk_result_fn *fn,
                             void *context);
+
+/* Many reads in one request, all of one moment. Result: a step for each, in order, with an err of its own (ZK_NO_NODE)
+ * and data and stat, or children. The call as a whole goes well if the request did. Servers from 3.6. */
+struct zk_read {
+    const char *path;
+    bool children; /* its children's names instead of its data */
+};
+int zk_read_many(struct zk *zk, const struct zk_read *reads, size_t count, struct zk_result **ret_result);
+int zk_read_many_async(struct zk *zk, const struct zk_read *reads, size_t count, zk_result_fn *fn, void *context);
 
 /* ------------------------------------------------------------------ multi */
 

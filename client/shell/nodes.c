@@ -369,6 +369,41 @@ int shell_stat(struct shell *sh, int argc, char **argv)
     return SHELL_OK;
 }
 
+int shell_count(struct shell *sh, int argc, char **argv)
+{
+    struct zk *zk = shell_session(sh);
+    if (zk == NULL)
+        return SHELL_USAGE;
+    const char *path = argc > 1 ? argv[1] : "/";
+    struct zk_result *result;
+    int code = zk_count_below(zk, path, &result);
+    if (code != ZK_OK)
+        return shell_fail("count", path, code);
+    printf("%d\n", result->count);
+    zk_result_free(result);
+    return SHELL_OK;
+}
+
+int shell_ephemerals(struct shell *sh, int argc, char **argv)
+{
+    struct zk *zk = shell_session(sh);
+    if (zk == NULL)
+        return SHELL_USAGE;
+    const char *prefix = argc > 1 ? argv[1] : "/";
+    struct zk_result *result;
+    int code = zk_get_ephemerals(zk, prefix, &result);
+    if (code != ZK_OK)
+        return shell_fail("ephemerals", prefix, code);
+    const char **paths = sorted_children(result);
+    for (size_t i = 0; paths != NULL && i < result->child_count; i++) {
+        shell_print_text(stdout, paths[i]);
+        putchar('\n');
+    }
+    free(paths);
+    zk_result_free(result);
+    return SHELL_OK;
+}
+
 int shell_getacl(struct shell *sh, int argc, char **argv)
 {
     struct zk *zk = shell_session(sh);

@@ -55,12 +55,15 @@ int shell_create(struct shell *sh, int argc, char **argv);
 int shell_delete(struct shell *sh, int argc, char **argv);
 int shell_rmr(struct shell *sh, int argc, char **argv);
 int shell_stat(struct shell *sh, int argc, char **argv);
+int shell_count(struct shell *sh, int argc, char **argv);
+int shell_ephemerals(struct shell *sh, int argc, char **argv);
 int shell_getacl(struct shell *sh, int argc, char **argv);
 int shell_setacl(struct shell *sh, int argc, char **argv);
 int shell_sync(struct shell *sh, int argc, char **argv);
 
 /* talk.c */
 int shell_addauth(struct shell *sh, int argc, char **argv);
+int shell_whoami(struct shell *sh, int argc, char **argv);
 int shell_session_info(struct shell *sh, int argc, char **argv);
 int shell_word(struct shell *sh, int argc, char **argv);
 int shell_named_word(struct shell *sh, int argc, char **argv);

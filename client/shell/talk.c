@@ -11,6 +11,25 @@ int shell_addauth(struct shell *sh, int argc, char **argv)
     return code == ZK_OK ? SHELL_OK : shell_fail("addauth", argv[1], code);
 }
 
+int shell_whoami(struct shell *sh, int argc, char **argv)
+{
+    struct zk *zk = shell_session(sh);
+    if (zk == NULL)
+        return SHELL_USAGE;
+    struct zk_result *result;
+    int code = zk_who_am_i(zk, &result);
+    if (code != ZK_OK)
+        return shell_fail("whoami", NULL, code);
+    for (size_t i = 0; i < result->identity_count; i++) {
+        shell_print_text(stdout, result->identities[i].scheme);
+        putchar(':');
+        shell_print_text(stdout, result->identities[i].user);
+        putchar('\n');
+    }
+    zk_result_free(result);
+    return SHELL_OK;
+}
+
 int shell_session_info(struct shell *sh, int argc, char **argv)
 {
     struct zk *zk = shell_session(sh);

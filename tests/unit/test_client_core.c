@@ -546,6 +546,52 @@ START_TEST(a_multi_tells_which_step_failed)
 }
 END_TEST
 
+START_TEST(a_multi_read_goes_well_as_a_whole_whatever_its_parts_say)
+{
+    start((struct zkc_config){.chroot = zk_slice_str("/top")});
+    connect_with(0);
+    struct zkc_request steps[] = {{.op = ZK_OP_GET_DATA, .path = zk_slice_str("/a")},
+                                  {.op = ZK_OP_GET_CHILDREN, .path = zk_slice_str("/")}};
+    ck_assert_int_eq(
+        submit((struct zkc_request){.op = ZK_OP_MULTI_READ, .steps = steps, .step_count = 2, .tag = 8}), 0);
+    struct zk_jute in = next_frame();
+    ck_assert_int_eq(zk_request_header_decode(&in).op, ZK_OP_MULTI_READ);
+    ck_assert_int_eq(zk_multi_header_decode(&in).type, ZK_OP_GET_DATA);
+    ck_assert(zk_slice_eq(zk_path_watch_decode(&in).path, zk_slice_str("/top/a")));
+    ck_assert_int_eq(zk_multi_header_decode(&in).type, ZK_OP_GET_CHILDREN);
+    ck_assert(zk_slice_eq(zk_path_watch_decode(&in).path, zk_slice_str("/top")));
+    ck_assert(zk_multi_header_decode(&in).done);
+    heard();
+    struct zk_buf body = {0};
+    zk_multi_header_encode(&body, (struct zk_multi_header){ZK_OP_ERROR, false, ZK_ERR_NO_NODE});
+    zk_jute_put_int(&body, ZK_ERR_NO_NODE);
+    zk_multi_header_encode(&body, (struct zk_multi_header){ZK_OP_GET_CHILDREN, false, 0});
+    zk_jute_put_int(&body, 1);
+    zk_jute_put_cstring(&body, "b");
+    zk_multi_header_encode(&body, ZK_MULTI_END);
+    answer(1, 5, 0, zk_buf_slice(&body));
+    ck_assert_str_eq(heard(), "done 8 0; ");
+    zk_buf_fini(&body);
+    steps[1].op = ZK_OP_DELETE;
+    ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_MULTI_READ, .steps = steps, .step_count = 2}),
+                     ZK_ERR_BAD_ARGUMENTS);
+}
+END_TEST
+
+START_TEST(a_prefix_of_ephemerals_keeps_its_slash_below_the_chroot)
+{
+    start((struct zkc_config){.chroot = zk_slice_str("/top")});
+    connect_with(0);
+    static const char *const prefixes[][2] = {{"/", "/top/"}, {"/a/", "/top/a/"}, {"/a", "/top/a"}};
+    for (size_t i = 0; i < ZK_COUNT_OF(prefixes); i++) {
+        ask(1, ZK_OP_GET_EPHEMERALS, prefixes[i][0], 0);
+        struct zk_jute in = next_frame();
+        ck_assert_int_eq(zk_request_header_decode(&in).op, ZK_OP_GET_EPHEMERALS);
+        ck_assert(zk_slice_eq(zk_jute_string(&in), zk_slice_str(prefixes[i][1])));
+    }
+}
+END_TEST
+
 START_TEST(a_malformed_answer_is_an_error_of_its_request_only)
 {
     start((struct zkc_config){0});
@@ -919,6 +965,8 @@ int main(void)
     tcase_add_test(tests, the_queue_has_an_end);
     tcase_add_test(tests, a_request_timeout_completes_it_and_its_late_answer_is_dropped);
     tcase_add_test(tests, a_multi_tells_which_step_failed);
+    tcase_add_test(tests, a_multi_read_goes_well_as_a_whole_whatever_its_parts_say);
+    tcase_add_test(tests, a_prefix_of_ephemerals_keeps_its_slash_below_the_chroot);
     tcase_add_test(tests, a_malformed_answer_is_an_error_of_its_request_only);
     tcase_add_test(tests, an_idle_session_pings_at_a_third_and_leaves_at_two_thirds);
     tcase_add_test(tests, a_session_timeout_without_word_means_lost_but_not_expired);

@@ -1,5 +1,6 @@
 /* test_client_parts.c: proves the small parts of client/: server lists, ACL texts, names in queues, percentiles. */
 #include "client/bench/histogram.h"
+#include "client/face.h"
 #include "client/hostlist.h"
 #include "client/recipes/place.h"
 #include "client/zk.h"
@@ -92,6 +93,48 @@ START_TEST(a_queue_goes_on_when_its_numbers_wrap)
 }
 END_TEST
 
+/* Everything in one block: under a sanitizer a size that is a byte short would show. */
+START_TEST(results_of_many_reads_hold_data_and_children_of_each)
+{
+    struct zkc *core = zkc_new(&(struct zkc_config){.server_count = 1, .chroot = zk_slice_str("/top")});
+    struct zk_buf body = {0};
+    struct zk_stat stat = {.version = 3};
+    zk_multi_header_encode(&body, (struct zk_multi_header){ZK_OP_GET_DATA, false, 0});
+    zk_jute_put_cstring(&body, "data");
+    zk_stat_encode(&body, &stat);
+    zk_multi_header_encode(&body, (struct zk_multi_header){ZK_OP_GET_CHILDREN, false, 0});
+    zk_jute_put_int(&body, 2);
+    zk_jute_put_cstring(&body, "a");
+    zk_jute_put_cstring(&body, "b");
+    zk_multi_header_encode(&body, ZK_MULTI_END);
+    struct zkc_reply reply = {.op = ZK_OP_MULTI_READ, .steps = zk_buf_slice(&body)};
+    struct zk_result *result = zk_result_build(core, &reply);
+    ck_assert_uint_eq(result->step_count, 2);
+    ck_assert_str_eq(result->steps[0].data, "data");
+    ck_assert_int_eq(result->steps[0].stat.version, 3);
+    ck_assert_uint_eq(result->steps[1].child_count, 2);
+    ck_assert_str_eq(result->steps[1].children[1], "b");
+    zk_result_free(result);
+
+    zk_buf_reset(&body);
+    zk_jute_put_int(&body, 1);
+    zk_jute_put_cstring(&body, "/top/a");
+    result = zk_result_build(core, &(struct zkc_reply){.op = ZK_OP_GET_EPHEMERALS, .children = zk_buf_slice(&body)});
+    ck_assert_str_eq(result->children[0], "/a");
+    zk_result_free(result);
+    zk_buf_reset(&body);
+    zk_jute_put_int(&body, 1);
+    zk_jute_put_cstring(&body, "digest");
+    zk_jute_put_cstring(&body, "joe");
+    result = zk_result_build(core, &(struct zkc_reply){.op = ZK_OP_WHO_AM_I, .identities = zk_buf_slice(&body)});
+    ck_assert_uint_eq(result->identity_count, 1);
+    ck_assert_str_eq(result->identities[0].user, "joe");
+    zk_result_free(result);
+    zk_buf_fini(&body);
+    zkc_free(core);
+}
+END_TEST
+
 START_TEST(percentiles_are_right_to_three_per_cent)
 {
     static struct histogram h;
@@ -120,6 +163,7 @@ int main(void)
     tcase_add_test(tests, digest_ids_are_what_servers_make_of_credentials);
     tcase_add_test(tests, the_first_of_a_queue_has_the_least_number_whatever_its_name);
     tcase_add_test(tests, a_queue_goes_on_when_its_numbers_wrap);
+    tcase_add_test(tests, results_of_many_reads_hold_data_and_children_of_each);
     tcase_add_test(tests, percentiles_are_right_to_three_per_cent);
     Suite *suite = suite_create("client parts");
     suite_add_tcase(suite, tests);
