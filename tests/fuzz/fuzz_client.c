@@ -163,6 +163,31 @@ static void seed_reads(struct zk_buf *out)
     end(out, at);
 }
 
+static void seed_questions(struct zk_buf *out)
+{
+    static const int32_t ops[] = {ZK_OP_GET_ALL_CHILDREN_NUMBER, ZK_OP_GET_EPHEMERALS, ZK_OP_WHO_AM_I};
+    for (size_t i = 0; i < ZK_COUNT_OF(ops); i++) {
+        size_t at = begin(out, ops[i]);
+        zk_jute_put_cstring(out, "/");
+        end(out, at);
+    }
+    size_t at = begin(out, ZK_OP_MULTI_READ);
+    zk_multi_header_encode(out, (struct zk_multi_header){ZK_OP_GET_DATA, false, -1});
+    zk_path_watch_encode(out, (struct zk_path_watch){zk_slice_str("/zookeeper"), false});
+    zk_multi_header_encode(out, (struct zk_multi_header){ZK_OP_GET_CHILDREN, false, -1});
+    zk_path_watch_encode(out, (struct zk_path_watch){zk_slice_str("/none"), false});
+    zk_multi_header_encode(out, ZK_MULTI_END);
+    end(out, at);
+    at = begin(out, ZK_OP_CHECK_WATCHES);
+    zk_path_kind_encode(out, (struct zk_path_kind){zk_slice_str("/"), ZK_WATCHER_ANY});
+    end(out, at);
+    at = begin(out, ZK_OP_RECONFIG);
+    for (int i = 0; i < 3; i++)
+        zk_jute_put_cstring(out, "server.1=a:1:2;3");
+    zk_jute_put_long(out, -1);
+    end(out, at);
+}
+
 static void seed_writes(struct zk_buf *out)
 {
     size_t at = begin(out, ZK_OP_SET_DATA);
@@ -231,8 +256,8 @@ static void seed_connect(struct zk_buf *out)
 
 bool fuzz_seed(size_t n, struct zk_buf *out)
 {
-    static void (*const seeds[])(struct zk_buf *) = {seed_creates, seed_reads,   seed_writes, seed_multi,
-                                                     seed_watches, seed_identity_and_end, seed_connect};
+    static void (*const seeds[])(struct zk_buf *) = {seed_creates, seed_reads,   seed_questions,        seed_writes,
+                                                     seed_multi,   seed_watches, seed_identity_and_end, seed_connect};
     if (n >= ZK_COUNT_OF(seeds))
         return false;
     zk_buf_append_byte(out, seeds[n] != seed_connect);

@@ -473,7 +473,14 @@ static void encode_step(struct zk_buf *out, const struct zkc_request *r)
         zk_path_version_encode(out, (struct zk_path_version){r->path, r->version});
         break;
     case ZK_OP_SYNC:
+    case ZK_OP_GET_ALL_CHILDREN_NUMBER:
+    case ZK_OP_GET_EPHEMERALS:
         zk_jute_put_string(out, r->path);
+        break;
+    case ZK_OP_WHO_AM_I:
+        break;
+    case ZK_OP_CHECK_WATCHES:
+        zk_path_kind_encode(out, (struct zk_path_kind){r->path, r->kind});
         break;
     default:
         zk_path_watch_encode(out, (struct zk_path_watch){r->path, r->watch_tag != 0});
@@ -491,7 +498,7 @@ int apache_submit(struct apache *a, uint64_t now_ms, const struct zkc_request *r
     r->watch_tag = request->watch_tag;
     r->op = request->op;
     r->path = request->path.ptr ? zk_slice_dup(request->path) : zk_strdup("");
-    if (request->op == ZK_OP_MULTI) {
+    if (request->op == ZK_OP_MULTI || request->op == ZK_OP_MULTI_READ) {
         for (size_t i = 0; i < request->step_count; i++) {
             zk_multi_header_encode(&r->record, (struct zk_multi_header){request->steps[i].op, false, -1});
             encode_step(&r->record, &request->steps[i]);

@@ -323,13 +323,15 @@ static void judge_set_watches(struct wire *wire, const struct asked *a, uint64_t
 
 /* --- replies to reads --- */
 
+/* What follows is this node's stat; it is taken. */
 static bool is_stat(struct zk_jute *in, const struct model_version *v)
 {
     struct zk_buf bytes;
     zk_buf_init(&bytes);
     zk_stat_encode(&bytes, &v->stat);
-    bool ok = zk_jute_left(in) == bytes.len && memcmp(in->at, bytes.ptr, bytes.len) == 0;
+    bool ok = zk_jute_left(in) >= bytes.len && memcmp(in->at, bytes.ptr, bytes.len) == 0;
     zk_buf_fini(&bytes);
+    (void)zk_stat_decode(in);
     return ok;
 }
 
@@ -338,8 +340,15 @@ static bool is_special(const struct model_version *v)
     return v->zxid == 0; /* never touched: its times and ACL are the state's own business */
 }
 
-static void judge_children(struct wire *wire, const struct asked *a, const struct model_node *node,
-                           const struct model_version *v, uint64_t zxid, struct zk_jute *in)
+static void judge_stat(struct wire *wire, const struct model_node *node, const struct model_version *v, uint64_t zxid,
+                       struct zk_jute *in)
+{
+    if (!is_stat(in, v) && !is_special(v))
+        FAIL(wire, "I16", "another stat of %.*s at %" PRIx64, (int)model_path(node).len,
+             (const char *)model_path(node).ptr, zxid);
+}
+
+static void judge_children(struct wire *wire, const struct model_node *node, uint64_t zxid, struct zk_jute *in)
 {
     int32_t count = zk_jute_count(in, 4);
     bool ok = count >= 0 && (size_t)count == model_child_count(node, zxid);
@@ -351,68 +360,188 @@ static void judge_children(struct wire *wire, const struct asked *a, const struc
         FAIL(wire, "I16", "other children of %.*s at %" PRIx64 ": %" PRId32 ", should be %zu",
              (int)model_path(node).len, (const char *)model_path(node).ptr, zxid, count,
              model_child_count(node, zxid));
-    if (a->op == ZK_OP_GET_CHILDREN2 && !is_special(v) && !is_stat(in, v))
-        FAIL(wire, "I16", "another stat of %.*s at %" PRIx64, (int)model_path(node).len,
-             (const char *)model_path(node).ptr, zxid);
 }
 
-static void judge_found(struct wire *wire, const struct asked *a, const struct model_node *node,
-                        const struct model_version *v, uint64_t zxid, struct zk_jute *in)
+static void judge_found(struct wire *wire, int32_t op, const struct model_node *node, const struct model_version *v,
+                        uint64_t zxid, struct zk_jute *in)
 {
     struct zk_slice path = model_path(node);
-    if (a->op == ZK_OP_GET_CHILDREN || a->op == ZK_OP_GET_CHILDREN2) {
-        judge_children(wire, a, node, v, zxid, in);
-    } else if (a->op == ZK_OP_GET_DATA) {
+    if (op == ZK_OP_GET_CHILDREN || op == ZK_OP_GET_CHILDREN2)
+        judge_children(wire, node, zxid, in);
+    if (op == ZK_OP_GET_DATA) {
         struct zk_slice data = zk_jute_buffer(in);
         if (in->bad || !zk_slice_eq(data, v->data))
             FAIL(wire, "I16", "other data of %.*s at %" PRIx64, (int)path.len, (const char *)path.ptr, zxid);
-        if (!is_special(v) && !is_stat(in, v))
-            FAIL(wire, "I16", "another stat of %.*s at %" PRIx64, (int)path.len, (const char *)path.ptr, zxid);
-    } else if (a->op == ZK_OP_EXISTS && !is_special(v) && !is_stat(in, v)) {
-        FAIL(wire, "I16", "another stat of %.*s at %" PRIx64, (int)path.len, (const char *)path.ptr, zxid);
     }
+    if (op != ZK_OP_GET_CHILDREN)
+        judge_stat(wire, node, v, zxid, in);
 }
 
-static void judge_read(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+/* The outcome of reading a path. */
+static void judge_err(struct wire *wire, int32_t op, struct zk_slice path, uint64_t zxid, int32_t err)
 {
     const struct model *model = ledger_model(wire->world->ledger);
-    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
-    struct zk_path_watch r = zk_path_watch_decode(&request);
-    uint64_t zxid = (uint64_t)h->zxid;
-    const struct model_node *node = model_find(model, r.path);
+    const struct model_node *node = model_find(model, path);
     const struct model_version *v = node ? model_at(node, zxid) : NULL;
     int32_t expected = !v                                                       ? ZK_ERR_NO_NODE
                        : !model_may(model, wire->session, v->acl, ZK_PERM_READ) ? ZK_ERR_NO_AUTH
                                                                                 : ZK_ERR_OK;
-    if (h->err != expected)
-        FAIL(wire, "I16", "op %" PRId32 " of %.*s at %" PRIx64 " gives %s, should be %s", a->op, (int)r.path.len,
-             (const char *)r.path.ptr, zxid, zk_err_text(h->err), zk_err_text(expected));
-    if (h->err == ZK_ERR_OK)
-        judge_found(wire, a, node, v, zxid, in);
+    if (err != expected)
+        FAIL(wire, "I16", "op %" PRId32 " of %.*s at %" PRIx64 " gives %s, should be %s", op, (int)path.len,
+             (const char *)path.ptr, zxid, zk_err_text(err), zk_err_text(expected));
+}
+
+/* One read of a path, alone or in a multiRead: `in` is at its record. */
+static void judge_one_read(struct wire *wire, int32_t op, struct zk_slice path, uint64_t zxid, int32_t err,
+                           struct zk_jute *in)
+{
+    judge_err(wire, op, path, zxid, err);
+    if (err != ZK_ERR_OK)
+        return;
+    const struct model_node *node = model_find(ledger_model(wire->world->ledger), path);
+    judge_found(wire, op, node, model_at(node, zxid), zxid, in);
+}
+
+static void judge_end(struct wire *wire, const struct asked *a, const struct zk_jute *in)
+{
+    if (in->bad || zk_jute_left(in) > 0)
+        FAIL(wire, "protocol", "the record of op %" PRId32 " is too short or too long", a->op);
+}
+
+static void judge_read(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct zk_path_watch r = zk_path_watch_decode(&request);
+    uint64_t zxid = (uint64_t)h->zxid;
+    judge_one_read(wire, a->op, r.path, zxid, h->err, in);
+    judge_end(wire, a, in);
     bool is_child = a->op == ZK_OP_GET_CHILDREN || a->op == ZK_OP_GET_CHILDREN2;
     if (r.watch && (h->err == ZK_ERR_OK || (h->err == ZK_ERR_NO_NODE && a->op == ZK_OP_EXISTS)))
         arm(wire, r.path, is_child ? WATCH_CHILD : WATCH_DATA, zxid);
 }
 
+/* --- replies to the smaller questions --- */
+
+static void judge_multi_read(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
+                             struct zk_jute *in)
+{
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    for (;;) {
+        struct zk_multi_header asked = zk_multi_header_decode(&request);
+        struct zk_multi_header given = zk_multi_header_decode(in);
+        if (h->err != ZK_ERR_OK || in->bad || asked.done != given.done)
+            FAIL(wire, "I16", "a multiRead gives %s, or other parts than it asks for", zk_err_text(h->err));
+        if (asked.done)
+            break;
+        struct zk_slice path = zk_path_watch_decode(&request).path;
+        bool is_error = given.type == ZK_OP_ERROR;
+        if ((!is_error && given.type != asked.type) || (is_error && zk_jute_int(in) != given.err))
+            FAIL(wire, "I16", "a part of a multiRead that asks for %" PRId32 " gives %" PRId32, asked.type, given.type);
+        judge_one_read(wire, asked.type, path, (uint64_t)h->zxid, given.err, in);
+    }
+    judge_end(wire, a, in);
+}
+
+struct count {
+    struct zk_slice path;
+    uint64_t owner;
+    int32_t below;
+    int32_t ephemerals;
+};
+
+static bool begins_with(struct zk_slice path, struct zk_slice prefix)
+{
+    return path.len >= prefix.len && memcmp(path.ptr, prefix.ptr, prefix.len) == 0;
+}
+
+static void count_node(void *arg, const struct model_node *node, const struct model_version *version)
+{
+    struct count *c = arg;
+    struct zk_slice path = model_path(node);
+    c->below += zk_path_within(path, c->path) && !zk_slice_eq(path, c->path);
+    c->ephemerals += version->stat.ephemeral_owner == (int64_t)c->owner && begins_with(path, c->path);
+}
+
+static void judge_number(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    const struct model *model = ledger_model(wire->world->ledger);
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct count c = {.path = zk_jute_string(&request)};
+    judge_err(wire, a->op, c.path, (uint64_t)h->zxid, h->err);
+    if (h->err != ZK_ERR_OK)
+        return;
+    model_each(model, (uint64_t)h->zxid, count_node, &c);
+    int32_t number = zk_jute_int(in);
+    if (number != c.below)
+        FAIL(wire, "I16", "%" PRId32 " nodes below %.*s, should be %" PRId32, number, (int)c.path.len,
+             (const char *)c.path.ptr, c.below);
+    judge_end(wire, a, in);
+}
+
+static void judge_ephemerals(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
+                             struct zk_jute *in)
+{
+    const struct model *model = ledger_model(wire->world->ledger);
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct count c = {.path = zk_jute_string(&request), .owner = wire->session};
+    model_each(model, (uint64_t)h->zxid, count_node, &c);
+    int32_t count = zk_jute_count(in, 4);
+    bool ok = h->err == ZK_ERR_OK && count == c.ephemerals;
+    for (int32_t i = 0; i < count && ok; i++) {
+        struct zk_slice path = zk_jute_string(in);
+        const struct model_node *node = model_find(model, path);
+        const struct model_version *v = node ? model_at(node, (uint64_t)h->zxid) : NULL;
+        ok = v && v->stat.ephemeral_owner == (int64_t)wire->session && begins_with(path, c.path);
+    }
+    if (!ok)
+        FAIL(wire, "I17", "%" PRId32 " ephemerals that begin with %.*s, or others, should be %" PRId32, count,
+             (int)c.path.len, (const char *)c.path.ptr, c.ephemerals);
+    judge_end(wire, a, in);
+}
+
+/* Nobody proves an identity here, so all there is is the address. */
+static void judge_who_am_i(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
+                           struct zk_jute *in)
+{
+    const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->session);
+    struct zk_jute own = zk_jute(zk_buf_slice(&s->identities));
+    bool ok = h->err == ZK_ERR_OK && zk_jute_count(in, 8) == 1;
+    ok = ok && zk_slice_eq(zk_jute_string(in), zk_jute_string(&own));
+    ok = ok && zk_slice_eq(zk_jute_string(in), zk_jute_string(&own));
+    if (!ok)
+        FAIL(wire, "I20", "is told that it is somebody else (%s)", zk_err_text(h->err));
+    judge_end(wire, a, in);
+}
+
+static bool is_named(const struct watch *watch, struct zk_path_kind r)
+{
+    bool is_its = (r.kind == ZK_WATCHER_CHILDREN && watch->kind == WATCH_CHILD) ||
+                  (r.kind == ZK_WATCHER_DATA && watch->kind == WATCH_DATA) || r.kind == ZK_WATCHER_ANY ||
+                  (r.kind == ZK_WATCHER_PERSISTENT && watch->kind == WATCH_PERSISTENT) ||
+                  (r.kind == ZK_WATCHER_PERSISTENT_RECURSIVE && watch->kind == WATCH_RECURSIVE);
+    return is_its && zk_slice_eq(zk_slice(watch->path, watch->path_len), r.path);
+}
+
+/* addWatch, checkWatches, removeWatches */
 static void judge_watch_op(struct wire *wire, const struct asked *a, const struct zk_reply_header *h)
 {
     struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
     struct zk_path_kind r = zk_path_kind_decode(&request);
-    if (h->err != ZK_ERR_OK)
+    size_t named = 0;
+    for (size_t i = 0; i < wire->watch_count; i++)
+        named += is_named(&wire->watches[i], r);
+    if (a->op != ZK_OP_ADD_WATCH && h->err != (named > 0 ? ZK_ERR_OK : ZK_ERR_NO_WATCHER))
+        FAIL(wire, "I25", "%zu watches of kind %" PRId32 " on %.*s, and it is told %s", named, r.kind, (int)r.path.len,
+             (const char *)r.path.ptr, zk_err_text(h->err));
+    if (h->err != ZK_ERR_OK || a->op == ZK_OP_CHECK_WATCHES)
         return;
     if (a->op == ZK_OP_ADD_WATCH) {
         arm(wire, r.path, r.kind == ZK_ADD_WATCH_PERSISTENT ? WATCH_PERSISTENT : WATCH_RECURSIVE, (uint64_t)h->zxid);
         return;
     }
-    for (size_t i = wire->watch_count; i > 0; i--) {
-        struct watch *watch = &wire->watches[i - 1];
-        bool is_its = (r.kind == ZK_WATCHER_CHILDREN && watch->kind == WATCH_CHILD) ||
-                      (r.kind == ZK_WATCHER_DATA && watch->kind == WATCH_DATA) || r.kind == ZK_WATCHER_ANY ||
-                      (r.kind == ZK_WATCHER_PERSISTENT && watch->kind == WATCH_PERSISTENT) ||
-                      (r.kind == ZK_WATCHER_PERSISTENT_RECURSIVE && watch->kind == WATCH_RECURSIVE);
-        if (is_its && zk_slice_eq(zk_slice(watch->path, watch->path_len), r.path))
+    for (size_t i = wire->watch_count; i > 0; i--)
+        if (is_named(&wire->watches[i - 1], r))
             disarm(wire, i - 1);
-    }
 }
 
 /* --- replies to writes --- */
@@ -484,8 +613,21 @@ static void judge_answer(struct wire *wire, const struct asked *a, const struct 
         judge_set_watches(wire, a, (uint64_t)h->zxid);
         break;
     case ZK_OP_ADD_WATCH:
+    case ZK_OP_CHECK_WATCHES:
     case ZK_OP_REMOVE_WATCHES:
         judge_watch_op(wire, a, h);
+        break;
+    case ZK_OP_GET_ALL_CHILDREN_NUMBER:
+        judge_number(wire, a, h, in);
+        break;
+    case ZK_OP_GET_EPHEMERALS:
+        judge_ephemerals(wire, a, h, in);
+        break;
+    case ZK_OP_WHO_AM_I:
+        judge_who_am_i(wire, a, h, in);
+        break;
+    case ZK_OP_MULTI_READ:
+        judge_multi_read(wire, a, h, in);
         break;
     case ZK_OP_GET_ACL:
         break;

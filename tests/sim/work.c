@@ -113,6 +113,24 @@ static void draw_read(struct work *work, struct world *w)
         r->watch_tag = 1; /* the person numbers it */
 }
 
+/* The smaller questions. */
+static void draw_question(struct work *work, struct world *w)
+{
+    static const int32_t OPS[] = {ZK_OP_GET_ALL_CHILDREN_NUMBER, ZK_OP_GET_EPHEMERALS, ZK_OP_WHO_AM_I,
+                                  ZK_OP_CHECK_WATCHES, ZK_OP_MULTI_READ};
+    struct zkc_request *r = &work->request;
+    r->op = OPS[below(w, ZK_COUNT_OF(OPS))];
+    r->path = percent(w, 30) ? zk_slice_str("/") : draw_path(w, work->paths[0]);
+    r->kind = ZK_WATCHER_CHILDREN + (int32_t)below(w, ZK_WATCHER_PERSISTENT_RECURSIVE);
+    if (r->op != ZK_OP_MULTI_READ)
+        return;
+    r->steps = work->steps;
+    r->step_count = below(w, WORK_STEPS_MAX + 1);
+    for (size_t i = 0; i < r->step_count; i++)
+        work->steps[i] = (struct zkc_request){.op = percent(w, 50) ? ZK_OP_GET_DATA : ZK_OP_GET_CHILDREN,
+                                              .path = draw_path(w, work->paths[i])};
+}
+
 /* Only libzk has these. */
 static void draw_lasting_watch(struct work *work, struct world *w)
 {
@@ -128,7 +146,9 @@ void work_draw(struct work *work, struct world *w, const struct life *life)
     work->request = (struct zkc_request){0};
     work->data = NULL;
     uint32_t kind = below(w, 100);
-    if (kind < w->swarm.read_percent)
+    if (kind < w->swarm.read_percent / 8)
+        draw_question(work, w);
+    else if (kind < w->swarm.read_percent)
         draw_read(work, w);
     else if (!life->is_apache && w->swarm.watch_percent > 0 && percent(w, 3))
         draw_lasting_watch(work, w);
