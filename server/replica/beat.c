@@ -1,7 +1,7 @@
 /* beat.c: what goes with every heartbeat: this replica's position and digest, its free disk space, its clock.
  *
  * Digests at equal zxids must be equal. A leader that has seen a quorum agree says so; a follower that then differs
- * stops, for it would give wrong answers. A leader that a majority contradicts stops itself; while nobody has a majority,
+ * rebuilds its state (rebuild.c). So does a leader that a majority contradicts with one voice; while nobody has a majority,
  * client writes are refused, for who is right is not known. Only what was compared counts: silence is neither.
  * Space: while some quorum has room the ensemble works around who has none (zab_set_short_of_space); when none has,
  * client writes but for deletes are refused at every door until the space is back.
@@ -47,6 +47,22 @@ static size_t count_compared(const struct replica *r, enum digest_verdict verdic
         count += is_participant(r, p->id) && is_fresh(r, p) && p->verdict == verdict;
     }
     return count;
+}
+
+/* Do so many that they are a majority without us hold one and the same other state? */
+static bool majority_against(const struct replica *r)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < r->peer_count; i++) {
+        size_t with_it = 0;
+        for (size_t j = 0; j < r->peer_count; j++) {
+            const struct peer_view *p = &r->peers[j];
+            with_it += is_participant(r, p->id) && is_fresh(r, p) && p->verdict == DIGEST_DIFFERS &&
+                       p->difference == r->peers[i].difference;
+        }
+        most = with_it > most ? with_it : most;
+    }
+    return most * 2 > participants(r);
 }
 
 static bool quorum_agrees(const struct replica *r)
@@ -150,30 +166,33 @@ static void warn_of_clock(struct replica *r, uint64_t peer, int64_t wall_ms)
 }
 
 /* Were both at `zxid` lately, and with what? */
-static enum digest_verdict compare_digest(const struct replica *r, uint64_t zxid, uint64_t digest)
+static enum digest_verdict compare_digest(const struct replica *r, uint64_t zxid, uint64_t digest, uint64_t *ret_difference)
 {
     size_t at = (size_t)(zxid % DIGEST_RING);
-    if (zxid == 0 || r->digests[at].zxid != zxid)
+    if (zxid == 0 || r->digests[at].zxid != zxid || r->rebuilding)
         return DIGEST_UNKNOWN;
-    return r->digests[at].digest == digest ? DIGEST_AGREES : DIGEST_DIFFERS;
+    *ret_difference = digest - r->digests[at].digest;
+    return *ret_difference == 0 ? DIGEST_AGREES : DIGEST_DIFFERS;
 }
 
-static void judge(struct replica *r, struct peer_view *p, enum digest_verdict verdict, bool leaders_quorum_agrees)
+static void judge(struct replica *r, struct peer_view *p, uint64_t zxid, uint64_t digest, bool leaders_quorum_agrees)
 {
+    uint64_t difference = 0;
+    enum digest_verdict verdict = compare_digest(r, zxid, digest, &difference);
     bool leads = r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER;
     if (verdict == DIGEST_DIFFERS && p->verdict != DIGEST_DIFFERS)
         outbox_news(r, REPLICA_ERROR, "server %llu has another state than this one at the same zxid",
                     (unsigned long long)p->id);
-    if (verdict != DIGEST_UNKNOWN)
+    if (verdict != DIGEST_UNKNOWN) {
         p->verdict = verdict;
+        p->difference = difference;
+    }
     if (verdict != DIGEST_DIFFERS)
         return;
     if (!leads && p->id == r->leader && leaders_quorum_agrees)
-        outbox_fatal(r, "this server's state differs from the quorum's at the same zxid; "
-                        "keep its data directory for inspection and start it with an empty one");
-    else if (leads && count_compared(r, DIGEST_DIFFERS) * 2 > participants(r))
-        outbox_fatal(r, "the quorum's state differs from this leader's at the same zxid; "
-                        "keep its data directory for inspection and start it with an empty one");
+        r->rebuild_due = "this server's state differs from the quorum's at the same zxid";
+    else if (leads && majority_against(r))
+        r->rebuild_due = "the quorum's state differs from this leader's at the same zxid";
 }
 
 void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes)
@@ -193,5 +212,5 @@ void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes)
     warn_of_clock(r, peer, wall_ms);
     if (peer == r->leader && peer != r->config.zab.self)
         set_refused(r, flags & BEAT_WRITES_REFUSED, "the leader refuses client writes: no disk space or memory left");
-    judge(r, p, compare_digest(r, zxid, digest), flags & BEAT_QUORUM_AGREES);
+    judge(r, p, zxid, digest, flags & BEAT_QUORUM_AGREES);
 }

@@ -15,7 +15,7 @@
 
 static bool is_due(const struct replica *r)
 {
-    if (r->log_entries == 0 || r->incoming != NULL)
+    if (r->log_entries == 0 || r->incoming != NULL || r->rebuilding)
         return false;
     if (r->last_checkpoint_zxid == 0 && zab_wants_checkpoint(r->zab))
         return true;

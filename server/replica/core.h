@@ -105,6 +105,7 @@ struct peer_view {
     uint64_t free_bytes;
     bool is_short;
     enum digest_verdict verdict; /* of the last time that both were seen at one zxid */
+    uint64_t difference;         /* its digest less ours, that time; digests are sums, so it lasts */
     uint64_t heard_ms;
 };
 
@@ -132,6 +133,7 @@ struct replica {
 
     /* applying */
     uint64_t applied_hash;
+    uint64_t answered_zxid; /* a state that was replaced had come so far: those who asked have their answers */
     struct state_effects fx;
     struct zk_buf record; /* the one that a read is building */
     struct { uint64_t zxid, digest; } digests[DIGEST_RING];
@@ -196,6 +198,10 @@ struct replica {
     bool handed_over; /* told zab to */
     uint64_t stop_at_ms;
     char *fatal;
+
+    /* rebuild.c */
+    const char *rebuild_due; /* why, from this turn's heartbeats */
+    bool rebuilding;         /* nobody is served before the leader's state has come */
 
     /* this turn's effects */
     bool flushed; /* they have been handed out */
@@ -299,7 +305,12 @@ void beat_publish(struct replica *r);
 void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes);
 size_t participants(const struct replica *r); /* this server among them, unless it observes */
 
+/* rebuild.c: a state that differs from the quorum's is put aside, and a leader's takes its place */
+void rebuild_step(struct replica *r);
+void rebuild_done(struct replica *r);
+
 static inline bool replica_serves(const struct replica *r)
 {
-    return r->phase == ZAB_LEADING || r->phase == ZAB_FOLLOWING || r->phase == ZAB_HANDING_OVER;
+    bool has_leader = r->phase == ZAB_LEADING || r->phase == ZAB_FOLLOWING || r->phase == ZAB_HANDING_OVER;
+    return has_leader && !r->rebuilding;
 }

@@ -34,7 +34,7 @@ static void fire_watches(struct replica *r, const struct state_effects *fx)
 static void answer_join(struct replica *r, const struct command *cmd, const struct state_effects *fx)
 {
     uint64_t conn = cmd->origin - r->origin_base;
-    bool is_ours = conn < r->conn_limit;
+    bool is_ours = conn < r->conn_limit && fx->zxid > r->answered_zxid;
     struct client *c = is_ours ? client_find(r, conn) : NULL;
     if (c != NULL && c->phase != CLIENT_JOINING)
         c = NULL; /* a second copy of what it asked for */
@@ -202,11 +202,13 @@ static void go_live(struct replica *r, const struct zab_snap *snap)
     }
     clients_close_all(r, "the state was replaced by the leader's");
     checkpoint_abandon(r);
+    r->answered_zxid = zk_max_u64(r->answered_zxid, state_zxid(r->state));
     state_free(r->state);
     r->state = r->incoming;
     r->incoming = NULL;
     r->last_checkpoint_zxid = snap->zxid;
     r->log_bytes = r->log_entries = 0;
+    rebuild_done(r);
     note_digest(r, snap->zxid);
     tracker_reload(r);
 }

@@ -14,6 +14,7 @@ libreplica_la_SOURCES = \
 	server/replica/outbox.c \
 	server/replica/peer_msg.c server/replica/peer_msg.h \
 	server/replica/reads.c \
+	server/replica/rebuild.c \
 	server/replica/replica.c server/replica/replica.h \
 	server/replica/requests.c \
 	server/replica/tracker.c

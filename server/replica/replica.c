@@ -289,7 +289,8 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
     if (r->fatal == NULL) {
         zab_tick(r->zab, r->now_ms);
         drain(r);
-        if (r->phase == ZAB_LEADING)
+        rebuild_step(r);
+        if (r->phase == ZAB_LEADING && replica_serves(r))
             tracker_expire(r);
         keep_house(r);
         forward_flush(r);

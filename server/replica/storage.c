@@ -100,6 +100,7 @@ void storage_order_check(struct storage_order *order, const struct storage_op *o
     case STORAGE_SYNC_MARK:
     case STORAGE_RENAME:
     case STORAGE_PURGE:
+    case STORAGE_KEEP:
         break;
     case STORAGE_SNAP_BEGIN:
     case STORAGE_SNAP_ROWS:

@@ -86,6 +86,8 @@ enum storage_op_kind {
                             snapshot is the new checkpoint and the new base. Below the commit point: STORAGE_FAILED.
                             A checkpoint under way is forgotten: no CHECKPOINTED comes for it */
     STORAGE_SNAP_DROP,   /* forget what is staged */
+    STORAGE_KEEP,        /* evidence: copy tree and log as they are now to where nobody uses them; bytes = why, a
+                            sentence. DURABLE does not wait for it, and a failure is only logged */
     STORAGE_CHECKPOINT_BEGIN, /* rows of the state as of zxid, hash, digest, bytes = membership. One at a time: not
                                  between an END and its CHECKPOINTED; a BEGIN without END before is forgotten */
     STORAGE_CHECKPOINT_ROWS,  /* bytes = packed rows, in key order */

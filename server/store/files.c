@@ -293,18 +293,18 @@ bool files_make(struct files *f, char *why, size_t size)
     return f->wal_parent[0] == '\0' || sync_dir(f->wal_parent, why, size);
 }
 
-/* The first name of its kind that is free beside both parts of the store. */
-static void choose_name(const struct files *f, char *name, size_t size)
+/* The first name "zkd.<kind>-<time>" that is free beside both parts of the store. */
+static void choose_name(const struct files *f, const char *kind, char *name, size_t size)
 {
-    char path[FILES_PATH_MAX], stamp[32];
+    char path[FILES_PATH_MAX], stamp[20];
     time_t now = time(NULL);
     struct tm tm;
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
     for (int i = 1;; i++) {
         if (i == 1)
-            snprintf(name, size, "zkd.damaged-%s", stamp);
+            snprintf(name, size, "zkd.%s-%s", kind, stamp);
         else
-            snprintf(name, size, "zkd.damaged-%s-%d", stamp, i);
+            snprintf(name, size, "zkd.%s-%s-%d", kind, stamp, i);
         set_path(path, "%.*s/%.64s", FILES_PATH_MAX - 96, f->data_dir, name);
         bool taken = is_there(path);
         if (f->wal_parent[0] != '\0') {
@@ -327,7 +327,7 @@ static bool move_aside(const char *from, const char *parent, const char *name, c
 
 bool files_put_aside(struct files *f, char *ret_name, size_t name_size, char *why, size_t size)
 {
-    choose_name(f, ret_name, name_size);
+    choose_name(f, "damaged", ret_name, name_size);
     if (f->mark_fd >= 0)
         close(f->mark_fd);
     f->mark_fd = -1;
@@ -335,6 +335,33 @@ bool files_put_aside(struct files *f, char *ret_name, size_t name_size, char *wh
     if (!move_aside(f->home, f->data_dir, ret_name, why, size))
         return false;
     return f->wal_parent[0] == '\0' || move_aside(f->wal, f->wal_parent, ret_name, why, size);
+}
+
+static int count_entries(const char *dir, const char *prefix)
+{
+    int count = 0;
+    DIR *d = opendir(dir);
+    for (struct dirent *e = d ? readdir(d) : NULL; e != NULL; e = readdir(d))
+        count += strncmp(e->d_name, prefix, strlen(prefix)) == 0;
+    if (d != NULL)
+        closedir(d);
+    return count;
+}
+
+bool files_make_evidence(const struct files *f, struct zk_slice sentence, char *ret_name, char *ret_path, char *why,
+                         size_t size)
+{
+    char dir[FILES_PATH_MAX], text[512];
+    if (count_entries(f->data_dir, "zkd.diverged-") >= FILES_EVIDENCE_MAX)
+        return store_explain(why, size, "%s holds %d such copies already", f->data_dir, FILES_EVIDENCE_MAX);
+    choose_name(f, "diverged", ret_name, FILES_NAME_MAX);
+    set_path(dir, "%.*s/%.64s", FILES_PATH_MAX - 96, f->data_dir, ret_name);
+    set_path(ret_path, "%.*s/why", FILES_PATH_MAX - 8, dir);
+    snprintf(text, sizeof text, "%.*s\n", (int)zk_min_u64(sentence.len, sizeof text - 2), (const char *)sentence.ptr);
+    if (!make_dir(dir, 0700, why, size) || !write_file(ret_path, text, why, size) || !sync_dir(f->data_dir, why, size))
+        return false;
+    set_path(ret_path, "%.*s/db", FILES_PATH_MAX - 8, dir);
+    return true;
 }
 
 bool files_empty_in(const struct files *f, char *why, size_t size)

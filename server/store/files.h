@@ -8,11 +8,14 @@
  *   <dataDir>/zkd/in/         checkpoints being written; emptied at opening
  *   <dataLogDir>/zkd/         RocksDB's write-ahead log, where dataLogDir is another directory; else zkd/db/ has it
  *   zkd.damaged-<time>[-n]    what was put aside
+ *   zkd.diverged-<time>[-n]   a copy of a store whose state differed from the ensemble's: `why` says how, db/ is the store
  */
 #pragma once
 #include "server/store/mark.h"
 
 #define FILES_PATH_MAX 4096
+#define FILES_NAME_MAX 64
+#define FILES_EVIDENCE_MAX 3 /* kept at a time: the first ones tell most, and a disk must not fill up with them */
 
 /* Puts a sentence into `why`, cut to fit; returns false, so that a failing function can end with it. */
 bool store_explain(char *why, size_t size, const char *format, ...) ZK_PRINTF(3, 4);
@@ -49,6 +52,10 @@ bool files_apache(const struct files *f, char *dir, size_t size);
 bool files_make(struct files *f, char *why, size_t size);
 /* Renames everything to zkd.damaged-<time>; ret_name is that name. */
 bool files_put_aside(struct files *f, char *ret_name, size_t name_size, char *why, size_t size);
+/* Makes zkd.diverged-<time> with the sentence in its file `why`; ret_name (FILES_NAME_MAX) is that name, ret_path
+ * (FILES_PATH_MAX) where the copy of the database is to be made. */
+bool files_make_evidence(const struct files *f, struct zk_slice sentence, char *ret_name, char *ret_path, char *why,
+                         size_t size);
 /* Removes what is in zkd/in/. */
 bool files_empty_in(const struct files *f, char *why, size_t size);
 

@@ -1,6 +1,7 @@
 /* The reader: everything that may take long and must not hold up the writer: reading the log, streaming a snapshot,
  * writing checkpoints and taking them in, dropping files, looking at free space. One job after the other. */
 #include "common/jute.h"
+#include "common/log.h"
 #include "server/store/impl.h"
 #include "server/zab/group.h"
 #include <errno.h>
@@ -263,6 +264,17 @@ static void checkpoint_ingest(struct store *st, const struct job *job)
 
 /* --- cleaning up, and what is looked at now and then --- */
 
+/* What cannot be kept is no reason to stay broken. */
+static void keep_evidence(struct store *st, const struct job *job)
+{
+    char name[FILES_NAME_MAX], path[FILES_PATH_MAX], why[ROCKS_WHY_BYTES];
+    if (files_make_evidence(&st->files, zk_buf_slice(&job->bytes), name, path, why, sizeof why) &&
+        rocks_copy(st->db, path, why))
+        zk_log_warn("tree and log as they were are kept in %s/%s", st->files.data_dir, name);
+    else
+        zk_log_error("tree and log as they were are not kept: %s", why);
+}
+
 static void drop_side(struct store *st, struct job *job)
 {
     char why[ROCKS_WHY_BYTES];
@@ -306,6 +318,9 @@ static void do_job(struct store *st, struct job *job)
         break;
     case JOB_CHECKPOINT_DROP:
         checkpoint_drop(st);
+        break;
+    case JOB_KEEP:
+        keep_evidence(st, job);
         break;
     case JOB_DROP_SIDE:
         drop_side(st, job);

@@ -536,6 +536,17 @@ bool rocks_ingest(struct rocks *db, struct rocksdb_column_family_handle_t *cf, c
     return written(db, error, why);
 }
 
+bool rocks_copy(struct rocks *db, const char *dir, char *why)
+{
+    char *error = NULL;
+    rocksdb_checkpoint_t *copy = rocksdb_checkpoint_object_create(db->db, &error);
+    if (error == NULL)
+        rocksdb_checkpoint_create(copy, dir, 0, &error);
+    if (copy != NULL)
+        rocksdb_checkpoint_object_destroy(copy);
+    return fine(error, why);
+}
+
 bool rocks_drop_files(struct rocks *db, struct rocksdb_column_family_handle_t *cf, struct zk_slice to, char *why)
 {
     char *error = NULL;

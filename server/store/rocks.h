@@ -77,6 +77,10 @@ bool rocks_sst_finish(struct rocks_sst *sst, char *why);
 void rocks_sst_free(struct rocks_sst *sst); /* leaves the file */
 bool rocks_ingest(struct rocks *db, struct rocksdb_column_family_handle_t *cf, const char *path, char *why);
 
+/* The whole database as it is now, as one of its own in directory `dir`, which must not be there. Files are shared
+ * where the file system can. */
+bool rocks_copy(struct rocks *db, const char *dir, char *why);
+
 /* Drops files that hold nothing but keys up to `to`; what is left in others must be deleted too. */
 bool rocks_drop_files(struct rocks *db, struct rocksdb_column_family_handle_t *cf, struct zk_slice to, char *why);
 /* Errors that background work ran into; any is fatal. */

@@ -331,6 +331,14 @@ static void hand_checkpoint(struct store *st, enum job_kind kind, const struct s
     store_job(st, job);
 }
 
+/* The reader works through its jobs in order: a snapshot that goes live behind this drops the old side only later. */
+static void hand_evidence(struct store *st, const struct storage_op *op)
+{
+    struct job *job = store_job_new(JOB_KEEP);
+    zk_buf_append_slice(&job->bytes, op->bytes);
+    store_job(st, job);
+}
+
 static bool apply_op(struct store *st, const struct storage_op *op)
 {
     struct writer *w = st->w;
@@ -368,6 +376,9 @@ static bool apply_op(struct store *st, const struct storage_op *op)
         return apply_live(st, op);
     case STORAGE_SNAP_DROP:
         drop_stage(w);
+        return true;
+    case STORAGE_KEEP:
+        hand_evidence(st, op);
         return true;
     case STORAGE_CHECKPOINT_BEGIN:
         w->checkpoint_zxid = op->zxid;

@@ -215,6 +215,7 @@ struct zab {
     uint64_t next_incarnation; /* while a rename is on its way to the disk */
     bool was_damaged;
     char damage[256];
+    bool wants_state; /* what the log makes and what the replica holds differ: only a leader's state helps */
 
     /* the log and what is known of it */
     struct tail tail;
@@ -409,6 +410,8 @@ uint64_t pipeline_bytes(const struct zab *z);
 /* --- follow.c --- */
 
 void follow(struct zab *z, size_t peer, uint64_t epoch);
+/* Close the leader's connection: a new one begins with a new summary. Always true. */
+bool resync(struct zab *z, const char *why);
 /* The leader says so. False: no such entry here, and its connection was closed. */
 bool follow_commit(struct zab *z, uint64_t zxid);
 void leave_leader(struct zab *z); /* the follower's part of giving up a role */
@@ -433,6 +436,7 @@ void consider_roll(struct zab *z, uint64_t promised);
 
 /* --- handover.c --- */
 
+void handover_begin(struct zab *z);
 void handover_step(struct zab *z);
 void handover_end(struct zab *z);
 

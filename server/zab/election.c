@@ -34,7 +34,9 @@ uint64_t election_delay(struct zab *z)
     uint64_t rank = 0;
     for (size_t i = z->self + 1; i < z->config.member_count; i++)
         rank += is_participant(z, i);
-    return rank * unit_ms(z) + zk_rng_below(&z->rng, (uint32_t)unit_ms(z) + 1);
+    /* Whose state is wrong leads only if nobody else can. */
+    uint64_t last = z->wants_state ? zk_max_u64(z->config.tick_ms / 4, 4) : 0;
+    return last + rank * unit_ms(z) + zk_rng_below(&z->rng, (uint32_t)unit_ms(z) + 1);
 }
 
 /* Doubling with each attempt that came to nothing, so that rivals part. */

@@ -16,8 +16,7 @@
 
 #include <inttypes.h>
 
-/* Close the leader's connection: a new one begins with a new summary. */
-static bool resync(struct zab *z, const char *why)
+bool resync(struct zab *z, const char *why)
 {
     size_t leader = z->leader;
     look(z, election_delay(z) + z->config.tick_ms / 20 + 1, why);
@@ -48,7 +47,8 @@ void follow(struct zab *z, size_t peer, uint64_t epoch)
     if (epoch > z->promised)
         promise(z, epoch);
     z->peers[peer].out.followed_epoch = epoch;
-    struct zab_msg m = {.type = TELL_FOLLOW, .epoch = epoch, .zxid = z->tail.last_zxid, .points = z->lists->points};
+    struct zab_msg m = {.type = TELL_FOLLOW, .epoch = epoch, .zxid = z->tail.last_zxid, .yes = z->wants_state};
+    m.points = z->lists->points;
     m.point_count = summary(z, z->lists->points);
     fx_send(z, peer, false, &m);
     fx_news(z, "following server %" PRIu64 ", leader of epoch %" PRIu64, z->peers[peer].member.id, epoch);
@@ -152,7 +152,8 @@ static bool on_snap(struct zab *z, const struct zab_msg *m)
                                   .digest = m->digest,
                                   .bytes = fx_keep(z, m->bytes)});
     fx_snap(z, &(struct zab_snap){.kind = ZAB_SNAP_BEGIN, .zxid = m->zxid, .digest = m->digest});
-    fx_news(z, "too far behind for the leader's log: receiving its state at 0x%" PRIx64, m->zxid);
+    fx_news(z, "%s: receiving its state at 0x%" PRIx64,
+            z->wants_state ? "the leader's state takes the place of ours" : "too far behind for the leader's log", m->zxid);
     return true;
 }
 
@@ -221,6 +222,7 @@ static bool on_live(struct zab *z, const struct zab_msg *m)
     z->stage_members = (struct membership_stack){0};
     members_changed(z);
     z->sync = SYNC_STREAM;
+    z->wants_state = false;
     z->stage_rows = 0;
     z->commit = z->applied = z->stage_zxid;
     z->commit_handed = commit;
@@ -301,6 +303,20 @@ void on_take_over(struct zab *z, size_t peer, const struct zab_msg *m)
         return;
     fx_news(z, "the leader of epoch %" PRIu64 " hands over to this server", z->epoch);
     stand(z);
+}
+
+/* The log is whole, so it goes on voting; only what was made of it is wrong. */
+void zab_rebuild(struct zab *z, uint64_t now_ms)
+{
+    effects_begin(z);
+    z->now_ms = zk_max_u64(z->now_ms, now_ms);
+    if (!z->started || z->fatal[0] || z->wants_state)
+        return;
+    z->wants_state = true;
+    if (z->role == ROLE_FOLLOWING && z->sync == SYNC_STREAM)
+        resync(z, "its state must take the place of ours");
+    else if (z->role == ROLE_LEADING)
+        look(z, election_delay(z), "this server's state is not the quorum's");
 }
 
 void follow_tick(struct zab *z)

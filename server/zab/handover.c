@@ -24,15 +24,20 @@ static size_t best_follower(const struct zab *z)
     return best;
 }
 
+void handover_begin(struct zab *z)
+{
+    z->handover_until_ms = z->now_ms + zk_max_u64(z->config.tick_ms, 2);
+    z->handover_target = NOBODY;
+    z->handover_sent = false;
+}
+
 void zab_hand_over(struct zab *z, uint64_t now_ms)
 {
     effects_begin(z);
     z->now_ms = zk_max_u64(z->now_ms, now_ms);
     if (zab_phase(z) != ZAB_LEADING || z->fatal[0])
         return;
-    z->handover_until_ms = z->now_ms + zk_max_u64(z->config.tick_ms, 2);
-    z->handover_target = NOBODY;
-    z->handover_sent = false;
+    handover_begin(z);
 }
 
 void handover_end(struct zab *z)
@@ -44,6 +49,8 @@ void handover_end(struct zab *z)
 
 void handover_step(struct zab *z)
 {
+    if (z->wants_state && zab_phase(z) == ZAB_LEADING && best_follower(z) != NOBODY)
+        handover_begin(z);
     if (z->role != ROLE_LEADING || !z->handover_until_ms)
         return;
     if (z->now_ms >= z->handover_until_ms) {

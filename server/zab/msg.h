@@ -27,7 +27,7 @@ enum zab_msg_type {
     TELL_PONG,        /* up: epoch (0: I don't follow you), number = round answered, promised, zxid, short, bytes */
     TELL_ROUND,       /* down: do you still follow? epoch, number */
     TELL_ROUNDED,     /* up: epoch, number */
-    TELL_FOLLOW,      /* up: epoch, zxid, points = my epochs' last entries */
+    TELL_FOLLOW,      /* up: epoch, zxid, points = my epochs' last entries, yes = give me your state */
     TELL_TRUNC,       /* down, the answer: we have in common up to (zxid, hash); cut off the rest. commit, level */
     TELL_SNAP,        /* down, the other answer: a state comes. zxid, hash, digest, level, bytes = membership */
     TELL_ROWS,        /* down: number counts from 1, bytes */

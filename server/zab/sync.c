@@ -169,10 +169,15 @@ static void read_on(struct zab *z, struct stream *s)
     fx_read(z, ZAB_READ_LOG, s->read_token, s->cursor, CATCHUP_READ_BYTES);
 }
 
-static void start_snapshot(struct zab *z, size_t peer)
+static void start_snapshot(struct zab *z, size_t peer, const char *why)
 {
     struct stream *s = &z->peers[peer].stream;
-    fx_news(z, "server %" PRIu64 " is too far behind for the log: sending it the state", z->peers[peer].member.id);
+    if (z->wants_state) {
+        fx_news(z, "server %" PRIu64 " needs a state, and this leader's is wrong itself", z->peers[peer].member.id);
+        fx_close(z, peer, true);
+        return;
+    }
+    fx_news(z, "server %" PRIu64 " %s: sending it the state", z->peers[peer].member.id, why);
     s->state = STREAM_OPENING;
     s->live_at = z->tail.last_zxid;
     s->snap_token = new_token(z);
@@ -203,8 +208,8 @@ bool on_follow(struct zab *z, size_t peer, const struct zab_msg *m)
     s->allowance_ms = z->now_ms;
     s->allowance_bytes = CATCHUP_READ_BYTES;
     struct common c = last_common(z, m);
-    if (!c.found || c.zxid < oldest_start(z)) {
-        start_snapshot(z, peer);
+    if (m->yes || !c.found || c.zxid < oldest_start(z)) {
+        start_snapshot(z, peer, m->yes ? "has another state than the quorum" : "is too far behind for the log");
         return true;
     }
     s->cursor = c.zxid;
@@ -304,7 +309,7 @@ static void log_gone(struct zab *z, size_t peer)
 {
     struct stream *s = &z->peers[peer].stream;
     if (s->state == STREAM_MATCHING) {
-        start_snapshot(z, peer);
+        start_snapshot(z, peer, "is too far behind for the log");
         return;
     }
     fx_news(z, "the log after 0x%" PRIx64 " went away under server %" PRIu64 "'s cursor", s->cursor,
@@ -362,7 +367,7 @@ static void on_log(struct zab *z, size_t peer, const struct storage_report *r)
             hash != s->common_hash) {
             fx_news(z, "server %" PRIu64 "'s log differs from ours at 0x%" PRIx64, z->peers[peer].member.id,
                     s->cursor);
-            start_snapshot(z, peer);
+            start_snapshot(z, peer, "has another history");
             return;
         }
         answer_trunc(z, peer, hash);

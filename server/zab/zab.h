@@ -164,6 +164,11 @@ struct zab_effects {
 };
 const struct zab_effects *zab_drain(struct zab *z);
 
+/* The replica's state is not what a quorum has made of the same log: the next leader's state, with the log behind it,
+ * takes its place (ZAB_SNAP_*). A leader stands down. Until then this server votes as ever, its log is whole; should it be
+ * the only one that can lead, it does, sends nobody its state, and hands over as soon as somebody is level. */
+void zab_rebuild(struct zab *z, uint64_t now_ms);
+
 /* --- getters --- */
 
 enum zab_phase zab_phase(const struct zab *z);

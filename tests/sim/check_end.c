@@ -21,6 +21,10 @@ static bool is_level(const struct world *w, const struct host *h, char *why, siz
         snprintf(why, size, "server %" PRIu64 " is a stranger still", h->id);
         return false;
     }
+    if (h->is_astray) {
+        snprintf(why, size, "server %" PRIu64 "'s state is astray still", h->id);
+        return false;
+    }
     if (report.last_zxid != ledger_last(w->ledger)) {
         snprintf(why, size, "server %" PRIu64 " is at %" PRIx64 ", the history at %" PRIx64, h->id, report.last_zxid,
                  ledger_last(w->ledger));

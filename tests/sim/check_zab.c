@@ -135,7 +135,12 @@ static void check_applied(struct host *h, const struct replica_report *report)
                    report->last_zxid, h->seen_commit);
     h->seen_applied = report->last_zxid;
     h->seen_digest = report->digest;
-    if (report->digest != ledger_digest(h->world->ledger, report->last_zxid))
+    bool is_right = report->digest == ledger_digest(h->world->ledger, report->last_zxid);
+    if (h->is_astray && is_right) {
+        SAY(h->world, "s%" PRIu64 "'s state is right again", h->id);
+        h->is_astray = false;
+    }
+    if (!is_right && !h->is_astray)
         world_fail(h->world, "I13", "server %" PRIu64 ": another digest at %" PRIx64, h->id, report->last_zxid);
 }
 
@@ -177,6 +182,7 @@ void check_news(struct host *h, struct zk_slice news)
     } TEXTS[] = {
         {"opening a new epoch: the counter", MARK_EPOCH_ROLLED},
         {"disk does not answer", MARK_STEPPED_DOWN_SLOW_DISK},
+        {"the state was rebuilt", MARK_REBUILT},
     };
     char *line = zk_slice_dup(news);
     for (size_t i = 0; i < ZK_COUNT_OF(TEXTS); i++)

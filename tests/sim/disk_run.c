@@ -204,6 +204,8 @@ static bool apply_op(struct disk *d, struct pending *pending)
     case STORAGE_SNAP_DROP:
         disk_drop_stage(p);
         break;
+    case STORAGE_KEEP:
+        break;
     case STORAGE_CHECKPOINT_BEGIN:
         disk_drop_checkpoint(p);
         p->checkpoint = disk_tree_new(op->zxid, op->hash, op->digest, op->bytes);

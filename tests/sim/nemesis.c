@@ -2,6 +2,8 @@
 #include "tests/sim/check.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/person.h"
+#include "server/replica/core.h"
+#include "server/state/change.h"
 #include <inttypes.h>
 
 #define MILLISECOND 1000ull
@@ -66,6 +68,41 @@ static void crash_event(struct world *w, void *arg, uint64_t token)
         crash_one(h);
 }
 
+/* --- memory --- */
+
+static bool anyone_astray(const struct world *w)
+{
+    for (size_t i = 0; i < w->host_count; i++)
+        if (w->hosts[i]->is_astray)
+            return true;
+    return false;
+}
+
+/* A follower applies something otherwise than all others, once, where no client of ours looks. One at a time: the others
+ * must be a majority that agrees. */
+static void go_astray(struct world *w)
+{
+    struct host *h = pick_running(w);
+    if (!h || h->state != HOST_UP || h->seen_phase != ZAB_FOLLOWING || !replica_serves(h->replica) || anyone_astray(w))
+        return;
+    struct state *s = h->replica->state;
+    SAY(w, "s%" PRIu64 "'s state goes astray", h->id);
+    world_count(w, FAULT_ASTRAY);
+    h->is_astray = true;
+    change_begin(s);
+    change_data(s, tree_find(&s->tree, zk_slice_str("/zookeeper/quota")), zk_slice_str("astray"));
+    change_commit(s);
+    h->replica->digests[s->zxid % DIGEST_RING].digest = state_digest(s); /* as if its last entry had done it */
+    host_flush_soon(h);
+}
+
+/* What a leader whose state is astray hands out in the moments before it knows is beyond help, and proves nothing. */
+static void unseat_if_astray(struct host *h)
+{
+    if (h->is_astray && (h->seen_phase == ZAB_ELECTED || h->seen_phase == ZAB_LEADING) && !h->replica->rebuilding)
+        world_after(h->world, 0, crash_event, h, h->start);
+}
+
 /* In millionths: how tempting is it to crash this server just now? */
 static uint32_t temptation(const struct host *h)
 {
@@ -79,6 +116,7 @@ static uint32_t temptation(const struct host *h)
 void nemesis_turn(struct host *h)
 {
     struct world *w = h->world;
+    unseat_if_astray(h);
     if (w->is_over || !w->swarm.crash_every_us || !world_chance(w, WORLD_CHANCE_PROCESS, temptation(h)))
         return;
     world_after(w, world_below(w, WORLD_CHANCE_PROCESS, 2000), crash_event, h, h->start);
@@ -411,7 +449,7 @@ static const struct strike {
     {offsetof(struct swarm, clog_every_us), clog_link},      {offsetof(struct swarm, reset_every_us), reset},
     {offsetof(struct swarm, half_open_every_us), half_open}, {offsetof(struct swarm, flip_every_us), flip},
     {offsetof(struct swarm, kill_every_us), kill_person},    {offsetof(struct swarm, freeze_every_us), freeze_person},
-    {offsetof(struct swarm, move_every_us), move_person},
+    {offsetof(struct swarm, move_every_us), move_person},    {offsetof(struct swarm, astray_every_us), go_astray},
 };
 
 static uint64_t every_us(const struct world *w, const struct strike *strike)

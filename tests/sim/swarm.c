@@ -116,6 +116,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     draw_processes(s, &rng);
     draw_disks(s, &rng);
     draw_clients(s, &rng);
+    s->astray_every_us = s->servers > 2 ? draw_if(&rng, 10, 3 * SECOND, 30 * SECOND) : 0;
 }
 
 const char *swarm_text(const struct swarm *s, char *text, size_t size)
@@ -141,6 +142,7 @@ const char *swarm_text(const struct swarm *s, char *text, size_t size)
         {"stops", s->stop_every_us},
         {"wipes", s->wipe_every_us},
         {"damage", s->damage_every_us},
+        {"astray", s->astray_every_us},
         {"stalls", s->stall_every_us},
         {"failing-disks", s->disk_fail_every_us},
         {"full-disks", s->disk_full_every_us},

@@ -43,6 +43,7 @@ struct swarm {
     uint64_t stop_every_us;
     uint64_t wipe_every_us;
     uint64_t damage_every_us;
+    uint64_t astray_every_us;
     uint32_t power_chance;     /* of a crash: the machine, not the process */
     uint32_t crash_all_chance; /* of a crash: everybody */
     uint64_t turn_us;          /* how long a server lets things come in before it flushes */

@@ -258,6 +258,7 @@ static void see_op(struct tap *t, const struct storage_op *op)
     case STORAGE_RENAME:
     case STORAGE_WITNESS:
     case STORAGE_SYNC_MARK:
+    case STORAGE_KEEP:
     case STORAGE_SNAP_ROWS:
     case STORAGE_CHECKPOINT_ROWS:
         break;

@@ -404,6 +404,22 @@ START_TEST(a_snapshot_can_be_dropped_and_another_begun)
 }
 END_TEST
 
+START_TEST(keeping_evidence_changes_nothing)
+{
+    struct rig r;
+    rig_init(&r, medium);
+    rig_append(&r, 2);
+    rig_checkpoint(&r, "/a=old /b=old");
+    rig_op(&r, (struct storage_op){.kind = STORAGE_KEEP, .bytes = zk_slice_str("a reason")});
+    receive_snapshot(&r, SNAP_STEPS);
+    rig_settle(&r);
+    ck_assert_msg(!r.failed, "%s", r.why);
+    rig_crash(&r);
+    CHECK_TEXT(rig_tree(&r), "/b=new /c=new /d=new");
+    rig_fini(&r);
+}
+END_TEST
+
 START_TEST(a_snapshot_below_the_commit_point_stops_the_store)
 {
     struct rig r;
@@ -804,6 +820,7 @@ Suite *store_conformance(const struct store_medium *which)
     tcase_add_loop_test(tc, a_snapshot_interrupted_anywhere_leaves_the_old_state, 1, SNAP_STEPS);
     tcase_add_test(tc, a_live_snapshot_is_the_new_tree_log_base_and_checkpoint);
     tcase_add_test(tc, a_snapshot_can_be_dropped_and_another_begun);
+    tcase_add_test(tc, keeping_evidence_changes_nothing);
     tcase_add_test(tc, a_snapshot_below_the_commit_point_stops_the_store);
     tcase_add_test(tc, a_snapshot_that_ends_lower_is_no_damage);
     tcase_add_test(tc, checkpoints_lay_changes_over_the_tree);

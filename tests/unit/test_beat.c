@@ -57,40 +57,70 @@ static void hear(uint64_t peer, uint64_t zxid, uint64_t digest, int64_t flags)
     zk_buf_fini(&beat);
 }
 
-START_TEST(one_differing_follower_never_stops_a_leader)
+START_TEST(one_differing_follower_never_unseats_a_leader)
 {
     lead();
     hear(2, 7, 0xbad, 0); /* the first that this leader hears of anybody */
-    ck_assert_ptr_null(r->fatal);
+    ck_assert_ptr_null(r->rebuild_due);
     hear(3, 7, 0xabc, 0);
     hear(2, 7, 0xbad, 0);
     hear(4, 7, 0xabc, 0);
     hear(2, 7, 0xbad, 0);
-    ck_assert_ptr_null(r->fatal);
+    ck_assert_ptr_null(r->rebuild_due);
 }
 END_TEST
 
-START_TEST(a_leader_that_a_majority_contradicts_stops)
+START_TEST(a_leader_that_a_majority_contradicts_with_one_voice_rebuilds)
 {
     lead();
     hear(2, 7, 0xbad, 0);
     hear(3, 7, 0xbad, 0);
-    ck_assert_ptr_null(r->fatal);
+    ck_assert_ptr_null(r->rebuild_due);
     hear(4, 7, 0xbad, 0);
-    ck_assert_ptr_nonnull(r->fatal);
+    ck_assert_ptr_nonnull(r->rebuild_due);
 }
 END_TEST
 
-START_TEST(a_follower_stops_only_when_its_leader_has_a_quorum_on_its_side)
+START_TEST(contradicting_voices_that_contradict_each_other_prove_nothing)
+{
+    lead();
+    hear(2, 7, 0xbad, 0);
+    hear(3, 7, 0xbad, 0);
+    hear(4, 7, 0xbae, 0);
+    ck_assert_ptr_null(r->rebuild_due);
+    replica_time(r, r->now_ms + TICK_MS * 5 + 1, r->wall_ms);
+    for (uint64_t peer = 2; peer <= 4; peer++)
+        hear(peer, 7, peer == 4 ? 0xbae : 0xbad, 0);
+    beat_publish(r);
+    ck_assert(r->writes_refused);
+    hear(4, 7, 0xbad, 0);
+    ck_assert_ptr_nonnull(r->rebuild_due);
+}
+END_TEST
+
+/* Digests are sums: who went astray the same way differs by the same, whenever it is seen. */
+START_TEST(one_voice_is_heard_at_different_zxids)
+{
+    lead();
+    r->digests[8].zxid = 8;
+    r->digests[8].digest = 0x1abc;
+    hear(2, 7, 0xabd, 0);
+    hear(3, 8, 0x1abd, 0);
+    hear(4, 7, 0xabd, 0);
+    ck_assert_ptr_nonnull(r->rebuild_due);
+}
+END_TEST
+
+START_TEST(a_follower_rebuilds_only_when_its_leader_has_a_quorum_on_its_side)
 {
     r->phase = ZAB_FOLLOWING;
     r->leader = 2;
     hear(2, 7, 0xbad, 0);
-    ck_assert_ptr_null(r->fatal);
+    ck_assert_ptr_null(r->rebuild_due);
     hear(3, 7, 0xbad, 4); /* not the leader's word */
-    ck_assert_ptr_null(r->fatal);
+    ck_assert_ptr_null(r->rebuild_due);
     hear(2, 7, 0xbad, 4);
-    ck_assert_ptr_nonnull(r->fatal);
+    ck_assert_ptr_nonnull(r->rebuild_due);
 }
 END_TEST
 
@@ -116,7 +146,7 @@ START_TEST(what_was_not_compared_is_neither_agreement_nor_dissent)
     lead();
     for (uint64_t peer = 2; peer <= SERVERS; peer++)
         hear(peer, 8, 0xbad, 0); /* at a zxid that this server was never seen at */
-    ck_assert_ptr_null(r->fatal);
+    ck_assert_ptr_null(r->rebuild_due);
     for (size_t i = 0; i < r->peer_count; i++)
         ck_assert_int_eq(r->peers[i].verdict, DIGEST_UNKNOWN);
 }
@@ -127,9 +157,11 @@ int main(void)
     Suite *suite = suite_create("beat");
     TCase *tc = tcase_create("beat");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, one_differing_follower_never_stops_a_leader);
-    tcase_add_test(tc, a_leader_that_a_majority_contradicts_stops);
-    tcase_add_test(tc, a_follower_stops_only_when_its_leader_has_a_quorum_on_its_side);
+    tcase_add_test(tc, one_differing_follower_never_unseats_a_leader);
+    tcase_add_test(tc, a_leader_that_a_majority_contradicts_with_one_voice_rebuilds);
+    tcase_add_test(tc, contradicting_voices_that_contradict_each_other_prove_nothing);
+    tcase_add_test(tc, one_voice_is_heard_at_different_zxids);
+    tcase_add_test(tc, a_follower_rebuilds_only_when_its_leader_has_a_quorum_on_its_side);
     tcase_add_test(tc, writes_are_refused_while_nobody_has_a_majority);
     tcase_add_test(tc, what_was_not_compared_is_neither_agreement_nor_dissent);
     suite_add_tcase(suite, tc);

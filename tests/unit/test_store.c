@@ -448,6 +448,33 @@ START_TEST(rows_that_do_not_load_put_the_store_aside)
 END_TEST
 
 /* The making of a store can be interrupted anywhere: what is left is blank still, and becomes a store. */
+/* What is kept is the store as it was, though it goes on changing: it opens where a mark is missing. */
+START_TEST(evidence_is_a_whole_store_of_the_moment)
+{
+    struct disk_dir *m = dir_new(_i);
+    struct rig r;
+    rig_on(&r, m);
+    rig_append(&r, 3);
+    rig_checkpoint(&r, "/a=wrong");
+    for (int i = 0; i < FILES_EVIDENCE_MAX + 1; i++) {
+        rig_op(&r, (struct storage_op){.kind = STORAGE_KEEP, .bytes = zk_slice_str("its digest was 7")});
+        rig_append(&r, 1);
+        rig_checkpoint(&r, "/a=right");
+    }
+    dir_close(m);
+    shell("cd %s && test $(ls -d zkd.diverged-* | wc -l) = %d && grep -q 'digest was 7' zkd.diverged-*/why", m->data,
+          FILES_EVIDENCE_MAX);
+    shell("cd %s && first=$(ls -d zkd.diverged-* | head -1) && rm -rf zkd ../wal && mv $first zkd", m->data);
+    m->split = false;
+    rig_on(&r, m);
+    ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_DAMAGED);
+    ck_assert_uint_ge(rig_image(&r)->last_zxid, 3); /* the log may have grown meanwhile */
+    ck_assert_str_eq(rig_tree(&r), "/a=wrong");
+    dir_close(m);
+    dir_free(m);
+}
+END_TEST
+
 START_TEST(an_interrupted_making_is_finished_by_the_next_opening)
 {
     static const char *const LEFT[] = {"mkdir zkd", "mkdir -p zkd/in", "mkdir zkd && truncate -s 1024 zkd/mark"};
@@ -706,6 +733,7 @@ static Suite *store_suite(void)
     tcase_add_test(tc, a_log_lost_for_good_is_damage_once_the_store_is_renamed);
     tcase_add_test(tc, a_witness_under_its_former_key_is_kept_and_renewed);
     tcase_add_test(tc, rows_that_do_not_load_put_the_store_aside);
+    tcase_add_loop_test(tc, evidence_is_a_whole_store_of_the_moment, 0, 2);
     tcase_add_loop_test(tc, an_interrupted_making_is_finished_by_the_next_opening, 0, 3);
     tcase_add_test(tc, the_database_runs_with_the_options_that_were_chosen);
     tcase_add_loop_test(tc, one_spoilt_byte_is_never_believed, 0, 2);

@@ -573,6 +573,63 @@ START_TEST(an_epoch_far_above_all_others_is_not_believed)
 }
 END_TEST
 
+/* --- a state that is not the quorum's --- */
+
+START_TEST(a_follower_whose_state_is_wrong_gets_the_leaders_and_votes_meanwhile)
+{
+    struct world *w = founded_ensemble(3, 0);
+    write_some(w, 20);
+    uint64_t leader = world_leader(w, 10), wrong = other_than(leader, leader);
+    uint64_t last = zab_last_zxid(world_zab(w, wrong));
+    world_rebuild(w, wrong);
+    ck_assert_int_ne(zab_phase(world_zab(w, wrong)), ZAB_FOLLOWING);
+    ck_assert_uint_eq(zab_last_zxid(world_zab(w, wrong)), last); /* its log is whole: with it another can be elected */
+    world_crash(w, leader, DISK_PROCESS_CRASH);
+    uint64_t next = world_leader(w, 3000);
+    ck_assert(next != 0 && next != wrong);
+    ck_assert(world_settle(w, 5000));
+    ck_assert_uint_eq(world_marks(w)->snaps_done, 1);
+    ck_assert(!world_zab(w, wrong)->wants_state);
+    write_some(w, 2);
+    end(w);
+}
+END_TEST
+
+START_TEST(a_leader_whose_state_is_wrong_stands_down_first)
+{
+    struct world *w = founded_ensemble(3, 0);
+    write_some(w, 20);
+    uint64_t wrong = world_leader(w, 10);
+    world_rebuild(w, wrong);
+    ck_assert_int_eq(zab_phase(world_zab(w, wrong)), ZAB_LOOKING);
+    uint64_t next = world_leader(w, 3000);
+    ck_assert(next != 0 && next != wrong);
+    ck_assert(world_settle(w, 5000));
+    ck_assert_uint_eq(world_marks(w)->snaps_done, 1);
+    write_some(w, 2);
+    end(w);
+}
+END_TEST
+
+/* Two are there, and the one whose state is wrong has the longer log: nobody else can be elected. */
+START_TEST(a_wrong_state_beside_the_only_whole_log_leads_hands_over_and_is_replaced)
+{
+    struct world *w = founded_ensemble(3, 0);
+    write_some(w, 5);
+    uint64_t leader = world_leader(w, 10), gone = other_than(leader, leader), behind = other_than(leader, gone);
+    world_crash(w, behind, DISK_PROCESS_CRASH);
+    write_some(w, 5);
+    world_crash(w, gone, DISK_PROCESS_CRASH);
+    world_start(w, behind);
+    world_rebuild(w, leader);
+    ck_assert(world_settle(w, 20000));
+    ck_assert_uint_eq(world_leader(w, 10), behind);
+    ck_assert(!world_zab(w, leader)->wants_state);
+    write_some(w, 2);
+    end(w);
+}
+END_TEST
+
 /* --- the rest --- */
 
 START_TEST(a_leader_hands_over_without_a_gap)
@@ -717,6 +774,9 @@ int main(void)
     tcase_add_test(tests, a_state_that_goes_away_while_it_is_sent_ends_that_stream_only);
     tcase_add_test(tests, a_readmitted_servers_acknowledgement_proves_its_readmission_committed);
     tcase_add_test(tests, an_epoch_far_above_all_others_is_not_believed);
+    tcase_add_test(tests, a_follower_whose_state_is_wrong_gets_the_leaders_and_votes_meanwhile);
+    tcase_add_test(tests, a_leader_whose_state_is_wrong_stands_down_first);
+    tcase_add_test(tests, a_wrong_state_beside_the_only_whole_log_leads_hands_over_and_is_replaced);
     tcase_add_test(tests, a_leader_hands_over_without_a_gap);
     tcase_add_test(tests, a_leader_that_nobody_can_replace_leads_on);
     tcase_add_test(tests, the_leader_opens_a_new_epoch_before_the_counter_ends_and_keeps_the_lead);

@@ -18,7 +18,7 @@ static void print_marks(const struct world_marks *m, uint64_t seeds)
 #define MARK(name) printf(", " #name " %" PRIu64, m->name)
     printf("%" PRIu64 " seeds", seeds);
     MARK(elections), MARK(commits), MARK(truncs), MARK(snaps), MARK(snaps_done), MARK(readmissions), MARK(rolls);
-    MARK(handovers), MARK(confirms), MARK(crashes), MARK(wipes), MARK(damages), MARK(recoveries);
+    MARK(handovers), MARK(confirms), MARK(crashes), MARK(wipes), MARK(rebuilds), MARK(damages), MARK(recoveries);
     MARK(restores), MARK(renames), MARK(pauses), MARK(cuts), MARK(breaks);
     printf("\n");
 #undef MARK

@@ -992,6 +992,14 @@ void world_hand_over(struct world *w, uint64_t id)
     effects_of(w, (size_t)id - 1);
 }
 
+void world_rebuild(struct world *w, uint64_t id)
+{
+    trace(w, "%" PRIu64 "'s state is not the quorum's", id);
+    w->marks.rebuilds++;
+    zab_rebuild(w->servers[id - 1].zab, w->now_ms);
+    effects_of(w, (size_t)id - 1);
+}
+
 const char *world_trouble(const struct world *w)
 {
     return w->trouble[0] ? w->trouble : NULL;
@@ -1109,16 +1117,37 @@ enum act {
     ACT_SLOW,
     ACT_CHECKPOINT,
     ACT_HAND_OVER,
+    ACT_REBUILD,
     ACT_COPY,
     ACT_RESTORE,
     ACT_END,
 };
+
+/* Is there a server other than i without a state that it could give? */
+static bool other_wants_state(const struct world *w, size_t i)
+{
+    for (size_t j = 0; j < w->count; j++)
+        if (j != i && w->servers[j].zab && w->servers[j].zab->wants_state)
+            return true;
+    return false;
+}
+
+/* A quorum of others agrees that this one's state is wrong. */
+static bool may_be_wrong(const struct world *w, size_t i)
+{
+    size_t others = 0;
+    for (size_t j = 0; j < w->options.participants; j++)
+        others += j != i && is_running(w, j) && !zab_is_stranger(w->servers[j].zab);
+    return others * 2 > w->options.participants && w->ledger_count > 0 && !other_wants_state(w, i);
+}
 
 /* May this server lose its store without the ensemble losing data for good? All others are up, none is a stranger,
  * all hold everything, and all have a seat. */
 static bool may_lose_store(struct world *w, size_t i)
 {
     if (i < w->options.participants && w->options.participants < 3)
+        return false;
+    if (other_wants_state(w, i))
         return false;
     if (i < w->options.participants)
         for (size_t j = 0; j < w->options.participants; j++)
@@ -1265,6 +1294,10 @@ static void act(struct world *w, enum act what, size_t i, size_t j)
     case ACT_HAND_OVER:
         if (running && zab_phase(s->zab) == ZAB_LEADING)
             world_hand_over(w, id_of(i));
+        break;
+    case ACT_REBUILD:
+        if (running && may_be_wrong(w, i))
+            world_rebuild(w, id_of(i));
         break;
     case ACT_COPY:
         if (!s->copy && s->zab) {

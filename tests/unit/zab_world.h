@@ -69,12 +69,14 @@ uint64_t world_leader(struct world *w, uint64_t ms);
 bool world_propose(struct world *w, uint64_t id, size_t count);
 bool world_confirm(struct world *w, uint64_t id);
 void world_hand_over(struct world *w, uint64_t id);
+/* Its replica's state differs from the quorum's. */
+void world_rebuild(struct world *w, uint64_t id);
 void world_checkpoint(struct world *w, uint64_t id, bool purge);
 uint64_t world_committed_count(const struct world *w); /* entries that somebody applied */
 
 struct world_marks {
     uint64_t elections, commits, truncs, snaps, snaps_done, diffs, readmissions, rolls, handovers, confirms, crashes,
-        wipes, damages, recoveries, renames, restores, pauses, cuts, breaks;
+        wipes, rebuilds, damages, recoveries, renames, restores, pauses, cuts, breaks;
 };
 const struct world_marks *world_marks(const struct world *w);
 
