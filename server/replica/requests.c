@@ -99,19 +99,16 @@ static struct request *new_request(struct zk_request_header h)
  * been applied or never will be, for the ATTACH of this one has been applied: so the memory decides. */
 static bool answer_from_memory(struct replica *r, struct client *c, struct zk_request_header h)
 {
-    uint64_t zxid;
-    int32_t err;
-    struct zk_slice record;
-    bool whole;
-    if (!c->wants_memory || !state_memory_get(r->state, c->session, h.xid, &zxid, &err, &record, &whole))
+    struct state_result result;
+    if (!c->wants_memory || !state_memory_get(r->state, c->session, h.xid, &result))
         return false;
     struct request *q = new_request(h);
     q->kind = REQUEST_DONE;
     struct zk_buf reply;
     zk_buf_init(&reply);
     size_t start = zk_jute_begin_frame(&reply);
-    zk_reply_header_encode(&reply, (struct zk_reply_header){h.xid, (int64_t)state_zxid(r->state), err});
-    zk_buf_append_slice(&reply, record);
+    zk_reply_header_encode(&reply, (struct zk_reply_header){h.xid, (int64_t)state_zxid(r->state), result.err});
+    zk_buf_append_slice(&reply, result.record);
     zk_jute_end_frame(&reply, start);
     q->bytes = reply.ptr;
     q->len = reply.len;

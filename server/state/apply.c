@@ -47,10 +47,10 @@ static void remove_ephemerals(struct state *s, struct session *session, struct s
     free(doomed);
 }
 
-static void end_session(struct state *s, struct session *session, struct state_effects *fx)
+static void end_session(struct state *s, struct session *session, bool was_expired, struct state_effects *fx)
 {
     remove_ephemerals(s, session, fx);
-    change_session_end_life(s, session);
+    change_session_end_life(s, session, was_expired);
     fx->session_change = STATE_SESSION_ENDED;
 }
 
@@ -153,7 +153,7 @@ static void apply_close(struct state *s, const struct command *c, struct state_e
     if (session == NULL)
         return;
     change_session_end(s, session);
-    end_session(s, session, fx);
+    end_session(s, session, false, fx);
 }
 
 /* --- commands about a session --- */
@@ -180,15 +180,6 @@ static void apply_open(struct state *s, const struct command *c, struct state_ef
     fx->session_change = STATE_SESSION_OPENED;
 }
 
-/* Takes the same time wherever they differ. */
-static bool is_password(const uint8_t *a, const uint8_t *b)
-{
-    uint8_t difference = 0;
-    for (int i = 0; i < ZK_PASSWORD_BYTES; i++)
-        difference |= a[i] ^ b[i];
-    return difference == 0;
-}
-
 static void apply_attach(struct state *s, const struct command *c, struct state_effects *fx)
 {
     struct command_attach a;
@@ -199,7 +190,7 @@ static void apply_attach(struct state *s, const struct command *c, struct state_
         return;
     }
     struct session *session = sessions_find_live(&s->sessions, c->session);
-    if (session == NULL || !is_password(session->password, a.password.ptr) || session->generation == UINT32_MAX) {
+    if (session == NULL || !session_is_password(session, a.password) || session->generation == UINT32_MAX) {
         fx->err = ZK_ERR_SESSION_EXPIRED;
         return;
     }
@@ -226,7 +217,7 @@ static void apply_expire(struct state *s, const struct command *c, struct state_
     fx->session = c->session;
     fx->generation = c->generation;
     if (session != NULL && session->generation == c->generation)
-        end_session(s, session, fx);
+        end_session(s, session, true, fx);
 }
 
 static void apply_forget(struct state *s, const struct command *c, struct state_effects *fx)

@@ -284,9 +284,10 @@ void change_session_forget(struct state *s, struct session *session)
     sessions_remove(&s->sessions, session);
 }
 
-void change_session_end_life(struct state *s, struct session *session)
+void change_session_end_life(struct state *s, struct session *session, bool was_expired)
 {
-    if (session->result_count == 0) {
+    bool may_be_asked = session->memory > 0 && (was_expired || session->result_count > 0);
+    if (!may_be_asked) {
         change_session_forget(s, session);
         return;
     }

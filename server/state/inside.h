@@ -69,7 +69,6 @@ bool path_is_special(struct zk_slice path);
 
 /* The fixed rule of state_size_bytes. */
 uint64_t node_size_bytes(const struct node *n);
-uint64_t session_size_bytes(const struct session *session);
 
 /* --- digest.c: the terms whose sum is the digest (S2) --- */
 

@@ -1,7 +1,9 @@
 #include "server/state/session.h"
 #include "common/proto.h"
 
-#define HOLES_MIN 64
+#define HOLES_MIN     64
+#define SESSION_BYTES 256
+#define RESULT_BYTES  44
 
 void sessions_init(struct sessions *all)
 {
@@ -116,9 +118,10 @@ static void close_holes(struct sessions *all)
     all->hole_count = 0;
 }
 
-static uint64_t memory_bytes(const struct session *session)
+uint64_t session_size_bytes(const struct session *session)
 {
-    return session->result_bytes + session->result_count * sizeof(struct result);
+    return SESSION_BYTES + (uint64_t)session->identities_len + session->result_bytes +
+           (uint64_t)session->result_count * RESULT_BYTES;
 }
 
 void sessions_remove(struct sessions *all, struct session *session)
@@ -129,7 +132,7 @@ void sessions_remove(struct sessions *all, struct session *session)
         if (all->first_ended == 0)
             all->last_ended = 0;
         all->ended_count--;
-        all->ended_bytes -= memory_bytes(session);
+        all->ended_bytes -= session_size_bytes(session);
     } else {
         all->live_count--;
     }
@@ -150,7 +153,7 @@ static void enqueue_ended(struct sessions *all, struct session *session)
         all->first_ended = session->handle;
     all->last_ended = session->handle;
     all->ended_count++;
-    all->ended_bytes += memory_bytes(session);
+    all->ended_bytes += session_size_bytes(session);
     all->live_count--;
 }
 
@@ -189,7 +192,17 @@ struct session *sessions_oldest_ended(const struct sessions *all)
     return all->first_ended == 0 ? NULL : all->by_handle[all->first_ended];
 }
 
-/* --- identities --- */
+/* --- password and identities --- */
+
+bool session_is_password(const struct session *session, struct zk_slice password)
+{
+    if (password.len != ZK_PASSWORD_BYTES)
+        return false;
+    uint8_t difference = 0;
+    for (int i = 0; i < ZK_PASSWORD_BYTES; i++)
+        difference |= session->password[i] ^ password.ptr[i];
+    return difference == 0;
+}
 
 void session_set_identities(struct session *session, struct zk_slice encoded)
 {

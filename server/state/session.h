@@ -98,6 +98,11 @@ void sessions_end(struct sessions *all, struct session *session, uint64_t zxid, 
 void sessions_queue_ended(struct sessions *all);
 struct session *sessions_oldest_ended(const struct sessions *all);
 
+/* Counted by a fixed rule, the same on every replica. */
+uint64_t session_size_bytes(const struct session *session);
+/* Takes the same time wherever they differ. */
+bool session_is_password(const struct session *session, struct zk_slice password);
+
 static inline struct zk_slice session_identities(const struct session *session)
 {
     return zk_slice(session->identities, session->identities_len);

@@ -72,12 +72,6 @@ uint64_t node_size_bytes(const struct node *n)
     return 144 + (uint64_t)n->name_len + n->data_len;
 }
 
-uint64_t session_size_bytes(const struct session *session)
-{
-    return 256 + (uint64_t)session->identities_len + session->result_bytes +
-           session->result_count * (sizeof(int32_t) + sizeof(struct result));
-}
-
 uint64_t state_zxid(const struct state *s)
 {
     return s->zxid;
@@ -159,18 +153,39 @@ size_t state_session_count(const struct state *s)
     return s->sessions.live_count;
 }
 
-bool state_memory_get(const struct state *s, uint64_t id, int32_t xid, uint64_t *ret_zxid, int32_t *ret_err,
-                      struct zk_slice *ret_record, bool *ret_whole)
+static bool show_result(const struct session *session, uint32_t i, struct state_result *ret_result)
 {
-    const struct session *session = sessions_find(&s->sessions, id);
-    uint32_t i = session ? session_recall(session, xid) : 0;
-    if (session == NULL || i == session->result_count)
+    if (i >= session->result_count)
         return false;
     const struct result *result = session_result(session, i);
-    *ret_zxid = result->zxid;
-    *ret_err = result->err;
-    *ret_record = zk_slice(result->bytes, result->len);
-    *ret_whole = result->whole;
+    *ret_result = (struct state_result){
+        .xid = session_result_xid(session, i),
+        .zxid = result->zxid,
+        .err = result->err,
+        .whole = result->whole,
+        .record = zk_slice(result->bytes, result->len),
+    };
+    return true;
+}
+
+bool state_memory_get(const struct state *s, uint64_t id, int32_t xid, struct state_result *ret_result)
+{
+    const struct session *session = sessions_find(&s->sessions, id);
+    return session != NULL && show_result(session, session_recall(session, xid), ret_result);
+}
+
+bool state_memory_at(const struct state *s, uint64_t id, uint32_t i, struct state_result *ret_result)
+{
+    const struct session *session = sessions_find(&s->sessions, id);
+    return session != NULL && show_result(session, i, ret_result);
+}
+
+bool state_ended_get(const struct state *s, uint64_t id, struct zk_slice password, struct state_session *ret_session)
+{
+    const struct session *session = sessions_find(&s->sessions, id);
+    if (session == NULL || session->ended_zxid == 0 || !session_is_password(session, password))
+        return false;
+    show_session(session, ret_session);
     return true;
 }
 

@@ -116,18 +116,31 @@ bool state_session_get(const struct state *s, uint64_t id, struct state_session 
 bool state_session_next(const struct state *s, uint64_t after, struct state_session *ret_session);
 size_t state_session_count(const struct state *s);
 
-/* The remembered result of a write that was sent again: true and the reply header's zxid and err, and the record's
- * bytes, if session `id`, live or ended, remembers `xid`. A result above STATE_MEMORY_RESULT_MAX is remembered as
- * zxid and err only: `*ret_whole` is then false. */
-#define STATE_MEMORY_RESULT_MAX 65536
 #define STATE_MEMORY_K 128
+/* A larger record is remembered as zxid and err only. */
+#define STATE_MEMORY_RESULT_MAX 65536
 /* Bytes of records that one session remembers; a result that would pass it is remembered as zxid and err only. */
 #define STATE_MEMORY_SESSION_MAX 1048576
-/* Ended sessions that are remembered, and the bytes of their results; beyond it the one that ended first goes. */
-#define STATE_ENDED_COUNT_MAX 4096
+/* Ended sessions that are remembered, and their bytes; beyond it the one that ended first goes. */
+#define STATE_ENDED_COUNT_MAX 32768
 #define STATE_ENDED_BYTES_MAX 16777216
-bool state_memory_get(const struct state *s, uint64_t id, int32_t xid, uint64_t *ret_zxid, int32_t *ret_err,
-                      struct zk_slice *ret_record, bool *ret_whole);
+
+/* One of a session's last K results of writes. Borrowed, as all that is read. */
+struct state_result {
+    int32_t xid;
+    uint64_t zxid;
+    int32_t err;            /* of the reply header */
+    bool whole;             /* false: the record was too large, and `record` is empty */
+    struct zk_slice record; /* the reply record's jute bytes */
+};
+/* What became of a write that was sent again: true if session `id`, live or ended, remembers `xid`. */
+bool state_memory_get(const struct state *s, uint64_t id, int32_t xid, struct state_result *ret_result);
+/* The i-th oldest of what session `id`, live or ended, remembers; false at the end. */
+bool state_memory_at(const struct state *s, uint64_t id, uint32_t i, struct state_result *ret_result);
+/* Has session `id` ended, is it still remembered, and is this its password? What it does not remember then of its
+ * last K writes has not happened and never will: an ended session's memory is complete or gone. */
+bool state_ended_get(const struct state *s, uint64_t id, struct zk_slice password,
+                     struct state_session *ret_session);
 /* Zxid at which the oldest remembered ended session ended; 0: none is remembered. The leader proposes FORGET. */
 uint64_t state_memory_oldest(const struct state *s, int64_t *ret_time_ms);
 

@@ -253,11 +253,8 @@ static int create_xid(struct kit *k, uint64_t session, const char *path, int32_t
 
 static bool remembers(struct kit *k, uint64_t session, int32_t xid)
 {
-    uint64_t zxid;
-    int32_t err;
-    struct zk_slice record;
-    bool whole;
-    return state_memory_get(k->s, session, xid, &zxid, &err, &record, &whole);
+    struct state_result result;
+    return state_memory_get(k->s, session, xid, &result);
 }
 
 START_TEST(a_write_sent_again_is_answered_as_it_was_and_happens_once)
@@ -339,15 +336,12 @@ START_TEST(a_large_result_is_remembered_without_its_record)
     ck_assert_int_eq(kit_send_xid(&k, a, ZK_OP_MULTI, 5), 0);
     ck_assert_uint_gt(k.fx.reply.len, STATE_MEMORY_RESULT_MAX);
     uint64_t then = k.zxid;
-    uint64_t zxid;
-    int32_t err;
-    struct zk_slice record;
-    bool whole;
-    ck_assert(state_memory_get(k.s, a, 5, &zxid, &err, &record, &whole));
-    ck_assert_uint_eq(zxid, then);
-    ck_assert_int_eq(err, 0);
-    ck_assert(!whole);
-    ck_assert_uint_eq(record.len, 0);
+    struct state_result result;
+    ck_assert(state_memory_get(k.s, a, 5, &result));
+    ck_assert_uint_eq(result.zxid, then);
+    ck_assert_int_eq(result.err, 0);
+    ck_assert(!result.whole);
+    ck_assert_uint_eq(result.record.len, 0);
     kit_free(&k);
 }
 END_TEST
@@ -383,13 +377,62 @@ START_TEST(an_ended_session_is_remembered_until_forgotten)
 }
 END_TEST
 
-START_TEST(a_session_that_wrote_nothing_is_not_kept)
+static bool tells(struct kit *k, uint64_t session, const char *password)
+{
+    struct state_session ended;
+    return state_ended_get(k->s, session, zk_slice_str(password), &ended);
+}
+
+START_TEST(an_ended_session_tells_its_owner_all_that_it_did_and_nobody_else)
 {
     struct kit k = kit_new();
-    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
-    kit_close(&k, a);
+    struct zk_slice password = zk_slice(KIT_PASSWORD, sizeof KIT_PASSWORD);
+    uint64_t a = kit_open_with(&k, 2, zk_slice(NULL, 0));
+    create_xid(&k, a, "/a", 0, 1);
+    create_xid(&k, a, "/a", 0, 2);
+    create_xid(&k, a, "/s-", ZK_FLAG_SEQUENTIAL, 3);
+    struct state_session ended;
+    ck_assert(!state_ended_get(k.s, a, password, &ended));
+    kit_apply(&k, (struct command){.kind = COMMAND_EXPIRE, .session = a, .generation = 1});
+    ck_assert(state_ended_get(k.s, a, password, &ended));
+    ck_assert_uint_eq(ended.id, a);
+    ck_assert_int_eq(ended.memory, 2);
+    struct state_result result;
+    ck_assert(state_memory_at(k.s, a, 0, &result));
+    ck_assert_int_eq(result.xid, 2);
+    ck_assert_int_eq(result.err, ZK_ERR_NODE_EXISTS);
+    ck_assert(state_memory_at(k.s, a, 1, &result));
+    ck_assert_int_eq(result.xid, 3);
+    ck_assert_uint_eq(result.zxid, k.zxid - 1);
+    ck_assert(result.whole);
+    struct zk_jute in = zk_jute(result.record);
+    ck_assert(zk_slice_eq(zk_jute_string(&in), zk_slice_str("/s-0000000001")));
+    ck_assert(!state_memory_at(k.s, a, 2, &result));
+    ck_assert(!tells(&k, a, "0123456789abcdee"));
+    ck_assert(!tells(&k, a, ""));
+    ck_assert(!state_ended_get(k.s, a + 1, password, &ended));
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(who_expired_without_a_write_is_told_so_and_who_closed_has_nothing_to_ask)
+{
+    struct kit k = kit_new();
+    struct zk_slice password = zk_slice(KIT_PASSWORD, sizeof KIT_PASSWORD);
+    uint64_t closed = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    kit_close(&k, closed);
+    uint64_t apache = kit_open(&k);
+    kit_apply(&k, (struct command){.kind = COMMAND_EXPIRE, .session = apache, .generation = 1});
+    struct state_session ended;
     int64_t ended_ms;
+    ck_assert(!state_ended_get(k.s, closed, password, &ended));
+    ck_assert(!state_ended_get(k.s, apache, password, &ended));
     ck_assert_uint_eq(state_memory_oldest(k.s, &ended_ms), 0);
+    uint64_t expired = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    kit_apply(&k, (struct command){.kind = COMMAND_EXPIRE, .session = expired, .generation = 1});
+    struct state_result result;
+    ck_assert(state_ended_get(k.s, expired, password, &ended));
+    ck_assert(!state_memory_at(k.s, expired, 0, &result));
     kit_free(&k);
 }
 END_TEST
@@ -443,7 +486,8 @@ int main(void)
     tcase_add_test(tc, more_memory_than_there_is_is_cut);
     tcase_add_test(tc, a_large_result_is_remembered_without_its_record);
     tcase_add_test(tc, an_ended_session_is_remembered_until_forgotten);
-    tcase_add_test(tc, a_session_that_wrote_nothing_is_not_kept);
+    tcase_add_test(tc, an_ended_session_tells_its_owner_all_that_it_did_and_nobody_else);
+    tcase_add_test(tc, who_expired_without_a_write_is_told_so_and_who_closed_has_nothing_to_ask);
     tcase_add_test(tc, the_memories_of_ended_sessions_are_bounded);
     return kit_run("state_session", tc);
 }
