@@ -110,8 +110,11 @@ void zk_connect_response_encode(struct zk_buf *out, const struct zk_connect_resp
     zk_jute_put_buffer(out, r->password);
     if (r->has_read_only)
         zk_jute_put_bool(out, r->read_only);
-    if (r->protocol_version == ZK_PROTOCOL_MEMORY)
-        zk_jute_put_int(out, r->memory);
+    if (r->protocol_version != ZK_PROTOCOL_MEMORY)
+        return;
+    zk_jute_put_int(out, r->memory);
+    if (r->session_id == 0)
+        zk_buf_append_slice(out, r->past);
 }
 
 struct zk_connect_response zk_connect_response_decode(struct zk_jute *in)
@@ -123,8 +126,28 @@ struct zk_connect_response zk_connect_response_decode(struct zk_jute *in)
     r.password = zk_jute_buffer(in);
     r.has_read_only = !in->bad && zk_jute_left(in) > 0;
     r.read_only = r.has_read_only ? zk_jute_bool(in) : false;
-    r.memory = !in->bad && r.protocol_version == ZK_PROTOCOL_MEMORY ? zk_jute_int(in) : 0;
+    bool has_memory = !in->bad && r.protocol_version == ZK_PROTOCOL_MEMORY;
+    r.memory = has_memory ? zk_jute_int(in) : 0;
+    r.past = has_memory && r.session_id == 0 ? zk_jute_rest(in) : zk_slice(NULL, 0);
     return r;
+}
+
+void zk_past_write_encode(struct zk_buf *out, const struct zk_past_write *w)
+{
+    zk_jute_put_int(out, w->xid);
+    zk_jute_put_long(out, w->zxid);
+    zk_jute_put_int(out, w->err);
+    zk_jute_put_buffer(out, w->record);
+}
+
+struct zk_past_write zk_past_write_decode(struct zk_jute *in)
+{
+    struct zk_past_write w;
+    w.xid = zk_jute_int(in);
+    w.zxid = zk_jute_long(in);
+    w.err = zk_jute_int(in);
+    w.record = zk_jute_buffer(in);
+    return w;
 }
 
 void zk_request_header_encode(struct zk_buf *out, struct zk_request_header h)

@@ -57,7 +57,9 @@ enum { ZK_ADD_WATCH_PERSISTENT = 0, ZK_ADD_WATCH_PERSISTENT_RECURSIVE = 1 };
 
 /* protocolVersion of a connect request. libzk asks for a session with a memory of its writes' results by sending
  * ZK_PROTOCOL_MEMORY: a zkd that grants it answers with the same number and one more int32 at the end of the
- * response, K, the most unanswered writes the client may have; any other server answers 0 and has no memory. */
+ * response, K, the most unanswered writes the client may have; any other server answers 0 and has no memory. To the
+ * owner of a session that has ended and is still remembered it answers so too, with session 0, and behind K come the
+ * results of the session's last K writes, the oldest first: a write that is not among them has not happened. */
 enum { ZK_PROTOCOL_APACHE = 0, ZK_PROTOCOL_MEMORY = 0x7a6b6401 };
 
 struct zk_stat {
@@ -109,9 +111,22 @@ struct zk_connect_response {
     bool has_read_only; /* only in answer to a request that carried it */
     bool read_only;
     int32_t memory; /* K; on the wire only with protocol_version ZK_PROTOCOL_MEMORY, after the read-only byte */
+    struct zk_slice past; /* only with ZK_PROTOCOL_MEMORY and session 0: vector<zk_past_write>, as it is on the wire */
 };
 void zk_connect_response_encode(struct zk_buf *out, const struct zk_connect_response *r);
 struct zk_connect_response zk_connect_response_decode(struct zk_jute *in);
+
+/* What became of a write. */
+struct zk_past_write {
+    int32_t xid;
+    int64_t zxid;
+    int32_t err;            /* of the reply header */
+    struct zk_slice record; /* of the reply; empty if it was too large to be kept */
+};
+#define ZK_PAST_WRITE_MIN_BYTES 20
+
+void zk_past_write_encode(struct zk_buf *out, const struct zk_past_write *w);
+struct zk_past_write zk_past_write_decode(struct zk_jute *in);
 
 struct zk_request_header {
     int32_t xid;

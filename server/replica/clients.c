@@ -151,17 +151,10 @@ static void connect_frame(struct replica *r, struct client *c, struct zk_slice f
         submit_attach(r, c, &request);
 }
 
-static void put_connect_response(struct replica *r, struct client *c, const struct state_session *s)
+static void put_connect_response(struct replica *r, struct client *c, struct zk_connect_response response)
 {
-    static const uint8_t no_password[ZK_PASSWORD_BYTES];
-    struct zk_connect_response response = {
-        .protocol_version = c->wants_memory && s->memory > 0 ? ZK_PROTOCOL_MEMORY : ZK_PROTOCOL_APACHE,
-        .timeout_ms = s->timeout_ms,
-        .session_id = (int64_t)s->id,
-        .password = zk_slice(s->id ? s->password : no_password, ZK_PASSWORD_BYTES),
-        .has_read_only = c->has_read_only,
-        .memory = s->memory,
-    };
+    response.protocol_version = c->wants_memory && response.memory > 0 ? ZK_PROTOCOL_MEMORY : ZK_PROTOCOL_APACHE;
+    response.has_read_only = c->has_read_only;
     struct zk_buf *out = outbox_client(r, c);
     size_t start = zk_jute_begin_frame(out);
     zk_connect_response_encode(out, &response);
@@ -189,11 +182,45 @@ static void join_session(struct replica *r, struct client *c, const struct state
     c->next_number = 1;
     c->seen.session = s.id;
     c->seen.timeout_ms = s.timeout_ms;
-    put_connect_response(r, c, &s);
+    put_connect_response(r, c,
+                         (struct zk_connect_response){.timeout_ms = s.timeout_ms,
+                                                      .session_id = (int64_t)s.id,
+                                                      .password = zk_slice(s.password, sizeof s.password),
+                                                      .memory = s.memory});
     outbox_ready(r, c);
 }
 
-void client_join_result(struct replica *r, struct client *c, const struct state_effects *fx)
+static void put_past(const struct replica *r, uint64_t session, struct zk_buf *out)
+{
+    zk_jute_put_int(out, 0);
+    struct state_result result;
+    uint32_t count = 0;
+    for (; state_memory_at(r->state, session, count, &result); count++)
+        zk_past_write_encode(
+            out, &(struct zk_past_write){result.xid, (int64_t)result.zxid, result.err, result.record});
+    zk_jute_set_int(out, 0, (int32_t)count);
+}
+
+/* "Expired", as Apache says it; and who asks for a memory and shows the password of a session that ended not long ago
+ * learns what became of its last writes: this ATTACH stands behind its end in the log, so all of them are known. */
+static void refuse_session(struct replica *r, struct client *c, const struct command *cmd)
+{
+    static const uint8_t no_password[ZK_PASSWORD_BYTES];
+    struct zk_connect_response response = {.password = zk_slice(no_password, sizeof no_password)};
+    struct command_attach a;
+    struct state_session ended;
+    if (cmd->kind == COMMAND_ATTACH && c->wants_memory && command_attach_decode(cmd->payload, &a) &&
+        state_ended_get(r->state, cmd->session, a.password, &ended)) {
+        struct zk_buf *past = outbox_buffer(r);
+        put_past(r, cmd->session, past);
+        response.memory = ended.memory;
+        response.past = zk_buf_slice(past);
+    }
+    put_connect_response(r, c, response);
+    outbox_close(r, c);
+}
+
+void client_join_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx)
 {
     bool waits = c != NULL && c->phase == CLIENT_JOINING;
     if (waits && c->joining != NULL) {
@@ -212,8 +239,7 @@ void client_join_result(struct replica *r, struct client *c, const struct state_
         return;
     }
     c->phase = CLIENT_GONE; /* a copy of its ATTACH may follow: it is answered once */
-    put_connect_response(r, c, &(struct state_session){0}); /* "expired", as Apache says it */
-    outbox_close(r, c);
+    refuse_session(r, c, cmd);
 }
 
 /* --- the queue --- */

@@ -60,7 +60,6 @@ struct client {
     uint64_t session;
     uint32_t generation;
     uint64_t next_number;
-    uint8_t password[ZK_PASSWORD_BYTES];
     struct pending *joining; /* the OPEN or ATTACH on its way */
     struct request *first;
     struct request *last;
@@ -235,7 +234,7 @@ void outbox_fini(struct replica *r);
 /* clients.c: connections and their queues */
 struct client *client_find(struct replica *r, uint64_t conn);
 void client_drop(struct replica *r, struct client *c);
-void client_join_result(struct replica *r, struct client *c, const struct state_effects *fx);
+void client_join_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx);
 void client_write_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx);
 void client_serve_queue(struct replica *r, struct client *c);
 void client_reply(struct replica *r, struct client *c, const struct request *q, int err, uint64_t zxid,

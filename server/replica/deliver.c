@@ -41,7 +41,7 @@ static void answer_join(struct replica *r, const struct command *cmd, const stru
     if (fx->session_change != STATE_SESSION_NONE)
         tracker_applied(r, fx, c != NULL ? conn : 0);
     if (is_ours)
-        client_join_result(r, c, fx);
+        client_join_result(r, c, cmd, fx);
 }
 
 static void answer_numbered(struct replica *r, const struct command *cmd, const struct state_effects *fx)

@@ -70,6 +70,35 @@ START_TEST(a_connect_response_is_36_or_37_bytes_and_4_more_with_a_memory)
 }
 END_TEST
 
+START_TEST(the_past_of_an_ended_session_follows_its_memory)
+{
+    struct zk_buf past, buf;
+    zk_buf_init(&past);
+    zk_buf_init(&buf);
+    zk_jute_put_int(&past, 1);
+    zk_past_write_encode(&past, &(struct zk_past_write){7, 0x100000002, -110, zk_slice_str("r")});
+    static const uint8_t want[] = "\0\0\0\1\0\0\0\7\0\0\0\1\0\0\0\2\xff\xff\xff\x92\0\0\0\1r";
+    expect_bytes(&past, want, sizeof want - 1);
+    struct zk_connect_response r = {
+        .protocol_version = ZK_PROTOCOL_MEMORY, .password = zk_slice(PASSWORD, 16), .has_read_only = true, .memory = 4};
+    r.past = zk_buf_slice(&past);
+    zk_connect_response_encode(&buf, &r);
+    struct zk_jute in = zk_jute(zk_buf_slice(&buf));
+    r = zk_connect_response_decode(&in);
+    ck_assert_int_eq(r.memory, 4);
+    in = zk_jute(r.past);
+    ck_assert_int_eq(zk_jute_count(&in, ZK_PAST_WRITE_MIN_BYTES), 1);
+    struct zk_past_write w = zk_past_write_decode(&in);
+    ck_assert(!in.bad && zk_jute_left(&in) == 0);
+    ck_assert_int_eq(w.xid, 7);
+    ck_assert_int_eq(w.zxid, 0x100000002);
+    ck_assert_int_eq(w.err, -110);
+    ck_assert(zk_slice_eq(w.record, zk_slice_str("r")));
+    zk_buf_fini(&past);
+    zk_buf_fini(&buf);
+}
+END_TEST
+
 START_TEST(a_stat_has_its_fields_in_zookeepers_order)
 {
     struct zk_buf buf;
@@ -201,6 +230,7 @@ int main(void)
     TCase *tc = tcase_create("proto");
     tcase_add_test(tc, a_connect_request_is_44_or_45_bytes);
     tcase_add_test(tc, a_connect_response_is_36_or_37_bytes_and_4_more_with_a_memory);
+    tcase_add_test(tc, the_past_of_an_ended_session_follows_its_memory);
     tcase_add_test(tc, a_stat_has_its_fields_in_zookeepers_order);
     tcase_add_test(tc, headers_and_events_are_laid_out_as_zookeepers);
     tcase_add_test(tc, requests_are_laid_out_as_zookeepers);

@@ -320,6 +320,70 @@ START_TEST(a_write_sent_again_is_answered_from_the_memory_and_happens_once)
 }
 END_TEST
 
+static struct session open_with_memory(uint64_t conn)
+{
+    struct zk_connect_response first = join(conn, NULL, ZK_PROTOCOL_MEMORY, true);
+    struct session s = {.id = first.session_id};
+    memcpy(s.password, first.password.ptr, ZK_PASSWORD_BYTES);
+    return s;
+}
+
+START_TEST(who_comes_back_to_an_expired_session_is_told_what_became_of_its_writes)
+{
+    struct session s = open_with_memory(1);
+    send_create(1, 1, "/q-", ZK_FLAG_SEQUENTIAL);
+    send_create(1, 2, "/no/parent", 0);
+    pass(50);
+    replica_client_closed(r, 1);
+    pass(3000);
+    struct zk_connect_response told = join(2, &s, ZK_PROTOCOL_MEMORY, true);
+    ck_assert_int_eq(told.session_id, 0);
+    ck_assert_int_eq(told.timeout_ms, 0);
+    ck_assert_int_eq(told.protocol_version, ZK_PROTOCOL_MEMORY);
+    ck_assert(lines[2].closed);
+    struct zk_jute in = zk_jute(told.past);
+    ck_assert_int_eq(zk_jute_count(&in, ZK_PAST_WRITE_MIN_BYTES), 2);
+    struct zk_past_write w = zk_past_write_decode(&in);
+    ck_assert_int_eq(w.xid, 1);
+    ck_assert_int_eq(w.err, ZK_ERR_OK);
+    struct zk_jute record = zk_jute(w.record);
+    ck_assert(zk_slice_eq(zk_jute_string(&record), zk_slice_str("/q-0000000000")));
+    w = zk_past_write_decode(&in);
+    ck_assert_int_eq(w.xid, 2);
+    ck_assert_int_eq(w.err, ZK_ERR_NO_NODE);
+    ck_assert(!in.bad && zk_jute_left(&in) == 0);
+}
+END_TEST
+
+START_TEST(the_past_is_told_to_nobody_without_the_password_or_the_wish)
+{
+    struct session s = open_with_memory(1);
+    send_create(1, 1, "/q-", ZK_FLAG_SEQUENTIAL);
+    pass(50);
+    replica_client_closed(r, 1);
+    pass(3000);
+    ck_assert_int_eq(join(2, &s, ZK_PROTOCOL_APACHE, true).protocol_version, ZK_PROTOCOL_APACHE);
+    s.password[7] ^= 1;
+    struct zk_connect_response told = join(3, &s, ZK_PROTOCOL_MEMORY, true);
+    ck_assert_int_eq(told.protocol_version, ZK_PROTOCOL_APACHE);
+    ck_assert_int_eq(told.session_id, 0);
+    ck_assert_uint_eq(told.past.len, 0);
+}
+END_TEST
+
+START_TEST(the_past_of_a_session_is_forgotten_after_ten_minutes)
+{
+    struct session s = open_with_memory(1);
+    send_create(1, 1, "/q-", ZK_FLAG_SEQUENTIAL);
+    pass(50);
+    replica_client_closed(r, 1);
+    pass(590000);
+    ck_assert_int_eq(join(2, &s, ZK_PROTOCOL_MEMORY, true).protocol_version, ZK_PROTOCOL_MEMORY);
+    pass(12000);
+    ck_assert_int_eq(join(3, &s, ZK_PROTOCOL_MEMORY, true).protocol_version, ZK_PROTOCOL_APACHE);
+}
+END_TEST
+
 START_TEST(a_restart_brings_everything_back_and_the_session_goes_on)
 {
     struct session s = open_session(1);
@@ -385,6 +449,9 @@ int main(void)
     tcase_add_test(tc, set_watches_tells_what_was_missed_and_sets_the_rest_again);
     tcase_add_test(tc, a_recursive_watch_hears_of_what_is_below_until_it_is_removed);
     tcase_add_test(tc, a_write_sent_again_is_answered_from_the_memory_and_happens_once);
+    tcase_add_test(tc, who_comes_back_to_an_expired_session_is_told_what_became_of_its_writes);
+    tcase_add_test(tc, the_past_is_told_to_nobody_without_the_password_or_the_wish);
+    tcase_add_test(tc, the_past_of_a_session_is_forgotten_after_ten_minutes);
     tcase_add_test(tc, a_restart_brings_everything_back_and_the_session_goes_on);
     tcase_add_test(tc, a_client_that_asks_too_much_is_paused_and_resumed);
     suite_add_tcase(suite, tc);
