@@ -43,7 +43,7 @@ struct batch {
     time_t began;
     size_t failures;
     struct job *shared;
-    const uint64_t *list; /* of seeds; NULL: first, first + 1... */
+    uint64_t *list; /* of seeds; NULL: first, first + 1... */
 };
 
 static uint64_t seed_at(const struct batch *b, uint64_t index)
@@ -296,5 +296,7 @@ int main(int argc, char **argv)
         b.count = UINT64_MAX / 2;
     if (b.count == 0 || b.jobs == 0 || b.jobs > JOBS_MAX)
         return file && b.count == 0 ? 0 : usage();
-    return (int)run_batch(&b, needs_marks);
+    int status = (int)run_batch(&b, needs_marks);
+    free(b.list);
+    return status;
 }
