@@ -210,10 +210,14 @@ static void send_connect(struct zkc *c)
     zk_jute_end_frame(&c->out, start);
 }
 
-/* A session that ended before its owner closed it is expired; one being closed has got what it wanted. What became of
- * unanswered writes of an expired session may one day follow the fields read here; today it is not known. */
-static void session_gone(struct zkc *c)
+/* A session that ended before its owner closed it is expired; one being closed has got what it wanted. */
+static void session_gone(struct zkc *c, const struct zk_connect_response *r)
 {
+    bool is_known = r->protocol_version == ZK_PROTOCOL_MEMORY;
+    if (!zkc_settle_sent(c, is_known, r->past)) {
+        zkc_drop_connection(c);
+        return;
+    }
     zkc_finish(c, c->closing ? ZKC_STATE_CLOSED : ZKC_STATE_EXPIRED, ZK_ERR_SESSION_EXPIRED);
 }
 
@@ -223,7 +227,7 @@ static void take_connect_response(struct zkc *c, struct zk_slice frame)
     struct zk_connect_response r = zk_connect_response_decode(&in);
     bool refused = r.timeout_ms <= 0 || r.session_id == 0;
     if (!in.bad && refused && c->resuming) {
-        session_gone(c);
+        session_gone(c, &r);
         return;
     }
     if (in.bad || refused || r.password.len != ZK_PASSWORD_BYTES || (c->resuming && r.session_id != c->session_id)) {

@@ -23,6 +23,10 @@
  * whole session, across connections, and wrap to 1. Without it (Apache's servers; a session taken over from another
  * process, whose xids nobody knows) sent requests complete with ZK_ERR_CONNECTION_LOSS as with Apache's clients.
  * Requests that were never sent stay queued in both.
+ *     When such a session has expired (or its closing was not answered) the servers tell what it did: each write that
+ * was sent completes with its result, or with ZK_ERR_SESSION_EXPIRED if it never happened. Servers forget the ended
+ * after some minutes; then it completes with ZK_ERR_CONNECTION_LOSS, for nobody knows. Reads and what was not sent
+ * complete with ZK_ERR_SESSION_EXPIRED.
  *
  * INVARIANTS
  *   C1 requests complete in the order of submission, each exactly once (identities: in an order of their own)
@@ -146,7 +150,7 @@ struct zkc_request {
 struct zkc_reply {
     int32_t op;
     int32_t err;
-    int64_t zxid;         /* the server's last at reply time; 0: there was no reply */
+    int64_t zxid;         /* the server's last at reply time (the write's own if its session had ended); 0: no reply */
     struct zk_slice path; /* CREATE, CREATE2 (the name it got), SYNC; without chroot */
     struct zk_slice data; /* GET_DATA; may be absent (null) */
     bool has_stat;

@@ -132,4 +132,7 @@ void zkc_pending_free(struct zkc *c, struct zkc_pending *p);
 /* wire.c */
 void zkc_wire_frame(struct zkc *c, struct zk_slice frame);
 void zkc_wire_ready(struct zkc *c); /* identities and watches, at the start of a connection */
+/* The session has ended: completes what was sent. `is_known`: `past` says what happened (proto.h, ZK_PROTOCOL_MEMORY).
+ * False, and nothing is done: it cannot be read. */
+ZK_MUST_CHECK bool zkc_settle_sent(struct zkc *c, bool is_known, struct zk_slice past);
 bool zkc_reply_decode(const struct zkc *c, int32_t op, struct zk_slice body, struct zkc_reply *ret);

@@ -397,6 +397,71 @@ static void take_reply(struct zkc *c, struct zk_reply_header h, struct zk_slice 
     zkc_pending_free(c, p);
 }
 
+/* --- the past of a session that has ended --- */
+
+static bool past_is_sound(struct zk_slice past)
+{
+    struct zk_jute in = zk_jute(past);
+    int32_t count = zk_jute_count(&in, ZK_PAST_WRITE_MIN_BYTES);
+    for (int32_t i = 0; i < count && !in.bad; i++)
+        (void)zk_past_write_decode(&in);
+    return count >= 0 && !in.bad && zk_jute_left(&in) == 0;
+}
+
+static bool past_find(struct zk_slice past, int32_t xid, struct zk_past_write *ret_write)
+{
+    struct zk_jute in = zk_jute(past);
+    int32_t count = zk_jute_count(&in, ZK_PAST_WRITE_MIN_BYTES);
+    for (int32_t i = 0; i < count; i++) {
+        *ret_write = zk_past_write_decode(&in);
+        if (ret_write->xid == xid)
+            return true;
+    }
+    return false;
+}
+
+static bool is_write(int32_t op)
+{
+    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA ||
+           op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
+}
+
+static void complete_from_past(struct zkc *c, struct zkc_pending *p, const struct zk_past_write *w)
+{
+    if (!p->done) {
+        struct zkc_fx *fx = zkc_fx_push(c, ZKC_EFFECT_DONE);
+        fx->op = p->op;
+        fx->err = w->err;
+        fx->zxid = w->zxid;
+        fx->tag = p->tag;
+        fx->bytes = w->record;
+    }
+    zkc_pending_free(c, p);
+}
+
+/* Of a write only: "expired" is to mean that it did not happen. So without a past it must not be said of one that may
+ * have. */
+bool zkc_settle_sent(struct zkc *c, bool is_known, struct zk_slice past)
+{
+    if (is_known && !past_is_sound(past))
+        return false;
+    struct zkc_pending *p;
+    struct zk_past_write w;
+    while ((p = zkc_queue_pop(&c->sent)) != NULL) {
+        if (!is_write(p->op))
+            zkc_pending_complete(c, p, ZK_ERR_SESSION_EXPIRED);
+        else if (!is_known)
+            zkc_pending_complete(c, p, ZK_ERR_CONNECTION_LOSS);
+        else if (!ZK_PLANTED(16) && past_find(past, p->xid, &w))
+            complete_from_past(c, p, &w);
+        else
+            zkc_pending_complete(c, p, ZK_ERR_SESSION_EXPIRED);
+    }
+    return true;
+}
+
+/* --- the entrance --- */
+
 void zkc_wire_frame(struct zkc *c, struct zk_slice frame)
 {
     struct zk_jute in = zk_jute(frame);

@@ -13,9 +13,13 @@
  * zk_result_free, whatever is in it.
  *
  * WHEN A CONNECTION BREAKS   On a zkd the session has a memory: an unanswered request is sent again on the next
- * connection, and a write that had already happened is answered with its true result. You see nothing but a delay. On
- * other servers unanswered requests end with ZK_CONNECTION_LOSS, and a write may or may not have happened.
- * Requests are otherwise finished by their answer, by the end of the session, or by request_timeout_ms.
+ * connection, and a write that had already happened is answered with its true result. You see nothing but a delay.
+ * If the session has expired meanwhile, a write that had happened still ends with its true result, and one that ends
+ * with ZK_SESSION_EXPIRED has not happened and never will. This is known for ten minutes after a session's end (less
+ * if tens of thousands end); later, an unanswered write ends with ZK_CONNECTION_LOSS: it may or may not have happened.
+ * On other servers all unanswered requests end with ZK_CONNECTION_LOSS as soon as the connection breaks.
+ * Requests are otherwise finished by their answer, by the end of the session, or by request_timeout_ms: then, too,
+ * a write may have happened.
  *
  * RETURN VALUES   Every int is 0 (ZK_OK) or a negative enum zk_code. Time is in milliseconds, and says so. Beside
  * what each call lists, all may return: ZK_BAD_ARGUMENTS (path or size), ZK_SYSTEM_ERROR (memory), ZK_THROTTLED

@@ -136,6 +136,29 @@ static void answer_connect(int64_t session, int32_t memory)
     feed(&out);
 }
 
+/* "Expired", and the results of two writes. */
+static void answer_expired(int32_t xid, const char *path, int32_t other_xid, int32_t err)
+{
+    struct zk_buf past = {0}, record = {0}, out = {0};
+    zk_jute_put_int(&past, 2);
+    zk_jute_put_cstring(&record, path);
+    zk_past_write_encode(&past, &(struct zk_past_write){.xid = xid, .zxid = 8, .record = zk_buf_slice(&record)});
+    zk_past_write_encode(&past, &(struct zk_past_write){.xid = other_xid, .zxid = 9, .err = err});
+    size_t at = zk_jute_begin_frame(&out);
+    struct zk_connect_response r = {
+        .protocol_version = ZK_PROTOCOL_MEMORY,
+        .password = zk_slice("0123456789abcdef", ZK_PASSWORD_BYTES),
+        .has_read_only = true,
+        .memory = K,
+        .past = zk_buf_slice(&past),
+    };
+    zk_connect_response_encode(&out, &r);
+    zk_jute_end_frame(&out, at);
+    zk_buf_fini(&past);
+    zk_buf_fini(&record);
+    feed(&out);
+}
+
 static void answer(int32_t xid, int64_t zxid, int32_t err, struct zk_slice body)
 {
     struct zk_buf out = {0};
@@ -650,7 +673,7 @@ START_TEST(expiry_ends_requests_and_watches_and_then_says_so)
     ask(2, ZK_OP_EXISTS, "/b", 60);
     answer(1, 3, ZK_ERR_NO_NODE, zk_slice(NULL, 0));
     answer(2, 3, ZK_ERR_NO_NODE, zk_slice(NULL, 0));
-    ask(3, ZK_OP_SET_DATA, "/a", 0);
+    ask(3, ZK_OP_GET_DATA, "/a", 0);
     heard();
     break_connection();
     next_connect();
@@ -660,6 +683,81 @@ START_TEST(expiry_ends_requests_and_watches_and_then_says_so)
     ck_assert_uint_eq(zkc_deadline_ms(c), UINT64_MAX);
     ck_assert_int_eq(submit((struct zkc_request){.op = ZK_OP_SYNC, .path = zk_slice_str("/")}),
                      ZK_ERR_SESSION_EXPIRED);
+}
+END_TEST
+
+START_TEST(a_write_of_an_expired_session_has_its_true_result_or_never_happened)
+{
+    start((struct zkc_config){.chroot = zk_slice_str("/app")});
+    connect_with(K);
+    ask(1, ZK_OP_CREATE, "/s-", 0);
+    ask(2, ZK_OP_GET_DATA, "/a", 0);
+    ask(3, ZK_OP_DELETE, "/a", 0);
+    ask(4, ZK_OP_SET_DATA, "/b", 0);
+    ask(5, ZK_OP_DELETE, "/c", 0); /* waits: K are unanswered */
+    heard();
+    break_connection();
+    next_connect();
+    answer_expired(1, "/app/s-0000000004", 3, ZK_ERR_NO_NODE);
+    ck_assert_str_eq(heard(), "connecting; done 1 0 /s-0000000004; done 2 -112; done 3 -101; done 4 -112; "
+                              "done 5 -112; expired; ");
+    ck_assert_uint_eq(zkc_unfinished(c), 0);
+}
+END_TEST
+
+START_TEST(when_nobody_remembers_the_session_its_writes_are_lost_and_not_expired)
+{
+    start((struct zkc_config){0});
+    connect_with(K);
+    ask(1, ZK_OP_CREATE, "/a", 0);
+    ask(2, ZK_OP_GET_DATA, "/a", 0);
+    heard();
+    break_connection();
+    ask(3, ZK_OP_CREATE, "/b", 0);
+    next_connect();
+    answer_connect(0, 0);
+    ck_assert_str_eq(heard(), "connecting; done 1 -4; done 2 -112; done 3 -112; expired; ");
+}
+END_TEST
+
+START_TEST(a_past_that_cannot_be_read_is_asked_for_again)
+{
+    start((struct zkc_config){0});
+    connect_with(K);
+    ask(1, ZK_OP_CREATE, "/a", 0);
+    break_connection();
+    next_connect();
+    heard();
+    struct zk_buf out = {0};
+    size_t at = zk_jute_begin_frame(&out);
+    struct zk_connect_response r = {.protocol_version = ZK_PROTOCOL_MEMORY,
+                                    .password = zk_slice("0123456789abcdef", ZK_PASSWORD_BYTES),
+                                    .has_read_only = true,
+                                    .past = zk_slice("\0\0\0\1xx", 6)};
+    zk_connect_response_encode(&out, &r);
+    zk_jute_end_frame(&out, at);
+    dialled = false;
+    feed(&out);
+    wait_ms(1000);
+    ck_assert(dialled);
+    next_connect();
+    answer_expired(1, "/a", 2, 0);
+    ck_assert_str_eq(heard(), "done 1 0 /a; expired; ");
+}
+END_TEST
+
+START_TEST(closing_tells_the_results_of_writes_whose_answers_were_lost_with_its_own)
+{
+    start((struct zkc_config){0});
+    connect_with(K);
+    ask(1, ZK_OP_CREATE, "/a", 0);
+    ask(2, ZK_OP_DELETE, "/b", 0);
+    step(ZKC_EVENT_CLOSE, zk_slice(NULL, 0));
+    heard();
+    break_connection();
+    next_connect();
+    answer_expired(1, "/a", 2, ZK_ERR_NO_NODE);
+    ck_assert_str_eq(heard(), "connecting; done 1 0 /a; done 2 -101; closed; ");
 }
 END_TEST
 
@@ -971,6 +1069,10 @@ int main(void)
     tcase_add_test(tests, an_idle_session_pings_at_a_third_and_leaves_at_two_thirds);
     tcase_add_test(tests, a_session_timeout_without_word_means_lost_but_not_expired);
     tcase_add_test(tests, expiry_ends_requests_and_watches_and_then_says_so);
+    tcase_add_test(tests, a_write_of_an_expired_session_has_its_true_result_or_never_happened);
+    tcase_add_test(tests, when_nobody_remembers_the_session_its_writes_are_lost_and_not_expired);
+    tcase_add_test(tests, a_past_that_cannot_be_read_is_asked_for_again);
+    tcase_add_test(tests, closing_tells_the_results_of_writes_whose_answers_were_lost_with_its_own);
     tcase_add_test(tests, closing_lets_earlier_requests_finish);
     tcase_add_test(tests, closing_gives_up_after_its_grace);
     tcase_add_test(tests, closing_is_asked_for_again_on_a_new_connection);

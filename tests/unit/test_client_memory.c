@@ -42,6 +42,7 @@ struct story {
     uint64_t now_ms;
     uint32_t conn;
     bool dialled;
+    bool expires;
     size_t submitted, done;
     size_t watches_set, watches_ended;
 };
@@ -100,6 +101,25 @@ static void say_connected(struct story *s)
     say(s, zk_buf_slice(&out));
 }
 
+static void say_expired(struct story *s)
+{
+    uint8_t bytes[128], list[32];
+    struct zk_buf out = {.ptr = bytes, .cap = sizeof bytes};
+    struct zk_buf past = {.ptr = list, .cap = sizeof list};
+    zk_jute_put_int(&past, 1);
+    zk_past_write_encode(&past, &(struct zk_past_write){.xid = 12, .zxid = 6, .err = ZK_ERR_NO_NODE});
+    struct zk_connect_response r = {
+        .protocol_version = ZK_PROTOCOL_MEMORY,
+        .password = zk_slice("0123456789abcdef", ZK_PASSWORD_BYTES),
+        .has_read_only = true,
+        .memory = 64,
+        .past = zk_buf_slice(&past),
+    };
+    step(s, ZKC_EVENT_CONNECTED, NULL, 0);
+    zk_connect_response_encode(&out, &r);
+    say(s, zk_buf_slice(&out));
+}
+
 static void say_reply(struct story *s, int32_t xid, int32_t err)
 {
     uint8_t bytes[64];
@@ -134,18 +154,22 @@ static void converse(struct story *s)
     submit(s, (struct zkc_request){.op = ZK_OP_DELETE, .path = zk_slice_str("/a")});
     step(s, ZKC_EVENT_DISCONNECTED, NULL, 0);
     step(s, ZKC_EVENT_TICK, NULL, 0);
-    say_connected(s);
-    say_reply(s, ZK_XID_AUTH, 0);
-    say_reply(s, ZK_XID_SET_WATCHES, 0);
+    if (s->expires) {
+        say_expired(s);
+    } else {
+        say_connected(s);
+        say_reply(s, ZK_XID_AUTH, 0);
+        say_reply(s, ZK_XID_SET_WATCHES, 0);
+    }
     step(s, ZKC_EVENT_CLOSE, NULL, 0);
     for (int i = 0; i < 10 && zkc_deadline_ms(s->c) != UINT64_MAX; i++)
         step(s, ZKC_EVENT_TICK, NULL, 0);
 }
 
-static bool tell(long failure)
+static bool tell(bool expires, long failure)
 {
     struct zkc_config config = {.server_count = 2, .chroot = zk_slice_str("/app")};
-    struct story s = {.now_ms = 1};
+    struct story s = {.now_ms = 1, .expires = expires};
     zk_rng_seed(&config.rng, 3, 3);
     until_failure = failure;
     failed = false;
@@ -153,7 +177,7 @@ static bool tell(long failure)
     if (s.c != NULL) {
         converse(&s);
         until_failure = -1;
-        ck_assert_uint_eq(zkc_state(s.c), ZKC_STATE_CLOSED);
+        ck_assert(zkc_state(s.c) == ZKC_STATE_CLOSED || (expires && zkc_state(s.c) == ZKC_STATE_EXPIRED));
         ck_assert_uint_eq(s.done, s.submitted);
         ck_assert_uint_eq(s.watches_ended, s.watches_set);
         ck_assert_uint_eq(zkc_unfinished(s.c), 0);
@@ -165,10 +189,12 @@ static bool tell(long failure)
 
 START_TEST(every_request_and_watch_ends_whichever_allocation_fails)
 {
-    long failure = 0;
-    while (!tell(failure))
-        failure++;
-    ck_assert_int_gt(failure, 20);
+    for (int expires = 0; expires < 2; expires++) {
+        long failure = 0;
+        while (!tell(expires, failure))
+            failure++;
+        ck_assert_int_gt(failure, 20);
+    }
 }
 END_TEST
 
