@@ -11,6 +11,7 @@ struct ledger {
     struct state_effects fx;
     struct model_result expected;
     uint64_t shown;
+    uint64_t forgotten;
     size_t count;
     size_t cap;
     struct ledger_entry *entries;
@@ -129,6 +130,11 @@ const struct model *ledger_model(const struct ledger *l)
     return l->model;
 }
 
+uint64_t ledger_forgotten(const struct ledger *l)
+{
+    return l->forgotten;
+}
+
 const struct state *ledger_state(const struct ledger *l)
 {
     return l->state;
@@ -222,6 +228,18 @@ static void count_marks(struct ledger *l, const struct ledger_entry *e)
         world_count(w, MARK_MULTI_FAILED_LATE);
 }
 
+/* Ten minutes are promised to who comes back to an ended session. */
+static void judge_forget(struct ledger *l, const struct ledger_entry *e)
+{
+    struct zk_jute in = zk_jute(e->command.payload);
+    uint64_t up_to = (uint64_t)zk_jute_long(&in);
+    const struct ledger_entry *end = ledger_at(l, up_to);
+    if (end && e->time_ms - end->time_ms < 600000)
+        world_fail(l->world, "memory", "%" PRIx64 ": what ended at %" PRIx64 ", %" PRId64 " ms ago, is forgotten",
+                   e->entry.zxid, up_to, e->time_ms - end->time_ms);
+    l->forgotten = zk_max_u64(l->forgotten, up_to);
+}
+
 static void apply_command(struct ledger *l, struct ledger_entry *e)
 {
     const struct command *c = &e->command;
@@ -245,6 +263,8 @@ static void apply_command(struct ledger *l, struct ledger_entry *e)
     judge_result(l, e);
     judge_events(l, e);
     note_events(l, e);
+    if (c->kind == COMMAND_FORGET)
+        judge_forget(l, e);
     count_marks(l, e);
     SAY(l->world,
         "ledger %" PRIx64 " %s session %" PRIx64 " gen %" PRIu32 " no %" PRIu64 " xid %" PRId32 " op %" PRId32

@@ -55,6 +55,8 @@ const struct ledger_entry *ledger_find(const struct ledger *l, uint64_t zxid);
 /* The last entry at or before; NULL: none. */
 const struct ledger_entry *ledger_at(const struct ledger *l, uint64_t zxid);
 uint64_t ledger_digest(const struct ledger *l, uint64_t zxid);
+/* What sessions did that ended at or before this need not be remembered any more. */
+uint64_t ledger_forgotten(const struct ledger *l);
 
 size_t ledger_event_count(const struct ledger *l);
 const struct ledger_event *ledger_event(const struct ledger *l, size_t index);

@@ -229,6 +229,16 @@ struct op *person_submit(struct person *p, const struct zkc_request *request)
     return p->life ? &p->life->ops[r.tag - 1] : NULL;
 }
 
+/* Asks, and is not heard of before its session may have ended: what became of what it asked? */
+static void fall_silent_behind_requests(struct person *p)
+{
+    struct world *w = p->world;
+    if (!w->swarm.freeze_every_us || core_unfinished(p) == 0 || !world_chance(w, WORLD_CHANCE_CLIENT, 10000))
+        return;
+    uint64_t least = w->swarm.session_min_ms * MILLISECOND;
+    person_freeze(p, world_between(w, WORLD_CHANCE_CLIENT, least, 2ull * w->swarm.session_max_ms * MILLISECOND));
+}
+
 static void work_event(struct world *w, void *arg, uint64_t token)
 {
     struct person *p = arg;
@@ -243,6 +253,7 @@ static void work_event(struct world *w, void *arg, uint64_t token)
             p->budget--;
         work_fini(&work);
     }
+    fall_silent_behind_requests(p);
     if (p->life && !p->is_frozen && p->life->op_count > 30 && world_chance(w, WORLD_CHANCE_WORK, 10000))
         person_close(p);
     else
@@ -262,6 +273,26 @@ static bool is_unknown(int32_t err)
 {
     return err == ZK_ERR_CONNECTION_LOSS || err == ZK_ERR_SESSION_EXPIRED || err == ZK_ERR_CLOSING ||
            err == ZK_ERR_OPERATION_TIMEOUT || err == ZK_ERR_AUTH_FAILED;
+}
+
+/* libzk's session has ended: a write that was sent has its true result or, having never happened, "session expired";
+ * only when the session has been forgotten may it be lost. */
+static void judge_unknown(struct life *life, struct op *op)
+{
+    const struct world *w = life->person->world;
+    if (life->memory == 0)
+        return;
+    if (op->err == ZK_ERR_CONNECTION_LOSS && !life->person->is_closing) {
+        const struct model_session *s = model_session(ledger_model(w->ledger), life->session);
+        if (!op->is_write || !s || s->ended_zxid == 0 || s->ended_zxid > ledger_forgotten(w->ledger))
+            FAIL(life, "memory", "xid %" PRId32 " op %" PRId32 " is lost with its connection", op->xid, op->code);
+    }
+    if (op->err == ZK_ERR_SESSION_EXPIRED && op->is_write && op->is_sent) {
+        if (op->effects > 0)
+            FAIL(life, "memory", "xid %" PRId32 " op %" PRId32 " happened at %" PRIx64 " and is answered 'expired'",
+                 op->xid, op->code, op->effect_zxid);
+        op->was_refused = true;
+    }
 }
 
 static void judge_write(struct life *life, struct op *op)
@@ -314,10 +345,11 @@ static void on_done(struct person *p, const struct zkc_effect *effect)
         p->world->tally.unknown++;
         if (op->watch == WATCH_ASKED)
             op->watch = WATCH_OVER;
-        if (life->memory > 0 && op->err == ZK_ERR_CONNECTION_LOSS && !p->is_closing)
-            FAIL(life, "memory", "#%" PRIu64 " is lost with its connection", effect->tag);
+        judge_unknown(life, op);
         return;
     }
+    if (op->is_write && p->zkc && zkc_state(p->zkc) == ZKC_STATE_EXPIRED)
+        world_count(p->world, MARK_PAST_NEEDED);
     if (op->is_write)
         judge_write(life, op);
     else

@@ -7,8 +7,8 @@
  * CHECKS      requests complete in the order of submission, each once (C1); what is in the history was asked, as it
  * is there, once, in order (I3, I6, I15); what was acknowledged is there with that result, what was refused is not
  * (I15); a write that began after another had been acknowledged comes after it (I16); with a memory, nothing is ever
- * unknown; reads never go back (I14); a one-shot watch fires at most once, and one still armed at the end has missed
- * nothing (I24, I25).
+ * unknown, even if the session expires; reads never go back (I14); a one-shot watch fires at most once, and one still
+ * armed at the end has missed nothing (I24, I25).
  */
 #pragma once
 #include "client/core.h"

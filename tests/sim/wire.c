@@ -36,6 +36,7 @@ struct wire {
     bool is_over; /* told that the session has ended */
     uint64_t session;
     uint64_t claimed; /* the session that the client asked for */
+    bool asked_memory;
     uint64_t joined;  /* zxid at which it was attached to this connection */
     uint64_t pings;
     uint64_t auths;
@@ -109,7 +110,9 @@ void wire_request(struct wire *wire, struct zk_slice frame)
     struct zk_jute in = zk_jute(frame);
     if (!wire->was_greeted) {
         wire->was_greeted = true;
-        wire->claimed = (uint64_t)zk_connect_request_decode(&in).session_id;
+        struct zk_connect_request r = zk_connect_request_decode(&in);
+        wire->claimed = (uint64_t)r.session_id;
+        wire->asked_memory = r.protocol_version == ZK_PROTOCOL_MEMORY;
         return;
     }
     struct zk_request_header h = zk_request_header_decode(&in);
@@ -668,6 +671,45 @@ static void judge_reply(struct wire *wire, const struct zk_reply_header *h, stru
     free(a);
 }
 
+static void judge_past_write(struct wire *wire, const struct zk_past_write *p)
+{
+    const struct ledger_entry *e = ledger_find(wire->world->ledger, (uint64_t)p->zxid);
+    const struct command *c = e ? &e->command : NULL;
+    if (!e || c->kind != COMMAND_REQUEST || !e->had_effect || c->session != wire->claimed || c->xid != p->xid)
+        FAIL(wire, "memory", "is told of xid %" PRId32 " at %" PRIx64 ", which is another's", p->xid, (uint64_t)p->zxid);
+    if (p->err != e->err || !zk_slice_eq(p->record, e->reply))
+        FAIL(wire, "memory", "is told that xid %" PRId32 " gave %s, %zu bytes; it was %s, %zu bytes", p->xid,
+             zk_err_text(p->err), p->record.len, zk_err_text(e->err), e->reply.len);
+}
+
+/* All that an ended session is remembered for, or nothing if it need not be remembered. */
+static void judge_past(struct wire *wire, const struct model_session *s, const struct zk_connect_response *r)
+{
+    const struct ledger *l = wire->world->ledger;
+    bool is_owner = s && wire->asked_memory && person_password_is_right(wire->world, wire->from_node, s->id);
+    if (r->protocol_version != ZK_PROTOCOL_MEMORY) {
+        if (is_owner && s->memory > 0 && s->was_expired && s->ended_zxid > ledger_forgotten(l))
+            FAIL(wire, "memory", "session %" PRIx64 " is not told what it did", s->id);
+        return;
+    }
+    if (!is_owner || s->ended_zxid == 0)
+        FAIL(wire, "I20", "session %" PRIx64 " is told what it did, not being its owner or not over", wire->claimed);
+    struct zk_jute in = zk_jute(r->past);
+    int32_t count = zk_jute_count(&in, ZK_PAST_WRITE_MIN_BYTES);
+    size_t most = (size_t)s->memory;
+    size_t want = s->result_count < most ? s->result_count : most;
+    if (count < 0 || (size_t)count != want)
+        FAIL(wire, "memory", "is told %" PRId32 " results, should be %zu", count, want);
+    for (int32_t i = 0; i < count; i++) {
+        struct zk_past_write p = zk_past_write_decode(&in);
+        judge_past_write(wire, &p);
+    }
+    if (in.bad || zk_jute_left(&in) > 0)
+        FAIL(wire, "protocol", "%s", "a malformed past");
+    if (count > 0)
+        world_count(wire->world, MARK_PAST_TOLD);
+}
+
 static void judge_greeting(struct wire *wire, struct zk_jute *in)
 {
     struct zk_connect_response r = zk_connect_response_decode(in);
@@ -678,6 +720,7 @@ static void judge_greeting(struct wire *wire, struct zk_jute *in)
         const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->claimed);
         if (s && s->ended_zxid == 0 && person_password_is_right(wire->world, wire->from_node, s->id))
             FAIL(wire, "I18", "session %" PRIx64 " is told that it has expired, and it lives", wire->claimed);
+        judge_past(wire, s, &r);
         wire->is_over = true;
         return;
     }
