@@ -143,6 +143,7 @@ struct session {
     uint8_t password[ZK_PASSWORD_BYTES];
 };
 
+/* What the answer borrows is good until the next frame is read. */
 static inline struct zk_connect_response join(uint64_t conn, const struct session *old, int32_t protocol,
                                               bool has_read_only)
 {
