@@ -259,6 +259,7 @@ struct zab {
     uint32_t attempts_failed;
     uint32_t prevotes;
     uint32_t votes;
+    uint32_t rivals; /* who stand for the very epoch that we stand for */
     uint64_t give_up_at_ms;
     uint64_t granted_until_ms; /* a grant is out: let its candidate work */
     uint64_t seen_promised;

@@ -173,7 +173,7 @@ void stand(struct zab *z)
     z->leader = NOBODY;
     z->epoch = highest + 1;
     promise(z, z->epoch);
-    z->votes = 0;
+    z->votes = z->rivals = 0;
     z->give_up_at_ms = z->now_ms + vote_wait_ms(z);
     pending_add(z, PENDING_ASK, 0, NOBODY, 0);
 }
@@ -270,10 +270,25 @@ void on_prevoted(struct zab *z, size_t peer, const struct zab_msg *m)
         stand(z);
 }
 
+/* Two that stood at once have each promised themselves: without the other neither is elected, and to wait for grants
+ * that cannot come would be the longest part of an election. The one that is behind, or has the lower id, steps back; the
+ * other asks again at once. */
+static void meet_rival(struct zab *z, size_t peer, const struct zab_msg *m)
+{
+    if (z->role != ROLE_STANDING || m->epoch != z->epoch)
+        return;
+    z->rivals |= 1u << peer;
+    if (quorum_has(&z->quorum, reachable(z) & ~z->rivals))
+        return;
+    bool yields = m->zxid != z->tail.last_zxid ? m->zxid > z->tail.last_zxid : peer > z->self;
+    look(z, yields ? vote_wait_ms(z) : 0, yields ? "a rival takes precedence" : "a rival stood too");
+}
+
 void on_vote(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     /* Who asks has promised it, durably. */
     witness_word(z, peer, &z->peers[peer].in, m->epoch);
+    meet_rival(z, peer, m);
     if (!eligible(z, peer) || m->epoch <= z->promised || !not_behind(z, m->zxid)) {
         struct zab_msg no = {.type = TELL_VOTED, .epoch = m->epoch, .yes = false, .promised = z->promised};
         fx_send(z, peer, true, &no);
