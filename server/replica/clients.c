@@ -244,7 +244,7 @@ void client_join_result(struct replica *r, struct client *c, const struct comman
 
 /* --- the queue --- */
 
-void client_touch(struct replica *r, struct client *c)
+static void report(struct replica *r, struct client *c)
 {
     if (c->touch_round == r->touch_round)
         return;
@@ -254,6 +254,21 @@ void client_touch(struct replica *r, struct client *c)
         r->touched = zk_realloc(r->touched, r->touched_cap * sizeof *r->touched);
     }
     r->touched[r->touched_count++] = c->session;
+}
+
+void client_touch(struct replica *r, struct client *c)
+{
+    c->heard_ms = r->now_ms;
+    report(r, c);
+}
+
+void clients_report_again(struct replica *r)
+{
+    for (struct client *c = r->clients; c != NULL; c = c->hh.next) {
+        const struct tracked *t = c->phase == CLIENT_LIVE ? tracker_find(r, c->session) : NULL;
+        if (t != NULL && r->now_ms - c->heard_ms < (uint64_t)t->timeout_ms)
+            report(r, c);
+    }
 }
 
 void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice frame)

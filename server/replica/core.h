@@ -69,6 +69,7 @@ struct client {
     struct client *next_out;
     bool ready_due;
     bool close_due;
+    uint64_t heard_ms;
     uint64_t touch_round; /* the last in which its session was reported alive */
     struct replica_client_report seen;
 };
@@ -216,6 +217,12 @@ struct replica {
     size_t outstanding;
 };
 
+/* How long a follower keeps what it has heard of sessions, at most, before it tells the leader. */
+static inline uint64_t housekeeping_ms(const struct replica *r)
+{
+    return r->config.zab.tick_ms / 4 + 1;
+}
+
 /* outbox.c: what leaves */
 struct zk_buf *outbox_buffer(struct replica *r); /* valid until after the next flush */
 struct zk_buf *outbox_client(struct replica *r, struct client *c); /* append whole frames */
@@ -241,6 +248,8 @@ void client_reply(struct replica *r, struct client *c, const struct request *q, 
                   struct zk_slice record);
 void client_push(struct replica *r, struct client *c, struct request *q);
 void client_touch(struct replica *r, struct client *c);
+/* To who is followed anew: what was reported on a connection that has ended may not have arrived. */
+void clients_report_again(struct replica *r);
 void clients_resume(struct replica *r);
 void clients_close_all(struct replica *r, const char *why); /* why NULL: not worth a line */
 void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t op, int err, bool closes);

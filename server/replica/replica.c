@@ -114,7 +114,7 @@ static void keep_house(struct replica *r)
 {
     if (r->now_ms < r->next_housekeeping_ms)
         return;
-    r->next_housekeeping_ms = r->now_ms + r->config.zab.tick_ms / 4 + 1;
+    r->next_housekeeping_ms = r->now_ms + housekeeping_ms(r);
     beat_publish(r);
     forward_touch_flush(r);
     clients_resume(r);
@@ -242,6 +242,8 @@ static void note_phase(struct replica *r, bool changed)
     }
     if (phase == ZAB_FOLLOWING || (phase == ZAB_LEADING && was != ZAB_HANDING_OVER))
         forward_restart(r);
+    if (phase == ZAB_FOLLOWING)
+        clients_report_again(r);
     if (was_serving && !replica_serves(r)) {
         r->leaderless_since_ms = r->now_ms;
         r->told_leaderless = false;

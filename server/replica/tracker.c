@@ -7,7 +7,8 @@
  * come to another connection meanwhile.
  *
  * Clocks stand in buckets a tick wide, checked when they are due: a touch only writes a number. A session ends in
- * (timeout, timeout + tick], as in Apache's ExpiryQueue.
+ * (timeout, timeout + tick] after its server's report, as in Apache's ExpiryQueue; on a follower a report's wait later,
+ * or one heard of in the last moment of its time-out would be given up while the report of that stands in the queue.
  */
 #include "server/replica/core.h"
 
@@ -53,9 +54,15 @@ static void link_bucket(struct replica *r, struct tracked *t)
     *head = t;
 }
 
+static uint64_t deadline_from_now(const struct replica *r, const struct tracked *t)
+{
+    bool is_ours = (uint64_t)t->server == r->config.zab.self;
+    return r->now_ms + (uint64_t)t->timeout_ms + (is_ours ? 0 : housekeeping_ms(r));
+}
+
 static void start_clock(struct replica *r, struct tracked *t)
 {
-    t->deadline_ms = r->now_ms + (uint64_t)t->timeout_ms;
+    t->deadline_ms = deadline_from_now(r, t);
     if (r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER)
         link_bucket(r, t);
 }
@@ -145,7 +152,7 @@ void tracker_touch(struct replica *r, uint64_t session)
     struct tracked *t = tracker_find(r, session);
     if (t == NULL || t->expiring)
         return;
-    t->deadline_ms = r->now_ms + (uint64_t)t->timeout_ms; /* its bucket looks again when it is due */
+    t->deadline_ms = deadline_from_now(r, t); /* its bucket looks again when it is due */
     t->restarted = false;
 }
 
@@ -222,6 +229,8 @@ static bool sweep_bucket(struct replica *r, int *budget)
 void tracker_expire(struct replica *r)
 {
     int budget = EXPIRIES_PER_TURN_MAX;
+    if (r->next_bucket * r->config.zab.tick_ms <= r->now_ms)
+        forward_touch_flush(r); /* what we have heard ourselves counts first */
     while (r->next_bucket * r->config.zab.tick_ms <= r->now_ms && sweep_bucket(r, &budget))
         r->next_bucket++;
 }

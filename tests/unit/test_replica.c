@@ -69,6 +69,23 @@ START_TEST(a_silent_session_expires_with_its_ephemerals_and_one_that_pings_lives
 }
 END_TEST
 
+START_TEST(who_is_heard_of_in_the_turn_of_its_verdict_lives)
+{
+    open_session(1);
+    uint64_t silent_since = now_ms;
+    while (!lines[1].closed)
+        pass(5);
+    uint64_t verdict = now_ms - now_ms % TICK_MS; /* buckets are looked at as a tick begins; the log takes a moment */
+    pass(TICK_MS - now_ms % TICK_MS + silent_since % TICK_MS + TICK_MS - 50);
+    open_session(2);
+    ck_assert_uint_eq(now_ms % TICK_MS, silent_since % TICK_MS);
+    pass(verdict - silent_since);
+    send_bare(2, ZK_XID_PING, ZK_OP_PING);
+    pass(3 * TICK_MS);
+    ck_assert(!lines[2].closed);
+}
+END_TEST
+
 START_TEST(close_session_answers_and_then_closes)
 {
     open_session(1);
@@ -435,6 +452,7 @@ int main(void)
     tcase_add_test(tc, a_wrong_password_is_told_that_the_session_has_expired);
     tcase_add_test(tc, a_client_that_has_seen_more_than_this_server_is_closed_without_a_word);
     tcase_add_test(tc, a_silent_session_expires_with_its_ephemerals_and_one_that_pings_lives);
+    tcase_add_test(tc, who_is_heard_of_in_the_turn_of_its_verdict_lives);
     tcase_add_test(tc, close_session_answers_and_then_closes);
     tcase_add_test(tc, a_close_whose_connection_ends_in_the_same_breath_still_happens);
     tcase_add_test(tc, replies_leave_in_the_order_of_requests_and_reads_see_the_writes_before_them);
