@@ -31,7 +31,9 @@ void checks_end(struct world *w);
 void check_touched(struct world *w, uint64_t session, uint64_t server);
 /* A client was told that this session is its own. */
 void check_told(struct world *w, uint64_t session);
-void check_verdict(struct world *w, struct zk_slice line); /* what a server says in its log */
+/* A message of a peer has been given to a server: it may be the peer's report of whom it heard of. */
+void check_reported(struct host *h, struct zk_slice message);
+void check_verdict(struct host *h, struct zk_slice line); /* what a server says in its log */
 /* The ledger has an entry about a session. */
 void check_session_entry(struct world *w, const struct ledger_entry *e);
 

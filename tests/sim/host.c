@@ -178,7 +178,7 @@ static void perform(struct host *h, const struct replica_effect *effect)
     case REPLICA_NEWS:
         SAY(h->world, "s%" PRIu64 " says: %.*s", h->id, (int)effect->bytes.len, (const char *)effect->bytes.ptr);
         check_news(h, effect->bytes);
-        check_verdict(h->world, effect->bytes);
+        check_verdict(h, effect->bytes);
         break;
     case REPLICA_FATAL:
         break;

@@ -130,6 +130,8 @@ static bool take_messages(struct channel *ch)
     struct zk_slice message;
     while (link_next(&ch->link, &message)) {
         host_input(h);
+        if (ch->is_inbound)
+            check_reported(h, message);
         if (!replica_peer_message(h->replica, ch->peer, ch->is_inbound, message)) {
             SAY(h->world, "s%" PRIu64 " cannot bear a message of %" PRIu64, h->id, ch->peer);
             return false;

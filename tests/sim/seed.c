@@ -98,7 +98,7 @@ void seed_run(uint64_t seed, bool is_talking, bool is_loud, struct tally *ret_ta
     SAY(w, "--- the faults are over%s", "");
     nemesis_end(w);
     wait_until(w, check_converged, "I31");
-    world_run(w, w->now_us + SECOND +
+    world_run(w, w->now_us + 2 * SECOND +
                      4ull * w->swarm.tick_ms * MILLISECOND); /* who refused writes hears that it need not */
     last_words(w);
     /* A client whose connection is dead for the other side finds out within its time-out, and hears of its watches.
