@@ -7,6 +7,7 @@ dist_check_SCRIPTS += \
 	tests/system/client_shell \
 	tests/system/cluster \
 	tests/system/compare \
+	tests/system/damage \
 	tests/system/demo \
 	tests/system/faults \
 	tests/system/foreign_kazoo \
@@ -37,6 +38,7 @@ TESTS += \
 	tests/system/refusals \
 	tests/system/units
 LONG_TESTS += \
+	tests/system/damage \
 	tests/system/faults \
 	tests/system/foreign_zkcli \
 	tests/system/kill_loop \
