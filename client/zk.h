@@ -348,7 +348,8 @@ void zk_multi_check(struct zk_multi *multi, const char *path, int32_t version);
 void zk_multi_free(struct zk_multi *multi);
 
 /* Result: steps, each with its err (and path and stat where a single operation has them). The code is that of the
- * step that failed; here `ret_result` is set then too, if the server has answered. */
+ * step that failed; here `ret_result` is set then too, if the server has answered. There are no steps if the answer
+ * was lost with a connection and its 64 KiB or more are not remembered by the servers: then the code is all. */
 int zk_multi_commit(struct zk *zk, const struct zk_multi *multi, struct zk_result **ret_result);
 int zk_multi_commit_async(struct zk *zk, const struct zk_multi *multi, zk_result_fn *fn, void *context);
 

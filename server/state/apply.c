@@ -89,33 +89,41 @@ static bool answer_from_memory(const struct session *session, int32_t xid, struc
     return true;
 }
 
-static void remember(struct state *s, struct session *session, int32_t xid, const struct state_effects *fx)
+/* Only a multi's record may be too large; without it, its error stands for it: a record in which it failed is told
+ * with a reply that is not an error. */
+static void remember(struct state *s, struct session *session, const struct command *c, int outcome,
+                     const struct state_effects *fx)
 {
     struct result result = {.zxid = fx->zxid, .err = fx->err, .len = (uint32_t)fx->reply.len, .whole = true};
     result.bytes = fx->reply.ptr;
-    if (fx->reply.len > STATE_MEMORY_RESULT_MAX || session->result_bytes + fx->reply.len > STATE_MEMORY_SESSION_MAX) {
+    if (c->op == ZK_OP_MULTI && (fx->reply.len > STATE_MEMORY_RESULT_MAX ||
+                                 session->result_bytes + fx->reply.len > STATE_MEMORY_SESSION_MAX)) {
+        result.err = outcome;
         result.len = 0;
         result.whole = false;
     }
-    change_session_remember(s, session, xid, &result);
+    change_session_remember(s, session, c->xid, &result);
 }
 
-static void carry_out(struct state *s, struct session *session, const struct command *c, struct state_effects *fx)
+/* Its outcome: the reply's error or, of a multi that failed, that of the operation that did. */
+static int carry_out(struct state *s, struct session *session, const struct command *c, struct state_effects *fx)
 {
     struct call call = {s, session, fx};
     if (c->op == ZK_OP_MULTI) {
-        fx->err = multi_apply(&call, c->payload, &fx->reply);
-        return;
+        int cause = 0;
+        fx->err = multi_apply(&call, c->payload, &fx->reply, &cause);
+        return fx->err != 0 ? fx->err : cause;
     }
     if (!write_knows(c->op) || c->op == ZK_OP_CHECK) { /* a check stands only in a multi */
         fx->err = ZK_ERR_UNIMPLEMENTED;
-        return;
+        return fx->err;
     }
     struct zk_jute in = zk_jute(c->payload);
     change_begin(s);
     fx->err = write_op(&call, c->op, &in, &fx->reply);
     ZK_ASSERT(fx->err == 0 || s->journal.count == 0); /* S1: what failed has changed nothing */
     change_commit(s);
+    return fx->err;
 }
 
 static void apply_request(struct state *s, const struct command *c, struct state_effects *fx)
@@ -126,8 +134,8 @@ static void apply_request(struct state *s, const struct command *c, struct state
     if (session->memory == 0) {
         carry_out(s, session, c, fx);
     } else if (!answer_from_memory(session, c->xid, fx)) {
-        carry_out(s, session, c, fx);
-        remember(s, session, c->xid, fx);
+        int outcome = carry_out(s, session, c, fx);
+        remember(s, session, c, outcome, fx);
     }
     change_session_end(s, session);
 }

@@ -44,22 +44,22 @@ static int32_t run_ops(struct call *call, struct zk_slice payload, int32_t count
     return count;
 }
 
-int multi_apply(struct call *call, struct zk_slice payload, struct zk_buf *out)
+int multi_apply(struct call *call, struct zk_slice payload, struct zk_buf *out, int *ret_cause)
 {
     int32_t count = count_ops(payload);
     if (count < 0)
         return ZK_ERR_MARSHALLING_ERROR;
     size_t start = out->len;
-    int err = 0;
+    *ret_cause = 0;
     change_begin(call->s);
-    int32_t succeeded = run_ops(call, payload, count, out, &err);
+    int32_t succeeded = run_ops(call, payload, count, out, ret_cause);
     if (succeeded == count) {
         change_commit(call->s);
     } else {
         change_rollback(call->s);
         effects_drop_events(call->fx);
         out->len = start;
-        put_failure(out, count, succeeded, err);
+        put_failure(out, count, succeeded, *ret_cause);
     }
     zk_multi_header_encode(out, ZK_MULTI_END);
     return 0;

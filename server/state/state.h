@@ -117,9 +117,9 @@ bool state_session_next(const struct state *s, uint64_t after, struct state_sess
 size_t state_session_count(const struct state *s);
 
 #define STATE_MEMORY_K 128
-/* A larger record is remembered as zxid and err only. */
+/* A multi's record is not kept if it is larger, nor if the session would then remember more bytes in all: then there
+ * are its zxid and its outcome only. */
 #define STATE_MEMORY_RESULT_MAX 65536
-/* Bytes of records that one session remembers; a result that would pass it is remembered as zxid and err only. */
 #define STATE_MEMORY_SESSION_MAX 1048576
 /* Ended sessions that are remembered, and their bytes; beyond it the one that ended first goes. */
 #define STATE_ENDED_COUNT_MAX 32768
@@ -129,7 +129,7 @@ size_t state_session_count(const struct state *s);
 struct state_result {
     int32_t xid;
     uint64_t zxid;
-    int32_t err;            /* of the reply header */
+    int32_t err;            /* of the reply header; if not whole, of the operation that failed */
     bool whole;             /* false: the record was too large, and `record` is empty */
     struct zk_slice record; /* the reply record's jute bytes */
 };

@@ -20,6 +20,6 @@ void write_skip(int32_t op, struct zk_jute *in);
 /* Takes the node away and tells the watchers. */
 void write_remove(struct state *s, uint32_t handle, struct zk_slice path, struct state_effects *fx);
 
-/* A whole multi: 0 and its reply, also if it fails as a whole; ZK_ERR_MARSHALLING_ERROR if malformed. Commits or
- * rolls back by itself. */
-int multi_apply(struct call *call, struct zk_slice payload, struct zk_buf *out);
+/* A whole multi: 0 and its reply, also if it fails as a whole, and then why in *ret_cause; ZK_ERR_MARSHALLING_ERROR if
+ * malformed. Commits or rolls back by itself. */
+int multi_apply(struct call *call, struct zk_slice payload, struct zk_buf *out, int *ret_cause);

@@ -615,6 +615,20 @@ START_TEST(a_prefix_of_ephemerals_keeps_its_slash_below_the_chroot)
 }
 END_TEST
 
+START_TEST(a_multi_too_large_to_be_remembered_tells_its_outcome_without_steps)
+{
+    struct zkc_request steps[] = {{.op = ZK_OP_DELETE, .path = zk_slice_str("/a")}};
+    start((struct zkc_config){0});
+    connect_with(K);
+    for (uint64_t tag = 1; tag <= 2; tag++)
+        submit((struct zkc_request){.op = ZK_OP_MULTI, .steps = steps, .step_count = 1, .tag = tag});
+    heard();
+    answer(1, 5, 0, zk_slice(NULL, 0));
+    answer(2, 6, ZK_ERR_NOT_EMPTY, zk_slice(NULL, 0));
+    ck_assert_str_eq(heard(), "done 1 0; done 2 -111; ");
+}
+END_TEST
+
 START_TEST(a_malformed_answer_is_an_error_of_its_request_only)
 {
     start((struct zkc_config){0});
@@ -1065,6 +1079,7 @@ int main(void)
     tcase_add_test(tests, a_multi_tells_which_step_failed);
     tcase_add_test(tests, a_multi_read_goes_well_as_a_whole_whatever_its_parts_say);
     tcase_add_test(tests, a_prefix_of_ephemerals_keeps_its_slash_below_the_chroot);
+    tcase_add_test(tests, a_multi_too_large_to_be_remembered_tells_its_outcome_without_steps);
     tcase_add_test(tests, a_malformed_answer_is_an_error_of_its_request_only);
     tcase_add_test(tests, an_idle_session_pings_at_a_third_and_leaves_at_two_thirds);
     tcase_add_test(tests, a_session_timeout_without_word_means_lost_but_not_expired);

@@ -346,6 +346,56 @@ START_TEST(a_large_result_is_remembered_without_its_record)
 }
 END_TEST
 
+/* Deletes `/a` and so many nodes that are not there: the second fails. */
+static void put_failing_multi(struct kit *k, int count)
+{
+    zk_buf_reset(&k->payload);
+    for (int i = 0; i < count; i++) {
+        zk_multi_header_encode(&k->payload, (struct zk_multi_header){ZK_OP_DELETE, false, -1});
+        zk_path_version_encode(&k->payload, (struct zk_path_version){zk_slice_str(i == 0 ? "/a" : "/b"), -1});
+    }
+    zk_multi_header_encode(&k->payload, ZK_MULTI_END);
+}
+
+START_TEST(a_large_multi_that_failed_is_remembered_as_failed)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    create_xid(&k, a, "/a", 0, 1);
+    put_failing_multi(&k, 6000);
+    ck_assert_int_eq(kit_send_xid(&k, a, ZK_OP_MULTI, 2), 0);
+    ck_assert_uint_gt(k.fx.reply.len, STATE_MEMORY_RESULT_MAX);
+    put_failing_multi(&k, 2);
+    ck_assert_int_eq(kit_send_xid(&k, a, ZK_OP_MULTI, 3), 0);
+    struct state_result result;
+    ck_assert(state_memory_get(k.s, a, 2, &result));
+    ck_assert(!result.whole);
+    ck_assert_int_eq(result.err, ZK_ERR_NO_NODE);
+    ck_assert(state_memory_get(k.s, a, 3, &result));
+    ck_assert(result.whole);
+    ck_assert_int_eq(result.err, 0);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(the_records_of_single_writes_are_always_whole)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, STATE_MEMORY_K, zk_slice(NULL, 0));
+    char path[12000];
+    memset(path, 'n', sizeof path);
+    path[0] = '/';
+    struct state_result result;
+    for (int32_t xid = 1; xid <= STATE_MEMORY_K; xid++) {
+        snprintf(path + sizeof path - 8, 8, "%d", xid);
+        ck_assert_int_eq(create_xid(&k, a, path, 0, xid), 0);
+        ck_assert(state_memory_get(k.s, a, xid, &result));
+        ck_assert(result.whole);
+    }
+    kit_free(&k);
+}
+END_TEST
+
 START_TEST(an_ended_session_is_remembered_until_forgotten)
 {
     struct kit k = kit_new();
@@ -485,6 +535,8 @@ int main(void)
     tcase_add_test(tc, a_session_without_memory_remembers_nothing);
     tcase_add_test(tc, more_memory_than_there_is_is_cut);
     tcase_add_test(tc, a_large_result_is_remembered_without_its_record);
+    tcase_add_test(tc, a_large_multi_that_failed_is_remembered_as_failed);
+    tcase_add_test(tc, the_records_of_single_writes_are_always_whole);
     tcase_add_test(tc, an_ended_session_is_remembered_until_forgotten);
     tcase_add_test(tc, an_ended_session_tells_its_owner_all_that_it_did_and_nobody_else);
     tcase_add_test(tc, who_expired_without_a_write_is_told_so_and_who_closed_has_nothing_to_ask);
