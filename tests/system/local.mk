@@ -20,6 +20,7 @@ dist_check_SCRIPTS += \
 	tests/system/readme_example \
 	tests/system/recover \
 	tests/system/refusals \
+	tests/system/sizes \
 	tests/system/units
 if WITH_LIBEVENT
 TESTS += tests/system/client_exports.sh
@@ -36,6 +37,7 @@ TESTS += \
 	tests/system/readme_example \
 	tests/system/recover \
 	tests/system/refusals \
+	tests/system/sizes \
 	tests/system/units
 LONG_TESTS += \
 	tests/system/damage \
