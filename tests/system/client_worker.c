@@ -2,6 +2,8 @@
  *
  *   sequence SERVERS PATH COUNT    create COUNT sequential nodes, 16 at once, each once whatever happens; prints how
  *                                  many were answered ok and how many otherwise
+ *   expire SERVERS PATH            create sequential nodes, 16 at once, until the session (of two seconds) expires;
+ *                                  prints how many were answered ok, how many "session expired", how many otherwise
  *   lock SERVERS PATH COUNT FILE   COUNT times: take the lock, add one to the number in FILE, check that the fence
  * has grown, give the lock back; prints how often it went well
  */
@@ -17,13 +19,13 @@ enum { AT_ONCE = 16, WAIT_MS = 60000 };
 struct counts {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    long in_flight, ok, failed;
+    long in_flight, ok, expired, failed;
     int last_error;
 };
 
-static struct zk *open_session(const char *servers)
+static struct zk *open_session(const char *servers, uint32_t timeout_ms)
 {
-    struct zk_options options = {.servers = servers, .session_timeout_ms = 20000};
+    struct zk_options options = {.servers = servers, .session_timeout_ms = timeout_ms};
     struct zk *zk;
     if (zk_open(&options, &zk) != ZK_OK || zk_wait_connected(zk, WAIT_MS) != ZK_OK) {
         fprintf(stderr, "client_worker: no session on %s\n", servers);
@@ -32,43 +34,63 @@ static struct zk *open_session(const char *servers)
     return zk;
 }
 
+static void count(struct counts *c, int code)
+{
+    *(code == ZK_OK ? &c->ok : code == ZK_SESSION_EXPIRED ? &c->expired : &c->failed) += 1;
+    c->last_error = code == ZK_OK ? c->last_error : code;
+}
+
 static void on_created(struct zk *zk, struct zk_result *result, void *context)
 {
     struct counts *c = context;
     pthread_mutex_lock(&c->lock);
     c->in_flight--;
-    *(result->err == ZK_OK ? &c->ok : &c->failed) += 1;
-    c->last_error = result->err == ZK_OK ? c->last_error : result->err;
+    count(c, result->err);
     pthread_cond_signal(&c->changed);
     pthread_mutex_unlock(&c->lock);
     zk_result_free(result);
 }
 
-static int sequence(const char *servers, const char *path, long count)
+/* Creates one after the other, 16 at once, until `most` are asked for or one has failed. */
+static void create_many(struct zk *zk, const char *path, long most, struct counts *c)
 {
-    struct counts c = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, 0};
-    struct zk *zk = open_session(servers);
     char name[256];
     snprintf(name, sizeof name, "%s/n-", path);
-    pthread_mutex_lock(&c.lock);
-    for (long i = 0; i < count; i++) {
-        while (c.in_flight == AT_ONCE)
-            pthread_cond_wait(&c.changed, &c.lock);
-        c.in_flight++;
-        pthread_mutex_unlock(&c.lock);
-        int code = zk_create_async(zk, name, "x", 1, NULL, ZK_SEQUENTIAL, on_created, &c);
-        pthread_mutex_lock(&c.lock);
+    pthread_mutex_lock(&c->lock);
+    for (long i = 0; i < most && c->last_error == ZK_OK; i++) {
+        while (c->in_flight == AT_ONCE)
+            pthread_cond_wait(&c->changed, &c->lock);
+        c->in_flight++;
+        pthread_mutex_unlock(&c->lock);
+        int code = zk_create_async(zk, name, "x", 1, NULL, ZK_SEQUENTIAL, on_created, c);
+        pthread_mutex_lock(&c->lock);
         if (code != ZK_OK) {
-            c.in_flight--;
-            c.failed++;
-            c.last_error = code;
+            c->in_flight--;
+            count(c, code);
         }
     }
-    while (c.in_flight > 0)
-        pthread_cond_wait(&c.changed, &c.lock);
-    pthread_mutex_unlock(&c.lock);
+    while (c->in_flight > 0)
+        pthread_cond_wait(&c->changed, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static int sequence(const char *servers, const char *path, long most)
+{
+    struct counts c = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct zk *zk = open_session(servers, 20000);
+    create_many(zk, path, most, &c);
     zk_close(zk);
-    printf("%ld %ld %s\n", c.ok, c.failed, zk_err_text(c.last_error));
+    printf("%ld %ld %s\n", c.ok, c.expired + c.failed, zk_err_text(c.last_error));
+    return 0;
+}
+
+static int expire(const char *servers, const char *path)
+{
+    struct counts c = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct zk *zk = open_session(servers, 2000);
+    create_many(zk, path, 1000000, &c);
+    zk_close(zk);
+    printf("%ld %ld %ld\n", c.ok, c.expired, c.failed);
     return 0;
 }
 
@@ -113,7 +135,7 @@ static bool work_once(struct zk_lock *lock, const char *file)
 
 static int lock_work(const char *servers, const char *path, long count, const char *file)
 {
-    struct zk *zk = open_session(servers);
+    struct zk *zk = open_session(servers, 20000);
     struct zk_lock *lock;
     long good = 0;
     if (zk_lock_new(zk, path, "client_worker", NULL, NULL, &lock) != ZK_OK)
@@ -131,8 +153,10 @@ int main(int argc, char **argv)
     srand((unsigned)getpid());
     if (argc == 5 && strcmp(argv[1], "sequence") == 0)
         return sequence(argv[2], argv[3], atol(argv[4]));
+    if (argc == 4 && strcmp(argv[1], "expire") == 0)
+        return expire(argv[2], argv[3]);
     if (argc == 6 && strcmp(argv[1], "lock") == 0)
         return lock_work(argv[2], argv[3], atol(argv[4]), argv[5]);
-    fprintf(stderr, "usage: client_worker sequence|lock SERVERS PATH COUNT [FILE]\n");
+    fprintf(stderr, "usage: client_worker sequence|expire|lock SERVERS PATH [COUNT] [FILE]\n");
     return 2;
 }
