@@ -316,3 +316,9 @@ uint64_t disk_promised(const struct disk *d)
 {
     return d->data.n.promised;
 }
+
+uint64_t disk_checkpoint(const struct disk *d, uint64_t *ret_digest)
+{
+    *ret_digest = d->data.tree ? d->data.tree->digest : 0;
+    return d->data.tree ? d->data.tree->zxid : 0;
+}

@@ -82,3 +82,4 @@ uint64_t disk_used_bytes(const struct disk *d);
 uint64_t disk_last_zxid(const struct disk *d, uint64_t *ret_hash);
 uint64_t disk_commit(const struct disk *d);
 uint64_t disk_promised(const struct disk *d);
+uint64_t disk_checkpoint(const struct disk *d, uint64_t *ret_digest); /* its zxid; 0: none is in place */

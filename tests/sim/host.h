@@ -75,7 +75,8 @@ struct host {
     struct door *doors;
     uint64_t conn_count;
 
-    bool is_astray;   /* its state was made another than its log's; until it holds the right one again */
+    bool has_strayed; /* its state was once made another than its log's */
+    bool is_astray;   /* ...and is so now */
     bool is_impaired; /* it may have lost promises: a stranger until it is readmitted */
     bool may_die;     /* a fault was done to its disk: a fatal end is an answer */
     bool may_refuse;  /* ...and so is a refusal to start */

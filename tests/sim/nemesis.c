@@ -73,7 +73,7 @@ static void crash_event(struct world *w, void *arg, uint64_t token)
 static bool anyone_astray(const struct world *w)
 {
     for (size_t i = 0; i < w->host_count; i++)
-        if (w->hosts[i]->is_astray)
+        if (w->hosts[i]->is_astray || check_checkpoint_is_astray(w->hosts[i]))
             return true;
     return false;
 }
@@ -88,7 +88,7 @@ static void go_astray(struct world *w)
     struct state *s = h->replica->state;
     SAY(w, "s%" PRIu64 "'s state goes astray", h->id);
     world_count(w, FAULT_ASTRAY);
-    h->is_astray = true;
+    h->is_astray = h->has_strayed = true;
     change_begin(s);
     change_data(s, tree_find(&s->tree, zk_slice_str("/zookeeper/quota")), zk_slice_str("astray"));
     change_commit(s);
