@@ -207,6 +207,11 @@ void disk_stall(struct disk *d, uint32_t stall_ms)
     d->counts.stalls++;
 }
 
+void disk_end_stall(struct disk *d)
+{
+    d->p.done_ms = zk_min_u64(d->p.done_ms, d->now_ms + d->latency_max_ms);
+}
+
 void disk_fail_next(struct disk *d, bool data_kept)
 {
     d->fail_next = true;

@@ -38,6 +38,7 @@ void disk_set_latency(struct disk *d, uint32_t min_ms, uint32_t max_ms); /* of a
 void disk_set_capacity(struct disk *d, uint64_t bytes);                  /* 0: endless */
 /* The batch at work, or the next one, takes this much longer. */
 void disk_stall(struct disk *d, uint32_t stall_ms);
+void disk_end_stall(struct disk *d);
 /* The next batch fails (STORAGE_FAILED); its data is on the disk nevertheless, or not: nobody can know. */
 void disk_fail_next(struct disk *d, bool data_kept);
 
