@@ -201,8 +201,10 @@ static void on_answer(struct zk *zk, struct zk_result *result, void *context)
 }
 
 /* A call that would wait for its own loop would wait for ever. */
-static int wait_begin(struct wait *wait, struct zk *zk)
+static int wait_begin(struct wait *wait, struct zk *zk, struct zk_result **ret_result)
 {
+    if (ret_result != NULL)
+        *ret_result = NULL;
     if (!zk_may_wait(zk))
         return ZK_INVALID_STATE;
     *wait = (struct wait){.zk = zk};
@@ -213,8 +215,6 @@ static int wait_begin(struct wait *wait, struct zk *zk)
 /* `err` is what starting the operation returned. A result is handed on when it says OK, or if it has steps. */
 static int wait_end(struct wait *wait, int err, struct zk_result **ret_result)
 {
-    if (ret_result != NULL)
-        *ret_result = NULL;
     if (err == ZK_OK) {
         pthread_mutex_lock(&wait->zk->lock);
         while (!wait->done)
@@ -234,7 +234,7 @@ static int wait_end(struct wait *wait, int err, struct zk_result **ret_result)
 #define WAIT_FOR(zk, call, ret_result)                                                                               \
     do {                                                                                                             \
         struct wait wait;                                                                                            \
-        int err = wait_begin(&wait, zk);                                                                             \
+        int err = wait_begin(&wait, zk, ret_result);                                                                 \
         return err == ZK_OK ? wait_end(&wait, call, ret_result) : err;                                               \
     } while (0)
 

@@ -79,7 +79,7 @@ struct zkc_config {
         request_timeout_ms;   /* a request unanswered for so long completes with ZK_ERR_OPERATION_TIMEOUT; 0: never */
     uint32_t outstanding_max; /* 0: ZKC_OUTSTANDING_DEFAULT */
     uint32_t request_bytes_max; /* a larger frame is refused by zkc_submit; 0: ZKC_REQUEST_BYTES_DEFAULT */
-    uint32_t close_grace_ms;    /* how long CLOSE may take before the session is left to expire; 0: 3000 */
+    uint32_t close_grace_ms;    /* CLOSE waits so long for an answer, then leaves the session to expire; 0: 3000 */
     bool no_memory;             /* do not ask for a session with a memory */
     int64_t session_id;         /* not 0: take this session over */
     uint8_t password[ZK_PASSWORD_BYTES];

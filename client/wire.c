@@ -374,6 +374,7 @@ static void take_reply(struct zkc *c, struct zk_reply_header h, struct zk_slice 
     }
     zkc_queue_pop(&c->sent);
     c->answered = true;
+    c->close_deadline_ms = c->now_ms + c->config.close_grace_ms; /* of use while closing: we get on */
     c->heard_ms = zk_max_u64(c->heard_ms, p->sent_ms);
     if (p->op == ZK_OP_CLOSE_SESSION) {
         zkc_pending_free(c, p);

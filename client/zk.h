@@ -94,7 +94,8 @@ struct zk_session {
 
 /* All zero but `servers` is good. Start from zero: fields may be added at the end. */
 struct zk_options {
-    const char *servers;             /* "host:port,[2001:db8::1]:2181,other/chroot"; port 2181 when left out */
+    const char *servers;             /* "host:port,[2001:db8::1]:2181,other/chroot"; port 2181 when left out. The
+                                        chroot is put before every path; it is not made for you */
     uint32_t session_timeout_ms;     /* asked for; servers have bounds of their own. 0: 10000 */
     uint32_t request_timeout_ms;     /* 0: a request waits as long as it takes */
     uint32_t outstanding_max;        /* unanswered requests on the wire; the rest queues. 0: 1000 */
@@ -109,8 +110,9 @@ struct zk_options {
  * ZK_BAD_ARGUMENTS: `servers` cannot be read. */
 int zk_open(const struct zk_options *options, struct zk **ret_zk);
 
-/* End the session (its ephemeral nodes go) and free the handle. Requests made before are finished first, for at most
- * three seconds while no server can be reached; all callbacks have been called when it returns.
+/* End the session (its ephemeral nodes go) and free the handle. Requests made before are finished first, as long as no
+ * three seconds pass without an answer (what is not finished then ends with ZK_CONNECTION_LOSS or, if it was never
+ * sent, with ZK_CLOSING, and the session expires by itself); all callbacks have been called when it returns.
  * In a callback, or on the caller's event_base, it returns at once instead and the rest happens in the loop: the base
  * must go on running until then; zk_close_async says when. NULL is ignored. */
 void zk_close(struct zk *zk);
@@ -120,7 +122,7 @@ typedef void zk_closed_fn(void *context);
 void zk_close_async(struct zk *zk, zk_closed_fn *fn, void *context);
 
 /* As zk_close, but the session stays on the servers until its time-out, for who resumes it. Unanswered requests end
- * with ZK_CONNECTION_LOSS. */
+ * with ZK_CONNECTION_LOSS or, if they were never sent, with ZK_CLOSING. */
 void zk_detach(struct zk *zk);
 
 /* Wait until the session is connected. ZK_OPERATION_TIMEOUT: not within the time. */
@@ -428,7 +430,7 @@ int zk_election_join(struct zk *zk, const char *path, const void *data, size_t d
 bool zk_election_is_leader(struct zk_election *election);
 /* Stand down and free. Not in a callback of this election. */
 void zk_election_leave(struct zk_election *election);
-/* Who leads now: result has data and stat (czxid is the fence). ZK_NO_NODE: nobody. */
+/* Who leads now: result (`ret_result` may be NULL) has data and stat (czxid is the fence). ZK_NO_NODE: nobody. */
 int zk_election_leader(struct zk *zk, const char *path, struct zk_result **ret_result);
 
 /* GROUP. Members are ephemeral nodes under `path`; who watches is told the list when it changes.

@@ -70,7 +70,8 @@ int zk_election_leader(struct zk *zk, const char *path, struct zk_result **ret_r
     /* The first may leave between the list and the look at it; then there is another, or nobody. */
     for (;;) {
         struct zk_result *list;
-        *ret_result = NULL;
+        if (ret_result != NULL)
+            *ret_result = NULL;
         int code = zk_get_children(zk, path, NULL, NULL, &list);
         if (code != ZK_OK)
             return code;

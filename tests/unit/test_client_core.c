@@ -805,6 +805,24 @@ START_TEST(closing_gives_up_after_its_grace)
 }
 END_TEST
 
+START_TEST(closing_takes_its_time_while_answers_come)
+{
+    start((struct zkc_config){.close_grace_ms = 100});
+    connect_with(K);
+    for (uint64_t tag = 1; tag <= 3; tag++)
+        ask(tag, ZK_OP_EXISTS, "/a", 0);
+    step(ZKC_EVENT_CLOSE, zk_slice(NULL, 0));
+    heard();
+    for (int32_t xid = 1; xid <= 3; xid++) {
+        wait_ms(99);
+        answer_stat(xid, 1);
+    }
+    ck_assert_str_eq(heard(), "done 1 0; done 2 0; done 3 0; ");
+    wait_ms(100);
+    ck_assert_str_eq(heard(), "closed; ");
+}
+END_TEST
+
 START_TEST(closing_is_asked_for_again_on_a_new_connection)
 {
     start((struct zkc_config){0});
@@ -1090,6 +1108,7 @@ int main(void)
     tcase_add_test(tests, closing_tells_the_results_of_writes_whose_answers_were_lost_with_its_own);
     tcase_add_test(tests, closing_lets_earlier_requests_finish);
     tcase_add_test(tests, closing_gives_up_after_its_grace);
+    tcase_add_test(tests, closing_takes_its_time_while_answers_come);
     tcase_add_test(tests, closing_is_asked_for_again_on_a_new_connection);
     tcase_add_test(tests, identities_go_first_on_every_connection);
     tcase_add_test(tests, a_refused_identity_ends_the_session_for_us);

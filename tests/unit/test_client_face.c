@@ -192,21 +192,25 @@ START_TEST(and_is_a_connection_loss_without)
 END_TEST
 
 static int code_in_callback;
+static struct zk_result *result_in_callback;
 static atomic_bool called;
 
 static void try_to_wait(struct zk *zk, struct zk_result *result, void *context)
 {
+    code_in_callback = zk_get(zk, "/a", NULL, NULL, &result_in_callback);
     zk_result_free(result);
-    code_in_callback = zk_get(zk, "/a", NULL, NULL, NULL);
     called = true;
 }
 
 START_TEST(waiting_in_a_callback_is_refused_and_closing_there_is_not)
 {
     struct zk *zk = open_with((struct zk_options){0});
+    struct zk_result any;
     called = false;
+    result_in_callback = &any;
     ck_assert_int_eq(zk_get_async(zk, "/a", NULL, NULL, try_to_wait, NULL), ZK_OK);
     zk_close(zk);
+    ck_assert_ptr_null(result_in_callback);
     ck_assert(called);
     ck_assert_int_eq(code_in_callback, ZK_INVALID_STATE);
 }
