@@ -92,6 +92,11 @@ static size_t raise_file_limit(void)
     return zk_min_u64(limit > 2 * FILES_RESERVED ? limit - FILES_RESERVED : limit / 2, CONNS_MAX);
 }
 
+static int client_backlog(const struct settings *s)
+{
+    return s->client_backlog < 0 ? LISTEN_BACKLOG : s->client_backlog;
+}
+
 /* *ret_damaged: it did not load, and setting the store aside would help. */
 static bool make_replica(struct daemon *d, bool *ret_damaged)
 {
@@ -109,7 +114,7 @@ static bool listen_for_clients(struct daemon *d)
 {
     int fds[SOCKET_LISTEN_MAX];
     const struct settings *s = &d->settings;
-    size_t count = socket_listen(s->client_host, (uint16_t)s->client_port, LISTEN_BACKLOG, fds, d->why, sizeof d->why);
+    size_t count = socket_listen(s->client_host, (uint16_t)s->client_port, client_backlog(s), fds, d->why, sizeof d->why);
     for (size_t i = 0; i < count; i++)
         conns_listen(d->loop.conns, fds[i]);
     return count > 0;
@@ -187,8 +192,9 @@ static void put_store_metrics(void *arg, struct zk_buf *out)
  * loop runs. */
 static bool open_sockets(struct daemon *d)
 {
+    size_t files = raise_file_limit(), most = (size_t)d->settings.max_cnxns;
     const struct conns_config config = {
-        .count_max = raise_file_limit(),
+        .count_max = most > 0 && most < files ? most : files,
         .per_address_max = (size_t)d->settings.max_client_cnxns,
         .frame_bytes_max = (uint32_t)d->settings.jute_max_buffer,
         .sessionless_ms = CONNS_SESSIONLESS_MS,

@@ -120,6 +120,19 @@ static uint64_t space_low(const struct settings *s)
     return zk_min_u64(zk_max_u64(share, SPACE_LOW_MIN), SPACE_LOW_MAX);
 }
 
+static struct throttle_rules make_throttle(const struct settings *s)
+{
+    struct throttle_rules rules = s->throttle_parts;
+    rules.tokens = (uint32_t)s->throttle_tokens;
+    rules.fill_ms = (uint32_t)s->throttle_fill_ms;
+    rules.fill_count = (uint32_t)s->throttle_fill_count;
+    rules.freeze_ms = s->throttle_freeze_ms;
+    rules.is_weighted = s->throttle_weighted;
+    rules.new_weight = (uint32_t)s->throttle_new_weight;
+    rules.renew_weight = (uint32_t)s->throttle_renew_weight;
+    return rules;
+}
+
 struct replica_config daemon_config_make(const struct settings *s)
 {
     struct replica_config config = {
@@ -130,6 +143,8 @@ struct replica_config daemon_config_make(const struct settings *s)
                 .initialize = datadir_has_initialize(s)},
         .min_session_timeout_ms = s->min_session_timeout_ms,
         .max_session_timeout_ms = s->max_session_timeout_ms,
+        .auth = s->auth,
+        .throttle = make_throttle(s),
         .jute_max_buffer = (uint32_t)s->jute_max_buffer,
         .memory = STATE_MEMORY_K,
         .memory_limit_bytes = memory_limit(),

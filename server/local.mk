@@ -4,7 +4,7 @@ libsettings_la_SOURCES = \
 	server/settings.c server/settings.def server/settings.h \
 	server/settings_describe.c \
 	server/settings_load.c
-libsettings_la_LIBADD = libcommon.la
+libsettings_la_LIBADD = libauth.la libcommon.la
 
 if WITH_DAEMON
 sbin_PROGRAMS += zkd

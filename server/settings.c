@@ -99,6 +99,16 @@ static void set_number(const struct place *at, const char *key, const char *valu
         *ret_field = (int32_t)number;
 }
 
+static void set_flag(const struct place *at, const char *key, const char *value, bool *ret_flag)
+{
+    bool is_true = strcasecmp(value, "true") == 0;
+    if (!is_true && strcasecmp(value, "false") != 0) {
+        bad(at, "%s: '%s' is neither true nor false", key, show(value).text);
+        return;
+    }
+    *ret_flag = is_true;
+}
+
 static void set_path(const struct place *at, const char *key, const char *value, char *ret_field)
 {
     if (*value == '\0')
@@ -194,6 +204,86 @@ static void set_words(const struct place *at, struct settings *s, const char *ke
         value += word + (value[word] != '\0');
     }
     memcpy(s->words, words, sizeof words);
+}
+
+/* "a, b" becomes ",a,b,". */
+static bool set_list(const struct place *at, const char *key, const char *value, char *ret_list, size_t size)
+{
+    size_t len = 1;
+    ret_list[0] = ',';
+    while (*value != '\0') {
+        value += strspn(value, ", \t");
+        size_t name = strcspn(value, ", \t");
+        if (len + name + 2 > size) {
+            bad(at, "%s: is longer than %zu bytes", key, size - 2);
+            ret_list[0] = '\0';
+            return false;
+        }
+        if (name != 0)
+            len += (size_t)snprintf(ret_list + len, size - len, "%.*s,", (int)name, value);
+        value += name;
+    }
+    ret_list[len] = '\0';
+    if (len == 1)
+        ret_list[0] = '\0';
+    return true;
+}
+
+static void set_ensembles(const struct place *at, struct settings *s, const char *key, const char *value)
+{
+    set_list(at, key, value, s->auth.ensembles, sizeof s->auth.ensembles);
+}
+
+static void set_enforced(const struct place *at, struct settings *s, const char *key, const char *value)
+{
+    char *list = s->auth.enforced;
+    if (!set_list(at, key, value, list, sizeof s->auth.enforced))
+        return;
+    for (const char *scheme = list; *scheme != '\0' && scheme[1] != '\0'; scheme = strchr(scheme + 1, ','))
+        if (strncmp(scheme, ",digest,", 8) != 0 && strncmp(scheme, ",ip,", 4) != 0)
+            bad(at, "%s: '%.*s' is not a scheme that is served here: digest, ip", key, (int)strcspn(scheme + 1, ","),
+                show(scheme + 1).text);
+}
+
+static void set_digest_algorithm(const struct place *at, struct settings *s, const char *key, const char *value)
+{
+    if (strlen(value) >= sizeof s->auth.digest_algorithm || !auth_knows_algorithm(value))
+        bad(at, "%s: '%s' is not an algorithm that is known here, as SHA1 or SHA-256 is", key, show(value).text);
+    else
+        memcpy(s->auth.digest_algorithm, value, strlen(value) + 1);
+}
+
+static void set_super_digest(const struct place *at, struct settings *s, const char *key, const char *value)
+{
+    if (strchr(value, ':') == NULL || strlen(value) >= sizeof s->auth.super_digest)
+        bad(at, "%s: must be user:hash, of at most %zu bytes", key, sizeof s->auth.super_digest - 1);
+    else
+        memcpy(s->auth.super_digest, value, strlen(value) + 1);
+}
+
+static void set_skip_acl(const struct place *at, struct settings *s, const char *key, const char *value)
+{
+    s->auth.skip_acl = strcasecmp(value, "yes") == 0;
+    if (!s->auth.skip_acl && strcasecmp(value, "no") != 0)
+        bad(at, "%s: '%s' is neither yes nor no", key, show(value).text);
+}
+
+/* A part of 1. */
+static void set_throttle_part(const struct place *at, struct settings *s, const char *key, const char *value)
+{
+    char *end;
+    double part = strtod(value, &end);
+    if (end == value || *end != '\0' || !(part >= 0 && part <= 1)) {
+        bad(at, "%s: '%s' is not a number from 0 to 1", key, show(value).text);
+        return;
+    }
+    uint32_t millionths = (uint32_t)(part * THROTTLE_WHOLE + 0.5);
+    if (strstr(key, "increase"))
+        s->throttle_parts.drop_increase = millionths;
+    else if (strstr(key, "ratio"))
+        s->throttle_parts.decrease_ratio = millionths;
+    else
+        s->throttle_parts.drop_decrease = millionths;
 }
 
 /* --- server.N --- */
@@ -306,11 +396,13 @@ static void set_server(const struct place *at, struct settings *s, const char *k
 
 static const char *const ignored[][2] = {
 #define NUMBER(...)
+#define FLAG(...)
 #define PATH(...)
 #define SPECIAL(...)
 #define IGNORED(key, why) {#key, why},
 #include "server/settings.def"
 #undef NUMBER
+#undef FLAG
 #undef PATH
 #undef SPECIAL
 #undef IGNORED
@@ -340,6 +432,11 @@ static void set_key(const struct place *at, struct settings *s, const char *key,
         set_number(at, key, value, min, max, unit, &s->field); \
         return; \
     }
+#define FLAG(name, field, preset, what) \
+    if (is_key(key, #name)) { \
+        set_flag(at, key, value, &s->field); \
+        return; \
+    }
 #define PATH(name, field, what) \
     if (is_key(key, #name)) { \
         set_path(at, key, value, s->field); \
@@ -353,6 +450,7 @@ static void set_key(const struct place *at, struct settings *s, const char *key,
 #define IGNORED(...)
 #include "server/settings.def"
 #undef NUMBER
+#undef FLAG
 #undef PATH
 #undef SPECIAL
 #undef IGNORED
@@ -524,13 +622,15 @@ void settings_parse(struct settings *s, const char *file, struct zk_slice text, 
 
 void settings_init(struct settings *s)
 {
-    *s = (struct settings){.words = ",srvr,"};
+    *s = (struct settings){.words = ",srvr,", .throttle_parts = {.drop_increase = 20000, .drop_decrease = 2000}};
 #define NUMBER(name, field, preset, min, max, unit, what) s->field = preset;
+#define FLAG(name, field, preset, what) s->field = preset;
 #define PATH(...)
 #define SPECIAL(...)
 #define IGNORED(...)
 #include "server/settings.def"
 #undef NUMBER
+#undef FLAG
 #undef PATH
 #undef SPECIAL
 #undef IGNORED

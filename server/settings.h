@@ -9,6 +9,8 @@
  */
 #pragma once
 #include "common/buf.h"
+#include "server/replica/auth.h"
+#include "server/replica/throttle.h"
 
 #define SETTINGS_VOTERS_MAX 7
 #define SETTINGS_SERVERS_MAX 32 /* observers included */
@@ -41,6 +43,15 @@ struct settings {
     int32_t max_client_cnxns; /* from one address; 0: no limit */
     int32_t min_session_timeout_ms;
     int32_t max_session_timeout_ms;
+    int32_t max_cnxns;      /* clients in all; 0: no limit */
+    int32_t client_backlog; /* -1: the default */
+    bool digest_enabled;
+    bool enforce_auth;
+    struct auth_rules auth; /* all but what the two above say */
+    int32_t throttle_tokens, throttle_fill_ms, throttle_fill_count, throttle_freeze_ms; /* connection_throttle_* */
+    int32_t throttle_new_weight, throttle_renew_weight;
+    bool throttle_weighted;
+    struct throttle_rules throttle_parts; /* drop_increase, drop_decrease, decrease_ratio only */
     int32_t jute_max_buffer; /* largest client frame, bytes */
     char words[SETTINGS_WORDS_SIZE]; /* 4-letter words allowed, ",srvr,ruok,"; ask settings_word_allowed */
     char peer_secret_file[SETTINGS_PATH_SIZE]; /* "": none, peers are known by their address */

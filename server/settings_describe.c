@@ -46,6 +46,18 @@ static void describe_words(const struct settings *s, struct zk_buf *out)
     zk_buf_printf(out, ".\n");
 }
 
+/* Only what makes a difference to who may do what. */
+static void describe_auth(const struct settings *s, struct zk_buf *out)
+{
+    if (s->auth.skip_acl)
+        zk_buf_printf(out, "ACLs are not checked: everybody may do everything.\n");
+    if (s->auth.super_digest[0])
+        zk_buf_printf(out, "There is a super user, %.*s.\n", (int)strcspn(s->auth.super_digest, ":"), s->auth.super_digest);
+    if (s->auth.enforced[0])
+        zk_buf_printf(out, "Clients must authenticate by one of: %.*s.\n", (int)strlen(s->auth.enforced) - 2,
+                      s->auth.enforced + 1);
+}
+
 void settings_describe(const struct settings *s, struct zk_buf *out)
 {
     describe_members(s, out);
@@ -57,6 +69,7 @@ void settings_describe(const struct settings *s, struct zk_buf *out)
         zk_buf_printf(out, ".\n");
     zk_buf_printf(out, "Sessions time out after %d to %d ms; a request is at most %d bytes.\n",
                   s->min_session_timeout_ms, s->max_session_timeout_ms, s->jute_max_buffer);
+    describe_auth(s, out);
     describe_words(s, out);
     zk_buf_printf(out, "Data in %s", s->data_dir);
     if (s->data_log_dir[0])

@@ -99,11 +99,23 @@ static void check_voters(const struct settings *s, const char *file, struct sett
         warn(0, "%zu voters bear the loss of no more servers than %zu would", voters, voters - 1);
 }
 
+static void finish_auth(struct settings *s, const char *file, struct settings_messages *messages)
+{
+    s->auth.digest_off = !s->digest_enabled;
+    if (!s->enforce_auth)
+        s->auth.enforced[0] = '\0';
+    else if (s->auth.enforced[0] == '\0')
+        bad(0, "enforce.auth.enabled: enforce.auth.schemes must say by which schemes");
+    else if (s->auth.digest_off && strcmp(s->auth.enforced, ",digest,") == 0)
+        bad(0, "enforce.auth.schemes: digest is switched off by DigestAuthenticationProvider.enabled, nobody could connect");
+}
+
 void settings_finish(struct settings *s, const char *file, bool has_myid, struct settings_messages *messages)
 {
     if (s->data_dir[0] == '\0')
         bad(0, "dataDir is missing");
     finish_timeouts(s, file, messages);
+    finish_auth(s, file, messages);
     if (s->dynamic_config_file[0] != '\0') /* that is where the server lines' numbers are from */
         file = s->dynamic_config_file;
     finish_self(s, file, has_myid, messages);

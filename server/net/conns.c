@@ -407,7 +407,7 @@ static bool has_room(struct conns *conns)
     if (conns->figures.count < conns->config.count_max && (conns->free_count > 0 || conns->slot_count < CONNS_MAX))
         return true;
     if (!conns->is_full)
-        zk_log_warn("too many connections: %zu clients are all that the limit on open files allows",
+        zk_log_warn("too many connections: %zu clients are all that maxCnxns and the limit on open files allow",
                     conns->figures.count);
     conns->is_full = true;
     return false;

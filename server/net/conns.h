@@ -23,7 +23,7 @@
 #define CONNS_MAX (1u << 20)
 
 struct conns_config {
-    size_t count_max;              /* sockets in all */
+    size_t count_max;              /* sockets in all: maxCnxns, and what RLIMIT_NOFILE leaves */
     size_t per_address_max;        /* 0: no limit */
     uint32_t frame_bytes_max;      /* jute.maxbuffer */
     uint64_t sessionless_ms;       /* CONNS_SESSIONLESS_MS */

@@ -225,13 +225,13 @@ static void put_leader_metrics(struct zk_buf *out, const struct words *words, co
     put_signed(out, "max_proposal_size", r->proposal_max_bytes);
 }
 
-static void put_connection_metrics(struct zk_buf *out, const struct words *words)
+static void put_connection_metrics(struct zk_buf *out, const struct words *words, const struct replica_report *r)
 {
     const struct conns_figures figures = conns_figures(words->loop->conns);
     struct rlimit files = {0};
     getrlimit(RLIMIT_NOFILE, &files);
     put(out, "num_alive_connections", figures.count);
-    put(out, "connection_rejected", figures.rejected);
+    put(out, "connection_rejected", figures.rejected + r->throttled);
     put(out, "sessionless_connections_expired", figures.sessionless_expired);
     put(out, "bytes_received_count", figures.bytes_received);
     put(out, "open_file_descriptor_count", open_files());
@@ -268,7 +268,7 @@ static void answer_mntr(const struct words *words, uint64_t now_ms, struct zk_bu
     put(out, "disk_free_bytes", r.free_bytes);
     /* Two servers that have applied the same zxid must show the same digest. */
     zk_buf_printf(out, "zk_state_zxid\t0x%" PRIx64 "\nzk_state_digest\t%016" PRIx64 "\n", r.last_zxid, r.digest);
-    put_connection_metrics(out, words);
+    put_connection_metrics(out, words, &r);
     if (words->more != NULL)
         words->more(words->more_arg, out);
     if (strcmp(mode(&r), "leader") == 0 && !r.is_standalone)

@@ -15,6 +15,7 @@ void replica_client_open(struct replica *r, uint64_t conn, const char *address)
     c->conn = conn;
     r->conn_limit = zk_max_u64(r->conn_limit, conn + 1);
     snprintf(c->address, sizeof c->address, "%s", address);
+    c->is_authenticated = auth_satisfies(&r->config.auth, zk_slice_str("ip"));
     HASH_ADD(hh, r->clients, conn, sizeof c->conn, c);
 }
 
@@ -80,11 +81,15 @@ static int32_t clamp_timeout(const struct replica *r, int32_t wanted_ms)
     return wanted_ms > r->config.max_session_timeout_ms ? r->config.max_session_timeout_ms : wanted_ms;
 }
 
-static void put_identities(const struct client *c, struct zk_buf *out)
+static void put_identities(const struct replica *r, const struct client *c, struct zk_buf *out)
 {
-    zk_jute_put_int(out, 1);
+    zk_jute_put_int(out, r->config.auth.skip_acl ? 2 : 1);
     zk_jute_put_cstring(out, "ip");
     zk_jute_put_cstring(out, c->address);
+    if (!r->config.auth.skip_acl)
+        return;
+    zk_jute_put_cstring(out, "skipacl");
+    zk_jute_put_cstring(out, "");
 }
 
 static void submit_open(struct replica *r, struct client *c, const struct zk_connect_request *request)
@@ -92,7 +97,7 @@ static void submit_open(struct replica *r, struct client *c, const struct zk_con
     uint8_t password[ZK_PASSWORD_BYTES];
     r->config.random(r->config.random_arg, password, sizeof password);
     struct zk_buf *identities = outbox_buffer(r);
-    put_identities(c, identities);
+    put_identities(r, c, identities);
     struct command_open open = {
         .timeout_ms = clamp_timeout(r, request->timeout_ms),
         .memory = c->wants_memory ? r->config.memory : 0,
@@ -111,7 +116,7 @@ static void submit_open(struct replica *r, struct client *c, const struct zk_con
 static void submit_attach(struct replica *r, struct client *c, const struct zk_connect_request *request)
 {
     struct zk_buf *identities = outbox_buffer(r);
-    put_identities(c, identities);
+    put_identities(r, c, identities);
     struct command_attach attach = {
         .timeout_ms = clamp_timeout(r, request->timeout_ms),
         .password = request->password,
@@ -139,6 +144,11 @@ static void connect_frame(struct replica *r, struct client *c, struct zk_slice f
     if (request.last_zxid_seen > 0 && (uint64_t)request.last_zxid_seen > state_zxid(r->state)) {
         outbox_news(r, REPLICA_INFO, "client %s has seen zxid 0x%llx, we are at 0x%llx: refused", c->address,
                     (unsigned long long)request.last_zxid_seen, (unsigned long long)state_zxid(r->state));
+        outbox_close(r, c);
+        return;
+    }
+    if (!throttle_admits(&r->throttle, &r->config.throttle, request.session_id == 0, r->now_ms, &r->rng)) {
+        r->figures.throttled++;
         outbox_close(r, c);
         return;
     }

@@ -57,6 +57,7 @@ struct client {
     bool paused;
     bool has_read_only; /* of the connect request: the answer has the byte too */
     bool wants_memory;
+    bool is_authenticated; /* as far as the configuration demands it */
     uint64_t session;
     uint32_t generation;
     uint64_t next_number;
@@ -215,6 +216,7 @@ struct replica {
     /* figures for the report */
     struct replica_report figures;
     size_t outstanding;
+    struct throttle throttle;
 };
 
 /* How long a follower keeps what it has heard of sessions, at most, before it tells the leader. */

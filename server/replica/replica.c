@@ -36,6 +36,7 @@ struct replica *replica_new(const struct replica_config *config, struct storage 
     r->figures.proposal_last_bytes = r->figures.proposal_min_bytes = r->figures.proposal_max_bytes = -1;
     zk_rng_seed(&r->rng, config->zab.seed, config->zab.self);
     r->origin_base = zk_rng_u64(&r->rng);
+    throttle_init(&r->throttle, &r->config.throttle, now_ms);
     r->watches = watches_new();
     state_effects_init(&r->fx);
     zk_buf_init(&r->record);

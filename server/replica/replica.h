@@ -16,7 +16,9 @@
  */
 #pragma once
 #include "common/buf.h"
+#include "server/replica/auth.h"
 #include "server/replica/storage.h"
+#include "server/replica/throttle.h"
 #include "server/zab/zab.h"
 
 /* A connection that has no session yet may send one frame of at most this. */
@@ -34,6 +36,8 @@
 
 struct replica_config {
     struct zab_config zab;
+    struct auth_rules auth;
+    struct throttle_rules throttle;
     int32_t min_session_timeout_ms;
     int32_t max_session_timeout_ms;
     uint32_t jute_max_buffer; /* largest client frame */
@@ -131,6 +135,7 @@ struct replica_report {
     uint64_t state_bytes;
     uint64_t packets_received;
     uint64_t packets_sent;
+    uint64_t throttled; /* connections closed for want of tokens */
     uint64_t latency_min_us, latency_max_us, latency_sum_us, latency_count;
     int32_t proposal_last_bytes, proposal_min_bytes, proposal_max_bytes; /* -1: none yet */
     size_t followers, synced_followers, synced_observers; /* leader */

@@ -5,8 +5,6 @@
  * ZOOKEEPER-2623), what is the servers' own (createSession, deleteContainer: Apache's takes them from any client), records
  * that do not decode (-5, the connection stays).
  */
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 #include "server/replica/core.h"
 
 /* --- form --- */
@@ -148,39 +146,24 @@ static void close_request(struct replica *r, struct client *c, struct zk_request
 
 /* --- identities --- */
 
-/* "user:password" becomes user:base64(SHA-1("user:password")), the form that ACLs hold. */
-static bool digest_id(struct zk_slice auth, struct zk_buf *out)
-{
-    const uint8_t *colon = auth.len ? memchr(auth.ptr, ':', auth.len) : NULL;
-    if (colon == NULL)
-        return false;
-    uint8_t hash[SHA_DIGEST_LENGTH];
-    SHA1(auth.ptr, auth.len, hash);
-    uint8_t base64[4 * ((SHA_DIGEST_LENGTH + 2) / 3) + 1];
-    int len = EVP_EncodeBlock(base64, hash, sizeof hash);
-    zk_buf_append(out, auth.ptr, (size_t)(colon - auth.ptr) + 1);
-    zk_buf_append(out, base64, (size_t)len);
-    return true;
-}
-
-/* Only `digest` takes credentials; `ip` has been known since the connection came, as in Apache's providers. */
 static void auth_request(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
 {
     struct zk_jute in = zk_jute(record);
     struct zk_auth_packet packet = zk_auth_packet_decode(&in);
-    if (!in.bad && zk_slice_eq(packet.scheme, zk_slice_str("ip"))) {
-        client_push_done(r, c, h.xid, h.op, ZK_ERR_OK, false);
-        return;
-    }
-    struct zk_buf *id = outbox_buffer(r);
-    if (in.bad || !zk_slice_eq(packet.scheme, zk_slice_str("digest")) || !digest_id(packet.auth, id)) {
+    struct zk_buf *gained = outbox_buffer(r);
+    enum auth_verdict verdict =
+        in.bad ? AUTH_REFUSED : auth_check(&r->config.auth, packet.scheme, packet.auth, gained);
+    if (verdict == AUTH_ELSEWHERE) {
+        outbox_news(r, REPLICA_WARN, "a client at %s asked for another ensemble", c->address);
+        outbox_close(r, c);
+    } else if (verdict == AUTH_REFUSED) {
         client_push_done(r, c, h.xid, h.op, ZK_ERR_AUTH_FAILED, true);
-        return;
+    } else if (gained->len == 0) {
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_OK, false);
+    } else {
+        c->is_authenticated |= auth_satisfies(&r->config.auth, packet.scheme);
+        submit_numbered(r, c, new_request(h), COMMAND_AUTH, zk_buf_slice(gained));
     }
-    struct zk_buf *payload = outbox_buffer(r);
-    zk_jute_put_cstring(payload, "digest");
-    zk_jute_put_string(payload, zk_buf_slice(id));
-    submit_numbered(r, c, new_request(h), COMMAND_AUTH, zk_buf_slice(payload));
 }
 
 /* --- reads, sync, ping --- */
@@ -244,7 +227,9 @@ void request_frame(struct replica *r, struct client *c, struct zk_slice frame)
         outbox_close(r, c);
         return;
     }
-    if (h.op == ZK_OP_PING)
+    if (!c->is_authenticated && h.op != ZK_OP_AUTH)
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_SESSION_CLOSED_REQUIRE_SASL_AUTH, true);
+    else if (h.op == ZK_OP_PING)
         ping_request(r, c, h);
     else if (read_is_local(h.op))
         read_request(r, c, h, record);

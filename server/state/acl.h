@@ -2,8 +2,8 @@
  *
  * A list is its jute vector of {int perms, string scheme, string id}; the bytes are the value. Identities are the
  * session's vector of {string scheme, string id}. Schemes served: world, auth (only in requests: it stands for the
- * requester's authenticated identities and is expanded before the list is kept), digest, ip. Identity scheme "super"
- * may everything.
+ * requester's authenticated identities and is expanded before the list is kept), digest, ip. Identity schemes "super"
+ * and "skipacl" may everything; the latter is nobody's own and not told (state_who_am_i).
  */
 #pragma once
 #include "common/err.h"

@@ -146,12 +146,14 @@ static void apply_auth(struct state *s, const struct command *c, struct state_ef
     if (session == NULL)
         return;
     struct zk_jute in = zk_jute(c->payload);
-    struct zk_slice scheme = zk_jute_string(&in);
-    struct zk_slice id = zk_jute_string(&in);
-    if (in.bad || scheme.ptr == NULL || id.ptr == NULL)
-        fx->err = ZK_ERR_MARSHALLING_ERROR;
-    else if (!session_add_identity(session, scheme, id))
-        fx->err = ZK_ERR_AUTH_FAILED;
+    do {
+        struct zk_slice scheme = zk_jute_string(&in);
+        struct zk_slice id = zk_jute_string(&in);
+        if (in.bad || scheme.ptr == NULL || id.ptr == NULL)
+            fx->err = ZK_ERR_MARSHALLING_ERROR;
+        else if (!session_add_identity(session, scheme, id))
+            fx->err = ZK_ERR_AUTH_FAILED;
+    } while (fx->err == 0 && zk_jute_left(&in) > 0);
     change_session_end(s, session);
 }
 

@@ -16,7 +16,7 @@ enum command_kind {
     COMMAND_REQUEST = 1,  /* a client's write: op, xid, payload = the request record (jute) */
     COMMAND_OPEN = 2,     /* a new session; its id is the zxid of this entry. payload: struct command_open */
     COMMAND_ATTACH = 3,   /* a session comes to a connection: raises its generation. payload: struct command_attach */
-    COMMAND_AUTH = 4,     /* adds an identity to the session. payload: two jute strings: scheme, id */
+    COMMAND_AUTH = 4,     /* adds identities to the session. payload: pairs of jute strings: scheme, id */
     COMMAND_CLOSE = 5,    /* the client's closeSession: numbered like a request, xid as sent, no payload */
     COMMAND_EXPIRE = 6,   /* the leader's verdict; nothing happens unless `generation` is still the session's */
     COMMAND_FORGET = 7,   /* drop the memories of sessions that ended at or before payload = int64 zxid */

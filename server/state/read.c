@@ -165,14 +165,19 @@ static struct zk_slice user_of(struct zk_slice scheme, struct zk_slice id)
 void state_who_am_i(const struct state *s, uint64_t session, struct zk_buf *out)
 {
     struct zk_jute in = zk_jute(identities_of(s, session));
-    int32_t count = zk_jute_count(&in, 8);
-    zk_jute_put_int(out, count);
+    int32_t count = zk_jute_count(&in, 8), told = 0;
+    size_t count_at = out->len;
+    zk_jute_put_int(out, 0);
     for (int32_t i = 0; i < count; i++) {
         struct zk_slice scheme = zk_jute_string(&in);
         struct zk_slice id = zk_jute_string(&in);
+        if (zk_slice_eq(scheme, zk_slice_str("skipacl")))
+            continue;
         zk_jute_put_string(out, scheme);
         zk_jute_put_string(out, user_of(scheme, id));
+        told++;
     }
+    zk_jute_set_int(out, count_at, told);
 }
 
 /* --- what the replica asks --- */

@@ -638,10 +638,7 @@ static void do_numbered(struct request *q)
     if (c->kind == COMMAND_CLOSE) {
         end_session(q, s, false);
     } else if (c->kind == COMMAND_AUTH) {
-        struct zk_slice scheme = zk_jute_string(&in);
-        struct zk_slice id = zk_jute_string(&in);
-        zk_jute_put_string(&s->identities, scheme);
-        zk_jute_put_string(&s->identities, id);
+        zk_buf_append_slice(&s->identities, zk_jute_rest(&in)); /* pairs of scheme and id, as it keeps them */
     } else {
         carry_out(q, s);
     }

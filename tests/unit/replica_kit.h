@@ -24,6 +24,7 @@ static struct line lines[CONNS];
 static struct zk_rng rng;
 static uint64_t now_ms;
 static struct zk_buf frame;
+static struct auth_rules rules; /* set before start */
 
 static inline void fill_random(void *arg, void *ptr, size_t len)
 {
@@ -77,7 +78,7 @@ static inline void start(void)
         .zab = {.self = 1, .member_count = 1, .members = {{.id = 1, .role = ZAB_PARTICIPANT, .weight = 1}},
                 .tick_ms = TICK_MS, .init_limit = 10, .sync_limit = 5, .seed = 7},
         .min_session_timeout_ms = 200, .max_session_timeout_ms = 2000, .jute_max_buffer = 0xfffff,
-        .memory = STATE_MEMORY_K, .random = fill_random, .random_arg = &rng,
+        .memory = STATE_MEMORY_K, .auth = rules, .random = fill_random, .random_arg = &rng,
     };
     char why[256];
     r = replica_new(&config, disk_open(disk, now_ms), now_ms, (int64_t)now_ms, why, sizeof why);

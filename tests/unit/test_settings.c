@@ -344,6 +344,45 @@ START_TEST(maxbuffer_is_taken_as_java_takes_it)
 }
 END_TEST
 
+START_TEST(who_may_what_is_read_as_apache_names_it)
+{
+    finish("dataDir=/d\nclientPort=1\nDigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU=\n"
+           "DigestAuthenticationProvider.digestAlg=SHA-256\nensembleAuthName= red , blue\nskipACL=yes\n"
+           "enforce.auth.enabled=true\nenforce.auth.schemes=digest\nconnection_throttle_drop_increase=0.5\n",
+           NULL);
+    ck_assert_uint_eq(messages.count, 0);
+    ck_assert_str_eq(s.auth.super_digest, "super:D/InIHSb7yEEbrWz8b9l71RjZJU=");
+    ck_assert_str_eq(s.auth.digest_algorithm, "SHA-256");
+    ck_assert_str_eq(s.auth.ensembles, ",red,blue,");
+    ck_assert_str_eq(s.auth.enforced, ",digest,");
+    ck_assert(s.auth.skip_acl && !s.auth.digest_off);
+    ck_assert_uint_eq(s.throttle_parts.drop_increase, 500000);
+    ck_assert_uint_eq(s.throttle_parts.drop_decrease, 2000);
+    finish("dataDir=/d\nclientPort=1\nenforce.auth.schemes=digest\n", NULL);
+    ck_assert_str_eq(s.auth.enforced, ""); /* not enabled */
+}
+END_TEST
+
+START_TEST(what_would_let_nobody_in_or_everybody_is_an_error)
+{
+    static const char *const BAD[][2] = {
+        {"enforce.auth.enabled=true\n", "must say by which schemes"},
+        {"enforce.auth.enabled=true\nenforce.auth.schemes=digest,sasl\n", "'sasl' is not a scheme"},
+        {"enforce.auth.enabled=true\nenforce.auth.schemes=digest\nDigestAuthenticationProvider.enabled=false\n",
+         "switched off"},
+        {"DigestAuthenticationProvider.digestAlg=ROT13\n", "not an algorithm"},
+        {"DigestAuthenticationProvider.superDigest=super\n", "must be user:hash"},
+        {"skipACL=maybe\n", "neither yes nor no"},
+        {"connection_throttle_decrease_ratio=1.5\n", "from 0 to 1"},
+    };
+    char text[300];
+    snprintf(text, sizeof text, "dataDir=/d\nclientPort=1\n%s", BAD[_i][0]);
+    finish(text, NULL);
+    ck_assert_uint_eq(messages.error_count, 1);
+    ck_assert_msg(strstr(message(0), BAD[_i][1]) != NULL, "%s", message(0));
+}
+END_TEST
+
 START_TEST(check_tells_what_would_be_done)
 {
     struct zk_buf out;
@@ -453,6 +492,8 @@ int main(void)
     tcase_add_test(pure, seven_voters_are_served_and_eight_are_not);
     tcase_add_test(pure, srvr_alone_is_answered_unless_the_file_says_more);
     tcase_add_test(pure, maxbuffer_is_taken_as_java_takes_it);
+    tcase_add_test(pure, who_may_what_is_read_as_apache_names_it);
+    tcase_add_loop_test(pure, what_would_let_nobody_in_or_everybody_is_an_error, 0, 7);
     tcase_add_test(pure, check_tells_what_would_be_done);
     suite_add_tcase(suite, pure);
     TCase *files = tcase_create("files");
