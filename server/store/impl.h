@@ -119,6 +119,7 @@ struct store {
     struct submit *submits, **submits_end;
     uint64_t queued_ops;
     bool urgent;
+    bool dozes;      /* the writer looks by itself within STORAGE_LAZY_MS */
     bool purge_poke; /* a snapshot was closed: what PURGE waited for may go on */
     struct report_node *reports, **reports_end;
     struct job *jobs, **jobs_end;

@@ -163,14 +163,14 @@ static uint64_t op_submit(void *store, const struct storage_op *ops, size_t coun
         storage_order_check(&st->order, &ops[i]);
     struct submit *s = copy_ops(ops, count);
     pthread_mutex_lock(&st->lock);
-    bool wake = st->submits == NULL || (!s->lazy && !st->urgent);
+    bool wake = s->lazy ? st->submits == NULL && !st->dozes : !st->urgent;
     *st->submits_end = s;
     st->submits_end = &s->next;
     st->queued_ops += count;
     st->urgent = st->urgent || !s->lazy;
-    if (wake)
-        pthread_cond_signal(&st->writer_wake);
     pthread_mutex_unlock(&st->lock);
+    if (wake) /* without the lock, which is the first thing that the writer wants */
+        pthread_cond_signal(&st->writer_wake);
     st->submitted += count;
     return st->submitted;
 }

@@ -644,15 +644,33 @@ static struct timespec after_ms(uint32_t ms)
     return ts;
 }
 
-/* Under lock: until there is something to write; what is not urgent waits a little for company. */
-static void wait_for_work(struct store *st)
+/* Under lock: until there is something urgent, or STORAGE_LAZY_MS have passed. */
+static void doze(struct store *st)
 {
-    while (st->submits == NULL && !st->purge_poke && !st->stop_writer)
-        pthread_cond_wait(&st->writer_wake, &st->lock);
     struct timespec deadline = after_ms(STORAGE_LAZY_MS);
+    st->dozes = true;
     while (!st->urgent && !st->purge_poke && !st->stop_writer)
         if (pthread_cond_timedwait(&st->writer_wake, &st->lock, &deadline) != 0)
             break;
+    st->dozes = false;
+}
+
+static bool has_work(const struct store *st)
+{
+    return st->submits != NULL || st->purge_poke || st->stop_writer;
+}
+
+/* Under lock: until there is something to write; what is not urgent waits a little for company. Each write is followed
+ * by a commit point, which is not: so the writer looks by itself once more after a batch and need not be woken for
+ * that. */
+static void wait_for_work(struct store *st)
+{
+    doze(st);
+    if (has_work(st))
+        return;
+    while (!has_work(st))
+        pthread_cond_wait(&st->writer_wake, &st->lock);
+    doze(st);
 }
 
 void *writer_run(void *store)
