@@ -108,7 +108,7 @@ static void remember(struct state *s, struct session *session, const struct comm
 /* Its outcome: the reply's error or, of a multi that failed, that of the operation that did. */
 static int carry_out(struct state *s, struct session *session, const struct command *c, struct state_effects *fx)
 {
-    struct call call = {s, session, fx};
+    struct call call = {.s = s, .session = session, .fx = fx, .options = c->options};
     if (c->op == ZK_OP_MULTI) {
         int cause = 0;
         fx->err = multi_apply(&call, c->payload, &fx->reply, &cause);
@@ -253,6 +253,22 @@ static void apply_level(struct state *s, const struct command *c, struct state_e
         s->level = level;
 }
 
+static void apply_reap(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct command_reap reap;
+    if (!command_reap_decode(c->payload, &reap)) {
+        fx->err = ZK_ERR_MARSHALLING_ERROR;
+        return;
+    }
+    uint32_t handle = tree_find(&s->tree, reap.path);
+    const struct node *n = handle ? state_node(s, handle) : NULL;
+    if (n == NULL || n->czxid != reap.czxid || !node_has_ended(n, s->time_ms, reap.never_used_ms))
+        return; /* gone already, or in use again since the leader looked */
+    change_begin(s);
+    write_remove(s, handle, reap.path, fx);
+    change_commit(s);
+}
+
 /* --- the entrance --- */
 
 static void apply_kind(struct state *s, const struct command *c, struct state_effects *fx)
@@ -281,6 +297,9 @@ static void apply_kind(struct state *s, const struct command *c, struct state_ef
         break;
     case COMMAND_LEVEL:
         apply_level(s, c, fx);
+        break;
+    case COMMAND_REAP:
+        apply_reap(s, c, fx);
         break;
     default:
         fx->err = ZK_ERR_UNIMPLEMENTED;

@@ -58,13 +58,16 @@ static void count_out(struct state *s, const struct node *n)
     s->totals.ephemeral_count -= n->kind == NODE_EPHEMERAL;
 }
 
-static void set_owner(struct node *n, uint32_t handle, struct session *owner)
+static void set_kind(struct state *s, uint32_t handle, const struct change_create *c)
 {
-    n->kind = owner ? NODE_EPHEMERAL : NODE_PERSISTENT;
-    if (owner == NULL)
-        return;
-    n->owner = owner;
-    session_hang_ephemeral(owner, handle, &n->owner_index);
+    struct node *n = state_node(s, handle);
+    n->kind = c->kind;
+    if (n->kind == NODE_EPHEMERAL) {
+        n->owner = c->owner;
+        session_hang_ephemeral(c->owner, handle, &n->owner_index);
+    } else if (node_is_mortal(n)) {
+        mortals_add(&s->mortals, &s->tree, handle, c->ttl_ms);
+    }
 }
 
 uint32_t change_create(struct state *s, const struct change_create *c)
@@ -76,13 +79,14 @@ uint32_t change_create(struct state *s, const struct change_create *c)
     parent->pzxid = s->zxid;
     touched(s, parent);
 
-    uint32_t handle = tree_make(&s->tree, tree_hash(c->path), zk_path_basename(c->path), c->data);
+    uint32_t handle = tree_make(&s->tree, tree_hash(c->path), zk_path_basename(c->path), c->data,
+                                mortal_note_bytes((uint8_t)c->kind));
     struct node *n = state_node(s, handle);
     n->parent = c->parent;
     n->czxid = n->mzxid = n->pzxid = s->zxid;
     n->ctime_ms = n->mtime_ms = s->time_ms;
     n->acl = c->acl;
-    set_owner(n, handle, c->owner);
+    set_kind(s, handle, c);
     tree_link(&s->tree, handle);
     count_in(s, n);
     add_undo(s, UNDO_CREATED, handle);
@@ -138,9 +142,10 @@ void change_data(struct state *s, uint32_t handle, struct zk_slice data)
     s->totals.data_bytes += data.len - (uint64_t)n->data_len;
     s->totals.size_bytes += data.len - (uint64_t)n->data_len;
     undo->body_replaced = true;
-    n->body = node_body(node_name(n), data);
+    n->body = node_body(node_name(n), data, mortal_note_bytes(n->kind));
     n->data_len = (uint32_t)data.len;
     n->data_null = data.ptr == NULL;
+    mortal_note_copy(n, undo->old.body, (size_t)undo->old.name_len + undo->old.data_len);
     n->version = next_version(n->version);
     n->mzxid = s->zxid;
     n->mtime_ms = s->time_ms;
@@ -160,6 +165,12 @@ void change_acl(struct state *s, uint32_t handle, uint32_t acl)
 
 /* --- standing or falling --- */
 
+static void forget_mortal(struct state *s, uint32_t handle)
+{
+    if (node_is_mortal(state_node(s, handle)))
+        mortals_remove(&s->mortals, &s->tree, handle);
+}
+
 static void commit_one(struct state *s, struct undo *undo)
 {
     struct node *n = state_node(s, undo->handle);
@@ -178,6 +189,7 @@ static void commit_one(struct state *s, struct undo *undo)
     case UNDO_REMOVED:
         dirty_node_gone(s, undo->handle);
         acls_unref(&s->acls, n->acl);
+        forget_mortal(s, undo->handle);
         tree_drop(&s->tree, undo->handle);
         break;
     }
@@ -214,6 +226,7 @@ static void roll_back_one(struct state *s, struct undo *undo)
         leave_owner(s, n);
         tree_unlink(&s->tree, undo->handle);
         acls_unref(&s->acls, n->acl);
+        forget_mortal(s, undo->handle);
         tree_drop(&s->tree, undo->handle);
         break;
     case UNDO_CHANGED:

@@ -17,7 +17,9 @@ struct change_create {
     struct zk_slice path;
     struct zk_slice data;
     uint32_t acl;          /* adopts the reference */
-    struct session *owner; /* NULL: persistent */
+    enum node_kind kind;
+    struct session *owner; /* of NODE_EPHEMERAL */
+    int64_t ttl_ms;        /* of NODE_TTL */
 };
 /* Stamped with the state's zxid and time; the parent's creates and pzxid follow. */
 uint32_t change_create(struct state *s, const struct change_create *c);

@@ -137,6 +137,8 @@ const char *state_check(const struct state *s)
         why = check_sessions(s, &r);
     if (why == NULL)
         why = check_totals(s, &r);
+    if (why == NULL)
+        why = mortals_check(&s->mortals, &s->tree);
     if (why == NULL && s->journal.count != 0)
         why = "the journal is not empty between commands";
     if (why == NULL)

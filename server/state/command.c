@@ -1,13 +1,14 @@
 #include "server/state/command.h"
 #include "common/proto.h"
 
-/* Where command_stamp finds the time: behind format and kind. */
-#define TIME_OFFSET 2
+/* Where command_stamp finds the time: behind format, kind and options. */
+#define TIME_OFFSET 3
 
 void command_encode(struct zk_buf *out, const struct command *c)
 {
     zk_jute_put_u8(out, COMMAND_FORMAT);
     zk_jute_put_u8(out, c->kind);
+    zk_jute_put_u8(out, c->options);
     zk_jute_put_long(out, c->time_ms);
     zk_jute_put_long(out, (int64_t)c->session);
     zk_jute_put_int(out, (int32_t)c->generation);
@@ -25,6 +26,7 @@ bool command_decode(struct zk_slice body, struct command *ret_command)
         return false;
     struct command c;
     c.kind = zk_jute_u8(&in);
+    c.options = zk_jute_u8(&in);
     c.time_ms = zk_jute_long(&in);
     c.session = (uint64_t)zk_jute_long(&in);
     c.generation = (uint32_t)zk_jute_int(&in);
@@ -33,7 +35,7 @@ bool command_decode(struct zk_slice body, struct command *ret_command)
     c.xid = zk_jute_int(&in);
     c.op = zk_jute_int(&in);
     c.payload = zk_jute_rest(&in);
-    if (in.bad || c.kind < COMMAND_REQUEST || c.kind > COMMAND_LEVEL)
+    if (in.bad || c.kind < COMMAND_REQUEST || c.kind > COMMAND_REAP)
         return false;
     *ret_command = c;
     return true;
@@ -107,5 +109,24 @@ bool command_attach_decode(struct zk_slice payload, struct command_attach *ret_a
     if (in.bad || a.password.len != ZK_PASSWORD_BYTES || !command_identities_are_sound(a.identities))
         return false;
     *ret_attach = a;
+    return true;
+}
+
+void command_reap_encode(struct zk_buf *out, const struct command_reap *reap)
+{
+    zk_jute_put_string(out, reap->path);
+    zk_jute_put_long(out, (int64_t)reap->czxid);
+    zk_jute_put_long(out, reap->never_used_ms);
+}
+
+bool command_reap_decode(struct zk_slice payload, struct command_reap *ret_reap)
+{
+    struct zk_jute in = zk_jute(payload);
+    struct command_reap reap = {.path = zk_jute_string(&in)};
+    reap.czxid = (uint64_t)zk_jute_long(&in);
+    reap.never_used_ms = zk_jute_long(&in);
+    if (in.bad || reap.path.ptr == NULL)
+        return false;
+    *ret_reap = reap;
     return true;
 }

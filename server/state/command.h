@@ -10,7 +10,7 @@
 #pragma once
 #include "common/buf.h"
 
-#define COMMAND_FORMAT 1
+#define COMMAND_FORMAT 2
 
 enum command_kind {
     COMMAND_REQUEST = 1,  /* a client's write: op, xid, payload = the request record (jute) */
@@ -21,10 +21,18 @@ enum command_kind {
     COMMAND_EXPIRE = 6,   /* the leader's verdict; nothing happens unless `generation` is still the session's */
     COMMAND_FORGET = 7,   /* drop the memories of sessions that ended at or before payload = int64 zxid */
     COMMAND_LEVEL = 8,    /* raise the level of the rules to payload = int32; never lowers it */
+    COMMAND_REAP = 9,     /* the leader's finding that a container or TTL node has ended; looked at again when applied.
+                             payload: struct command_reap */
+};
+
+/* What the configuration of the server that took a request allows it. */
+enum command_option {
+    COMMAND_EXTENDED_TYPES = 1, /* TTL nodes */
 };
 
 struct command {
     uint8_t kind;
+    uint8_t options;     /* of REQUEST: COMMAND_EXTENDED_TYPES */
     int64_t time_ms;     /* wall clock of the leader, never decreasing in the log */
     uint64_t session;    /* 0 for OPEN, FORGET, LEVEL */
     uint32_t generation; /* of the session, as told by OPEN (1) or ATTACH; ATTACH: 0 */
@@ -35,7 +43,7 @@ struct command {
     int32_t op;
     struct zk_slice payload;
 };
-#define COMMAND_HEADER_BYTES 46
+#define COMMAND_HEADER_BYTES 47
 
 void command_encode(struct zk_buf *out, const struct command *c);
 /* Borrows `body`. False: not a command of a format this server knows. */
@@ -63,6 +71,14 @@ struct command_attach {
 };
 void command_attach_encode(struct zk_buf *out, const struct command_attach *a);
 ZK_MUST_CHECK bool command_attach_decode(struct zk_slice payload, struct command_attach *ret_attach);
+
+struct command_reap {
+    struct zk_slice path;
+    uint64_t czxid;        /* of this very node: one made anew in its place stays */
+    int64_t never_used_ms; /* a container that never had children goes too after so long; 0: never */
+};
+void command_reap_encode(struct zk_buf *out, const struct command_reap *reap);
+ZK_MUST_CHECK bool command_reap_decode(struct zk_slice payload, struct command_reap *ret_reap);
 
 /* Is this a vector of {string scheme, string id} and nothing else? */
 bool command_identities_are_sound(struct zk_slice identities);

@@ -19,7 +19,7 @@ uint64_t digest_node(const struct state *s, const struct node *n)
         htole64(n->pzxid),
         htole64((uint64_t)n->ctime_ms),
         htole64((uint64_t)n->mtime_ms),
-        htole64(n->kind == NODE_EPHEMERAL ? n->owner->id : 0),
+        htole64(n->kind == NODE_EPHEMERAL ? n->owner->id : (uint64_t)mortal_ttl_ms(n)),
         pair((uint32_t)n->version, (uint32_t)n->aversion),
         pair(node_creates(n), (uint32_t)n->kind << 1 | n->data_null),
         htole64(acls_at(&s->acls, n->acl)->hash),

@@ -2,6 +2,7 @@
 #pragma once
 #include "server/state/acl.h"
 #include "server/state/dirty.h"
+#include "server/state/mortal.h"
 #include "server/state/session.h"
 #include "server/state/state.h"
 #include "server/state/tree.h"
@@ -37,6 +38,7 @@ struct state {
     struct tree tree;
     struct acls acls;
     struct sessions sessions;
+    struct mortals mortals;
     struct totals totals;
     struct journal journal;
     struct dirty dirty;
@@ -64,6 +66,9 @@ struct state *state_bare(void);
 struct zk_stat node_stat(const struct node *n);
 /* May one with these identities do one of `perms`? */
 bool node_allows(const struct state *s, const struct node *n, int32_t perms, struct zk_slice identities);
+/* A mortal node whose time has come by `time_ms`: childless, and a TTL node left alone for its TTL, a container that has
+ * had children or has stood unused for `never_used_ms` (0: that does not end it). */
+bool node_has_ended(const struct node *n, int64_t time_ms, int64_t never_used_ms);
 /* The four nodes that are always there: clients may not delete them. */
 bool path_is_special(struct zk_slice path);
 

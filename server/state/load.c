@@ -110,10 +110,23 @@ static bool load_session(struct state *s, struct zk_slice key, struct zk_jute *i
 
 struct node_row {
     struct node record; /* the fixed fields */
-    uint64_t owner;
+    uint64_t owner; /* or the TTL */
     struct zk_slice acl;
     struct zk_slice data;
 };
+
+/* The field that means an owner or a TTL, by kind. */
+static bool owner_is_sound(const struct node_row *r)
+{
+    switch (r->record.kind) {
+    case NODE_EPHEMERAL:
+        return r->record.creates == 0;
+    case NODE_TTL:
+        return r->owner > 0 && r->owner <= STATE_TTL_MAX_MS;
+    default:
+        return r->owner == 0;
+    }
+}
 
 static bool decode_node(struct zk_jute *in, struct node_row *r)
 {
@@ -130,7 +143,7 @@ static bool decode_node(struct zk_jute *in, struct node_row *r)
     r->owner = (uint64_t)zk_jute_long(in);
     r->acl = zk_jute_buffer(in);
     r->data = zk_jute_buffer(in);
-    if (in->bad || zk_jute_left(in) > 0 || (n->kind == NODE_EPHEMERAL ? n->creates != 0 : r->owner != 0))
+    if (in->bad || zk_jute_left(in) > 0 || !owner_is_sound(r))
         return false;
     struct zk_jute acl = zk_jute(r->acl);
     (void)zk_acl_vector_decode(&acl);
@@ -144,7 +157,7 @@ static bool find_relations(const struct state *s, struct zk_slice path, const st
     *ret_parent = 0;
     *ret_owner = NULL;
     *ret_why = "has a kind that this server does not know";
-    if (r->record.kind != NODE_PERSISTENT && r->record.kind != NODE_EPHEMERAL)
+    if (r->record.kind < NODE_PERSISTENT || r->record.kind > NODE_TTL)
         return false;
     if (path.len > 1) {
         *ret_parent = s->tree.used > NODE_ROOT ? tree_find(&s->tree, zk_path_parent(path)) : 0;
@@ -155,8 +168,9 @@ static bool find_relations(const struct state *s, struct zk_slice path, const st
         if (state_node(s, *ret_parent)->kind == NODE_EPHEMERAL)
             return false;
     }
-    if (r->record.kind == NODE_PERSISTENT)
-        return true;
+    *ret_why = "may not be the root";
+    if (r->record.kind != NODE_EPHEMERAL)
+        return path.len > 1 || r->record.kind == NODE_PERSISTENT;
     *ret_why = "belongs to a session that is not alive";
     *ret_owner = sessions_find_live(&s->sessions, r->owner);
     return *ret_owner != NULL && path.len > 1;
@@ -166,7 +180,7 @@ static void place_node(struct state *s, struct zk_slice path, const struct node_
                        struct session *owner)
 {
     struct zk_slice name = zk_path_basename(path);
-    uint32_t handle = tree_make(&s->tree, tree_hash(path), name, r->data);
+    uint32_t handle = tree_make(&s->tree, tree_hash(path), name, r->data, mortal_note_bytes(r->record.kind));
     struct node *n = state_node(s, handle);
     struct node made = *n;
     *n = r->record;
@@ -181,6 +195,8 @@ static void place_node(struct state *s, struct zk_slice path, const struct node_
         n->owner = owner;
         session_hang_ephemeral(owner, handle, &n->owner_index);
     }
+    if (node_is_mortal(n))
+        mortals_add(&s->mortals, &s->tree, handle, (int64_t)r->owner);
     tree_link(&s->tree, handle);
     s->totals.digest += digest_node(s, n) + digest_data(n);
     s->totals.data_bytes += n->data_len;

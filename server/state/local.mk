@@ -15,6 +15,7 @@ libstate_la_SOURCES = \
 	server/state/index.c server/state/index.h \
 	server/state/inside.h \
 	server/state/load.c \
+	server/state/mortal.c server/state/mortal.h \
 	server/state/multi.c \
 	server/state/read.c \
 	server/state/rows.c server/state/rows.h \

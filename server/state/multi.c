@@ -36,10 +36,12 @@ static int32_t run_ops(struct call *call, struct zk_slice payload, int32_t count
     struct zk_jute in = zk_jute(payload);
     for (int32_t i = 0; i < count; i++) {
         struct zk_multi_header h = zk_multi_header_decode(&in);
+        size_t start = out->len;
         zk_multi_header_encode(out, (struct zk_multi_header){h.type, false, 0});
         *ret_err = write_op(call, h.type, &in, out);
         if (*ret_err != 0)
             return i;
+        zk_jute_set_int(out, start, call->result_op); /* the header's first field */
     }
     return count;
 }
@@ -51,6 +53,7 @@ int multi_apply(struct call *call, struct zk_slice payload, struct zk_buf *out, 
         return ZK_ERR_MARSHALLING_ERROR;
     size_t start = out->len;
     *ret_cause = 0;
+    call->in_multi = true;
     change_begin(call->s);
     int32_t succeeded = run_ops(call, payload, count, out, ret_cause);
     if (succeeded == count) {

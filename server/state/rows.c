@@ -58,7 +58,7 @@ void row_node_encode(const struct state *s, const struct node *n, struct zk_buf 
     zk_jute_put_int(out, n->version);
     zk_jute_put_int(out, n->aversion);
     zk_jute_put_int(out, (int32_t)node_creates(n));
-    zk_jute_put_long(out, n->kind == NODE_EPHEMERAL ? (int64_t)n->owner->id : 0);
+    zk_jute_put_long(out, n->kind == NODE_EPHEMERAL ? (int64_t)n->owner->id : mortal_ttl_ms(n));
     zk_jute_put_buffer(out, node_acl(s, n));
     zk_jute_put_buffer(out, node_data(n));
 }

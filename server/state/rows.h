@@ -11,8 +11,8 @@
  *                           int32 count, and so many results, oldest first: int32 xid, uint64 zxid, int32 err,
  *                           bool whole, buffer record
  *   40, path                a znode: byte kind, uint64 czxid, mzxid, pzxid, int64 ctime_ms, mtime_ms, int32 version,
- *                           aversion, uint32 creates, uint64 owner (session id of an ephemeral, else 0),
- *                           buffer acl (its vector), buffer data
+ *                           aversion, uint32 creates, uint64 owner (session id of an ephemeral, ms of a TTL
+ *                           node, else 0), buffer acl (its vector), buffer data
  *
  * For example "/a" with data "hi", created at zxid 0x100000005 in ms 1000, world:anyone:cdrwa:
  *   40 2f 61  ->  01 01  0000000100000005 0000000100000005 0000000100000005  00000000000003e8 00000000000003e8

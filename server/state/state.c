@@ -21,6 +21,7 @@ void state_free(struct state *s)
     acls_fini(&s->acls);
     sessions_fini(&s->sessions);
     free(s->journal.undos);
+    free(s->mortals.nodes);
     zk_buf_fini(&s->path);
     zk_buf_fini(&s->list);
     free(s);
@@ -31,7 +32,7 @@ static void plant(struct state *s, const char *path, int32_t perms, int32_t aver
 {
     struct zk_slice where = zk_slice_str(path);
     struct zk_slice name = zk_path_basename(where);
-    uint32_t handle = tree_make(&s->tree, tree_hash(where), name, zk_slice("", 0));
+    uint32_t handle = tree_make(&s->tree, tree_hash(where), name, zk_slice("", 0), 0);
     struct node *n = state_node(s, handle);
     n->parent = where.len == 1 ? 0 : tree_find(&s->tree, zk_path_parent(where));
     n->kind = NODE_PERSISTENT;
@@ -69,7 +70,7 @@ bool path_is_special(struct zk_slice path)
 
 uint64_t node_size_bytes(const struct node *n)
 {
-    return 144 + (uint64_t)n->name_len + n->data_len;
+    return 144 + (uint64_t)n->name_len + n->data_len + mortal_note_bytes(n->kind);
 }
 
 uint64_t state_zxid(const struct state *s)

@@ -78,6 +78,18 @@ size_t state_node_count(const struct state *s);
 size_t state_ephemeral_count(const struct state *s);
 uint64_t state_data_bytes(const struct state *s);
 
+/* --- containers and TTL nodes, which the leader ends by a command --- */
+
+/* As much as Apache's 40 bits hold. */
+#define STATE_TTL_MAX_MS ((INT64_C(1) << 40) - 1)
+
+size_t state_mortal_count(const struct state *s);
+/* Has the i-th of them ended by `time_ms`? COMMAND_REAP says when that is. They are in no order and one that goes makes
+ * the last change its place: who walks them goes from the last to the first. */
+bool state_mortal_has_ended(const struct state *s, size_t i, int64_t time_ms, int64_t never_used_ms);
+/* Its path is appended; the zxid at which it was created. */
+uint64_t state_mortal_get(const struct state *s, size_t i, struct zk_buf *path);
+
 /* --- reading: never changes anything; err and, if 0, the reply record's jute bytes appended to `out` --- */
 
 int state_exists(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);

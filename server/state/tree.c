@@ -90,11 +90,11 @@ void tree_path(const struct tree *t, uint32_t handle, struct zk_buf *out)
     }
 }
 
-uint8_t *node_body(struct zk_slice name, struct zk_slice data)
+uint8_t *node_body(struct zk_slice name, struct zk_slice data, size_t room)
 {
-    if (name.len + data.len == 0)
+    if (name.len + data.len + room == 0)
         return NULL;
-    uint8_t *body = zk_alloc(name.len + data.len);
+    uint8_t *body = zk_alloc(name.len + data.len + room);
     if (name.len > 0)
         memcpy(body, name.ptr, name.len);
     if (data.len > 0)
@@ -120,13 +120,13 @@ static uint32_t take_handle(struct tree *t)
     return t->used++;
 }
 
-uint32_t tree_make(struct tree *t, uint64_t hash, struct zk_slice name, struct zk_slice data)
+uint32_t tree_make(struct tree *t, uint64_t hash, struct zk_slice name, struct zk_slice data, size_t room)
 {
     uint32_t handle = take_handle(t);
     struct node *n = tree_at(t, handle);
     memset(n, 0, sizeof *n);
     n->hash = hash;
-    n->body = node_body(name, data);
+    n->body = node_body(name, data, room);
     n->name_len = (uint16_t)name.len;
     n->data_len = (uint32_t)data.len;
     n->data_null = data.ptr == NULL;

@@ -18,6 +18,8 @@ struct session;
 enum node_kind {
     NODE_PERSISTENT = 1,
     NODE_EPHEMERAL = 2, /* its owner is a live session; it has no children */
+    NODE_CONTAINER = 3, /* these two end by themselves: mortal.h */
+    NODE_TTL = 4,
 };
 
 struct node {
@@ -27,7 +29,7 @@ struct node {
     uint64_t pzxid;
     int64_t ctime_ms;
     int64_t mtime_ms;
-    uint8_t *body; /* name, then data, in one allocation; NULL if both are empty */
+    uint8_t *body; /* name, then data, in one allocation; NULL if both are empty; a mortal node's note behind */
     union {
         struct {
             uint32_t first_child;
@@ -81,8 +83,9 @@ uint32_t tree_find(const struct tree *t, struct zk_slice path);
 /* Appends the node's path. */
 void tree_path(const struct tree *t, uint32_t handle, struct zk_buf *out);
 
-/* A node with a copy of name and data, all else zero but `hash`; not linked. tree_drop gives it back. */
-uint32_t tree_make(struct tree *t, uint64_t hash, struct zk_slice name, struct zk_slice data);
+/* A node with a copy of name and data and so many bytes of room behind, all else zero but `hash`; not linked. tree_drop
+ * gives it back. */
+uint32_t tree_make(struct tree *t, uint64_t hash, struct zk_slice name, struct zk_slice data, size_t room);
 void tree_drop(struct tree *t, uint32_t handle);
 /* Enter as the last child of n->parent and into the index (the root has no parent); leave both. Unlinks undone in the
  * reverse order by tree_relink restore the very order of siblings. */
@@ -117,5 +120,5 @@ static inline uint32_t node_first_child(const struct node *n)
     return n->kind == NODE_EPHEMERAL ? 0 : n->first_child;
 }
 
-/* A body for this name and data; NULL if both are empty. */
-uint8_t *node_body(struct zk_slice name, struct zk_slice data);
+/* A body for this name and data with room behind; NULL if all are empty. */
+uint8_t *node_body(struct zk_slice name, struct zk_slice data, size_t room);

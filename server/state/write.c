@@ -46,13 +46,73 @@ static void tell(struct call *call, int32_t type, struct zk_slice path, uint32_t
     effects_event(call->fx, type, path, node_acl(call->s, state_node(call->s, handle)));
 }
 
-/* --- create, create2 --- */
+/* --- create, create2, createContainer, createTTL --- */
 
-/* Modes 0 to 3. 4 (container) under these opcodes makes a plain node, as Apache's does: there the opcode decides;
- * 5 and 6 (TTL) have an opcode of their own. */
-static bool flags_are_known(int32_t flags)
+enum { MODE_CONTAINER = 4, MODE_TTL = 5, MODE_TTL_SEQUENTIAL = 6 };
+
+/* A create as it is meant: the opcode decides the kind of a container or TTL node, the mode the rest. */
+struct creation {
+    struct zk_create_request r;
+    int32_t op;
+    int64_t ttl_ms; /* -1: none given */
+};
+
+static bool is_ttl_mode(int32_t flags)
 {
-    return flags >= 0 && flags <= 4;
+    return flags == MODE_TTL || flags == MODE_TTL_SEQUENTIAL;
+}
+
+static bool is_sequential(int32_t flags)
+{
+    return flags == ZK_FLAG_SEQUENTIAL || flags == (ZK_FLAG_SEQUENTIAL | ZK_FLAG_EPHEMERAL) ||
+           flags == MODE_TTL_SEQUENTIAL;
+}
+
+static enum node_kind kind_of(const struct creation *c)
+{
+    if (c->op == ZK_OP_CREATE_CONTAINER)
+        return NODE_CONTAINER;
+    if (c->op == ZK_OP_CREATE_TTL)
+        return NODE_TTL;
+    bool ephemeral = c->r.flags == ZK_FLAG_EPHEMERAL || c->r.flags == (ZK_FLAG_EPHEMERAL | ZK_FLAG_SEQUENTIAL);
+    return ephemeral ? NODE_EPHEMERAL : NODE_PERSISTENT; /* mode 4 under create and create2 too */
+}
+
+/* In a multi, Apache's server looks at the mode first: a container's makes a container whatever the opcode, and
+ * createTTL in any other mode than its own is a plain create, whose TTL is forgotten. */
+static void read_mode_of_part(struct creation *c)
+{
+    if (c->r.flags == MODE_CONTAINER) {
+        c->op = ZK_OP_CREATE_CONTAINER;
+    } else if (c->op == ZK_OP_CREATE_TTL && !is_ttl_mode(c->r.flags)) {
+        c->op = ZK_OP_CREATE;
+    } else {
+        return;
+    }
+    c->ttl_ms = -1;
+}
+
+static struct creation decode_creation(const struct call *call, int32_t op, struct zk_jute *in)
+{
+    struct creation c = {.r = zk_create_request_decode(in), .op = op, .ttl_ms = -1};
+    if (op == ZK_OP_CREATE_TTL)
+        c.ttl_ms = zk_jute_long(in);
+    if (call->in_multi)
+        read_mode_of_part(&c);
+    return c;
+}
+
+/* createTTL in a mode without TTL would be a node with a TTL of -1: Apache's server dies of it. */
+static int check_mode(const struct call *call, const struct creation *c)
+{
+    if (c->r.flags < 0 || c->r.flags > MODE_TTL_SEQUENTIAL)
+        return ZK_ERR_BAD_ARGUMENTS;
+    bool ttl = is_ttl_mode(c->r.flags);
+    if (ttl && (call->options & COMMAND_EXTENDED_TYPES) == 0)
+        return ZK_ERR_UNIMPLEMENTED;
+    if (ttl ? c->ttl_ms <= 0 || c->ttl_ms > STATE_TTL_MAX_MS : c->ttl_ms >= 0)
+        return ZK_ERR_BAD_ARGUMENTS;
+    return c->op == ZK_OP_CREATE_TTL && !ttl ? ZK_ERR_BAD_ARGUMENTS : 0;
 }
 
 /* The full path, with its number if sequential, into s->path. */
@@ -60,7 +120,7 @@ static struct zk_slice full_path(struct state *s, const struct zk_create_request
 {
     s->path.len = 0;
     zk_buf_append_slice(&s->path, r->path);
-    if (r->flags != 4 && (r->flags & ZK_FLAG_SEQUENTIAL) != 0)
+    if (is_sequential(r->flags))
         zk_buf_printf(&s->path, "%010d", (int32_t)node_creates(state_node(s, parent)));
     return zk_buf_slice(&s->path);
 }
@@ -72,17 +132,19 @@ static int fix_acl(struct call *call, struct zk_slice requested)
     return acl_fixup(requested, session_identities(call->session), &call->s->list);
 }
 
-static int check_create(struct call *call, const struct zk_create_request *r, uint32_t *ret_parent,
+static int check_create(struct call *call, const struct creation *c, uint32_t *ret_parent,
                         struct zk_slice *ret_path)
 {
     struct state *s = call->s;
-    if (!flags_are_known(r->flags))
-        return ZK_ERR_BAD_ARGUMENTS;
+    const struct zk_create_request *r = &c->r;
+    int err = check_mode(call, c);
+    if (err != 0)
+        return err;
     if (r->path.ptr == NULL)
         return ZK_ERR_MARSHALLING_ERROR;
     if (!has_parent(r->path))
         return ZK_ERR_BAD_ARGUMENTS;
-    int err = fix_acl(call, r->acl);
+    err = fix_acl(call, r->acl);
     if (err != 0)
         return err;
     uint32_t parent = tree_find(&s->tree, parent_of(r->path));
@@ -102,18 +164,19 @@ static int check_create(struct call *call, const struct zk_create_request *r, ui
     return 0;
 }
 
-static int op_create(struct call *call, bool with_stat, struct zk_jute *in, struct zk_buf *out)
+static int op_create(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *out)
 {
     struct state *s = call->s;
-    struct zk_create_request r = zk_create_request_decode(in);
+    struct creation asked = decode_creation(call, op, in);
     if (in->bad)
         return ZK_ERR_MARSHALLING_ERROR;
-    struct change_create c = {.data = r.data};
-    int err = check_create(call, &r, &c.parent, &c.path);
+    struct change_create c = {.data = asked.r.data, .kind = kind_of(&asked), .ttl_ms = asked.ttl_ms};
+    int err = check_create(call, &asked, &c.parent, &c.path);
     if (err != 0)
         return err;
-    bool ephemeral = r.flags != 4 && (r.flags & ZK_FLAG_EPHEMERAL) != 0;
-    c.owner = ephemeral ? call->session : NULL;
+    bool with_stat = asked.op != ZK_OP_CREATE;
+    call->result_op = with_stat ? ZK_OP_CREATE2 : ZK_OP_CREATE;
+    c.owner = call->session;
     c.acl = acls_intern(&s->acls, zk_buf_slice(&s->list));
     uint32_t handle = change_create(s, &c);
     tell(call, ZK_EVENT_CREATED, c.path, handle);
@@ -226,18 +289,26 @@ static int op_check(struct call *call, struct zk_jute *in)
 
 /* --- by opcode --- */
 
+static bool write_is_create(int32_t op)
+{
+    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL;
+}
+
 bool write_knows(int32_t op)
 {
-    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA ||
-           op == ZK_OP_SET_ACL || op == ZK_OP_CHECK;
+    return write_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL ||
+           op == ZK_OP_CHECK;
 }
 
 int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *out)
 {
+    call->result_op = op;
     switch (op) {
     case ZK_OP_CREATE:
     case ZK_OP_CREATE2:
-        return op_create(call, op == ZK_OP_CREATE2, in, out);
+    case ZK_OP_CREATE_CONTAINER:
+    case ZK_OP_CREATE_TTL:
+        return op_create(call, op, in, out);
     case ZK_OP_DELETE:
         return op_delete(call, in);
     case ZK_OP_SET_DATA:
@@ -251,6 +322,17 @@ int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *o
     }
 }
 
+/* Of a multi Apache's server reads the creates' modes and ACLs when it decodes it: these fail it as a whole. */
+static struct zk_slice skip_create(struct zk_jute *in)
+{
+    struct zk_create_request r = zk_create_request_decode(in);
+    struct zk_jute acl = zk_jute(r.acl);
+    bool no_acl = in->bad || zk_jute_int(&acl) < 0;
+    if (no_acl || r.flags < 0 || r.flags > MODE_CONTAINER)
+        in->bad = true;
+    return r.path;
+}
+
 void write_skip(int32_t op, struct zk_jute *in)
 {
     struct zk_slice path = {NULL, 0};
@@ -258,10 +340,11 @@ void write_skip(int32_t op, struct zk_jute *in)
     case ZK_OP_CREATE:
     case ZK_OP_CREATE2:
     case ZK_OP_CREATE_CONTAINER:
+        path = skip_create(in);
+        break;
     case ZK_OP_CREATE_TTL:
         path = zk_create_request_decode(in).path;
-        if (op == ZK_OP_CREATE_TTL)
-            (void)zk_jute_long(in);
+        (void)zk_jute_long(in);
         break;
     case ZK_OP_DELETE:
     case ZK_OP_CHECK:

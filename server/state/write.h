@@ -8,6 +8,9 @@ struct call {
     struct state *s;
     struct session *session;
     struct state_effects *fx; /* gets the events */
+    uint8_t options;          /* enum command_option */
+    bool in_multi;
+    int32_t result_op; /* of a multi's part: the opcode that its result comes back as */
 };
 
 /* Is this an operation that write_op knows? */

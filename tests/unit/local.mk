@@ -128,6 +128,11 @@ TESTS += tests/unit/test_state_load
 tests_unit_test_state_load_SOURCES = tests/unit/test_state_load.c tests/unit/state_kit.h
 tests_unit_test_state_load_LDADD = libstate.la $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/test_state_mortal
+TESTS += tests/unit/test_state_mortal
+tests_unit_test_state_mortal_SOURCES = tests/unit/test_state_mortal.c tests/unit/state_kit.h
+tests_unit_test_state_mortal_LDADD = libstate.la $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/test_tree
 TESTS += tests/unit/test_tree
 tests_unit_test_tree_SOURCES = tests/unit/test_tree.c tests/unit/state_kit.h

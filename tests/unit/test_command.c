@@ -7,7 +7,7 @@ START_TEST(a_command_is_decoded_as_it_was_encoded)
 {
     struct zk_buf buf;
     zk_buf_init(&buf);
-    struct command c = {COMMAND_ATTACH, -1, UINT64_MAX, 0x80000001u, 3, 4, -5, 101, zk_slice_str("payload")};
+    struct command c = {COMMAND_ATTACH, COMMAND_EXTENDED_TYPES, -1, UINT64_MAX, 0x80000001u, 3, 4, -5, 101, zk_slice_str("payload")};
     command_encode(&buf, &c);
     ck_assert_uint_eq(buf.len, COMMAND_HEADER_BYTES + 7);
     struct command d;
@@ -42,7 +42,7 @@ START_TEST(short_foreign_and_unknown_commands_are_refused)
     ck_assert(command_decode(zk_slice(buf.ptr, COMMAND_HEADER_BYTES), &d));
     buf.ptr[1] = 0;
     ck_assert(!command_decode(zk_buf_slice(&buf), &d));
-    buf.ptr[1] = COMMAND_LEVEL + 1;
+    buf.ptr[1] = COMMAND_REAP + 1;
     ck_assert(!command_decode(zk_buf_slice(&buf), &d));
     buf.ptr[1] = COMMAND_LEVEL;
     buf.ptr[0] = COMMAND_FORMAT + 1;

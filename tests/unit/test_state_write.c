@@ -127,7 +127,7 @@ START_TEST(create_errors_come_in_apaches_order)
     ck_assert_int_eq(kit_create(&k, a, "/", "", 0), ZK_ERR_NODE_EXISTS);
     ck_assert_int_eq(kit_create(&k, a, "/e", "", 0), ZK_ERR_NODE_EXISTS);
     ck_assert_int_eq(kit_create(&k, a, "/e/x", "", 0), ZK_ERR_NO_CHILDREN_FOR_EPHEMERALS);
-    ck_assert_int_eq(kit_create(&k, a, "/ttl", "", 5), ZK_ERR_BAD_ARGUMENTS);
+    ck_assert_int_eq(kit_create(&k, a, "/ttl", "", 5), ZK_ERR_UNIMPLEMENTED);
     ck_assert_int_eq(kit_create(&k, a, NULL, "", 0), ZK_ERR_MARSHALLING_ERROR);
     ck_assert_uint_eq(k.fx.event_count, 0);
     ck_assert_uint_eq(k.fx.reply.len, 0);
@@ -260,7 +260,7 @@ START_TEST(malformed_and_unknown_requests_change_nothing)
 {
     struct kit k = kit_new();
     uint64_t a = kit_open(&k);
-    static const int32_t ops[] = {ZK_OP_CREATE,   ZK_OP_CREATE2, ZK_OP_DELETE,
+    static const int32_t ops[] = {ZK_OP_CREATE,   ZK_OP_CREATE2, ZK_OP_CREATE_CONTAINER, ZK_OP_CREATE_TTL, ZK_OP_DELETE,
                                   ZK_OP_SET_DATA, ZK_OP_SET_ACL, ZK_OP_MULTI};
     size_t nodes = state_node_count(k.s);
     for (size_t i = 0; i < ZK_COUNT_OF(ops); i++) {
@@ -270,7 +270,7 @@ START_TEST(malformed_and_unknown_requests_change_nothing)
         ck_assert_int_eq(kit_send(&k, a, ops[i]), ZK_ERR_MARSHALLING_ERROR);
     }
     zk_buf_reset(&k.payload);
-    static const int32_t others[] = {ZK_OP_CHECK, ZK_OP_CREATE_CONTAINER, ZK_OP_CREATE_TTL, ZK_OP_GET_DATA, 500, -10};
+    static const int32_t others[] = {ZK_OP_CHECK, ZK_OP_DELETE_CONTAINER, ZK_OP_GET_DATA, 500, -10};
     for (size_t i = 0; i < ZK_COUNT_OF(others); i++)
         ck_assert_int_eq(kit_send(&k, a, others[i]), ZK_ERR_UNIMPLEMENTED);
     ck_assert_uint_eq(state_node_count(k.s), nodes);

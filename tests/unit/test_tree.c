@@ -10,7 +10,7 @@ static uint32_t plant(struct tree *t, const char *path, uint32_t parent)
     size_t name_at = strlen(path);
     while (name_at > 0 && path[name_at - 1] != '/')
         name_at--;
-    uint32_t handle = tree_make(t, tree_hash(where), zk_slice_str(path + name_at), zk_slice("", 0));
+    uint32_t handle = tree_make(t, tree_hash(where), zk_slice_str(path + name_at), zk_slice("", 0), 0);
     tree_at(t, handle)->kind = NODE_PERSISTENT;
     tree_at(t, handle)->parent = parent;
     tree_link(t, handle);
