@@ -52,6 +52,10 @@ struct settings {
     int32_t throttle_new_weight, throttle_renew_weight;
     bool throttle_weighted;
     struct throttle_rules throttle_parts; /* drop_increase, drop_decrease, decrease_ratio only */
+    bool extended_types;              /* TTL nodes */
+    int32_t container_check_ms;       /* between the leader's looks for containers and TTL nodes that have ended */
+    int32_t container_max_per_minute; /* that it ends */
+    int32_t container_never_used_ms;  /* 0: a container that never had children stays */
     int32_t jute_max_buffer; /* largest client frame, bytes */
     char words[SETTINGS_WORDS_SIZE]; /* 4-letter words allowed, ",srvr,ruok,"; ask settings_word_allowed */
     char peer_secret_file[SETTINGS_PATH_SIZE]; /* "": none, peers are known by their address */

@@ -70,6 +70,7 @@ void settings_describe(const struct settings *s, struct zk_buf *out)
     zk_buf_printf(out, "Sessions time out after %d to %d ms; a request is at most %d bytes.\n",
                   s->min_session_timeout_ms, s->max_session_timeout_ms, s->jute_max_buffer);
     describe_auth(s, out);
+    zk_buf_printf(out, "Nodes with a time to live are %s.\n", s->extended_types ? "allowed" : "refused");
     describe_words(s, out);
     zk_buf_printf(out, "Data in %s", s->data_dir);
     if (s->data_log_dir[0])

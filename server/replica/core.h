@@ -181,6 +181,11 @@ struct replica {
     struct tracked *buckets[EXPIRY_BUCKETS];
     uint64_t next_bucket;
 
+    /* the leader's walk over containers and TTL nodes */
+    uint64_t next_sweep_ms;
+    size_t sweep_left; /* of them, from the last to the first; 0: no sweep under way */
+    uint64_t reap_credit, reap_credit_ms;
+
     /* checkpoints */
     bool checkpoint_running;
     bool checkpoint_ended; /* all rows handed over, the storage has not said that it is in place */
@@ -272,6 +277,8 @@ void forward_done(struct replica *r, struct pending *p);
 void forward_abandon(struct replica *r, struct pending *p); /* its connection is gone */
 /* A command of the server's own that is decided anew if it gets lost: an expiry. */
 void forward_unawaited(struct replica *r, const struct command *cmd);
+/* The stamp of a command that this leader would propose now. */
+int64_t forward_stamp_now(struct replica *r);
 void forward_restart(struct replica *r);
 void forward_flush(struct replica *r);
 bool forward_message(struct replica *r, uint64_t peer, bool inbound, struct zk_slice message);
@@ -303,6 +310,11 @@ void tracker_restart_all(struct replica *r);
 void tracker_expire(struct replica *r);
 void tracker_reload(struct replica *r);
 void tracker_fini(struct replica *r);
+
+/* reaper.c: the end of containers and TTL nodes, found by the leader */
+void reaper_begin_leading(struct replica *r);
+void reaper_step(struct replica *r);
+uint64_t reaper_deadline_ms(const struct replica *r);
 
 /* checkpoint.c: the state into the store, a slice a turn */
 void checkpoint_step(struct replica *r);

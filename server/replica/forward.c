@@ -134,7 +134,7 @@ static void drop_held(struct replica *r)
 }
 
 /* A leader whose clock is behind the last stamp goes on from it by its own elapsed time. */
-static int64_t next_stamp(struct replica *r)
+int64_t forward_stamp_now(struct replica *r)
 {
     int64_t last = state_time_ms(r->state) > r->last_stamp_ms ? state_time_ms(r->state) : r->last_stamp_ms;
     int64_t stamp = r->wall_ms;
@@ -206,7 +206,7 @@ static size_t gather_own(struct replica *r, struct zk_slice *bodies, struct pend
 
 static void propose_all(struct replica *r, struct zk_slice *bodies)
 {
-    int64_t stamp = next_stamp(r);
+    int64_t stamp = forward_stamp_now(r);
     size_t count;
     while ((count = gather_held(r, stamp, bodies)) > 0 && propose(r, bodies, count))
         release_held(r, count);

@@ -19,6 +19,7 @@ libreplica_la_SOURCES = \
 	server/replica/peer_msg.c server/replica/peer_msg.h \
 	server/replica/reads.c \
 	server/replica/rebuild.c \
+	server/replica/reaper.c \
 	server/replica/replica.c server/replica/replica.h \
 	server/replica/requests.c \
 	server/replica/throttle.c server/replica/throttle.h \

@@ -128,7 +128,7 @@ uint64_t replica_deadline_ms(const struct replica *r)
 {
     if (checkpoint_wants_turn(r))
         return r->now_ms;
-    return zk_min_u64(zab_deadline_ms(r->zab), r->next_housekeeping_ms);
+    return zk_min_u64(zab_deadline_ms(r->zab), zk_min_u64(r->next_housekeeping_ms, reaper_deadline_ms(r)));
 }
 
 /* --- peers and storage --- */
@@ -238,6 +238,7 @@ static void note_phase(struct replica *r, bool changed)
         forward_lost_leadership(r);
     if (phase == ZAB_LEADING && was != ZAB_HANDING_OVER) {
         tracker_begin_leading(r);
+        reaper_begin_leading(r);
         r->leading_since_ms = r->now_ms;
         r->peer_count = 0;
     }
@@ -295,6 +296,7 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
         rebuild_step(r);
         if (r->phase == ZAB_LEADING && replica_serves(r))
             tracker_expire(r);
+        reaper_step(r);
         keep_house(r);
         forward_flush(r);
         drain(r);

@@ -45,6 +45,10 @@ struct replica_config {
     uint64_t memory_limit_bytes; /* the leader refuses client writes above it (state_size_bytes); 0: none */
     uint64_t checkpoint_floor_bytes; /* of log between two checkpoints, at least; 0: the default */
     uint32_t checkpoint_slice_rows;  /* at most so many a turn; 0: the default */
+    bool extended_types;         /* clients of this server may make TTL nodes */
+    uint32_t container_check_ms; /* between the leader's walks over containers and TTL nodes; 0: the default */
+    uint32_t container_max_per_minute; /* that it ends; 0: the default */
+    int64_t container_never_used_ms;   /* a container that never had children ends after so long; 0: never */
     uint64_t space_low_bytes;    /* less free disk than this: short of space */
     /* Secrets (session passwords): getrandom(2) in the daemon, seeded in the simulator. */
     void (*random)(void *arg, void *ptr, size_t len);

@@ -11,7 +11,7 @@
 
 static bool is_create(int32_t op)
 {
-    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2;
+    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL;
 }
 
 static bool is_write(int32_t op)
@@ -24,7 +24,12 @@ static bool skip_write_record(int32_t op, struct zk_jute *in)
     switch (op) {
     case ZK_OP_CREATE:
     case ZK_OP_CREATE2:
+    case ZK_OP_CREATE_CONTAINER:
         (void)zk_create_request_decode(in);
+        break;
+    case ZK_OP_CREATE_TTL:
+        (void)zk_create_request_decode(in);
+        (void)zk_jute_long(in);
         break;
     case ZK_OP_DELETE:
     case ZK_OP_CHECK:
@@ -68,6 +73,12 @@ static bool write_is_well_formed(int32_t op, struct zk_slice record)
 
 /* --- writes --- */
 
+/* What this server's configuration allows travels with the command: every replica must decide alike. */
+static uint8_t options_of(const struct replica *r)
+{
+    return r->config.extended_types ? COMMAND_EXTENDED_TYPES : 0;
+}
+
 static void submit_numbered(struct replica *r, struct client *c, struct request *q, uint8_t kind,
                             struct zk_slice payload)
 {
@@ -75,6 +86,7 @@ static void submit_numbered(struct replica *r, struct client *c, struct request 
     q->number = c->next_number++;
     q->pending = forward_submit(r, c->conn,
                                 &(struct command){.kind = kind,
+                                                  .options = options_of(r),
                                                   .session = c->session,
                                                   .generation = c->generation,
                                                   .number = q->number,

@@ -244,6 +244,73 @@ START_TEST(check_watches_tells_whether_one_is_set_and_takes_none_away)
 }
 END_TEST
 
+/* --- containers and TTL nodes --- */
+
+static void make_as(uint64_t conn, int32_t op, const char *path, int64_t ttl_ms)
+{
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_acl_vector_world(&acl, ZK_PERM_ALL);
+    begin(7, op);
+    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str(path), zk_slice_str("x"),
+                                                                 zk_buf_slice(&acl), ttl_ms ? 5 : 4});
+    if (ttl_ms)
+        zk_jute_put_long(&frame, ttl_ms);
+    send_frame(conn);
+    pass(20);
+    struct zk_jute in = expect_record(conn, 7);
+    expect_string(&in, path);
+    ck_assert_int_eq(zk_stat_decode(&in).data_length, 1);
+    ck_assert(!in.bad && zk_jute_left(&in) == 0);
+    zk_buf_fini(&acl);
+}
+
+/* The session must be heard of meanwhile. */
+static void pass_pinging(uint64_t ms)
+{
+    for (uint64_t end = now_ms + ms; now_ms < end;) {
+        send_bare(1, ZK_XID_PING, ZK_OP_PING);
+        pass(100);
+        while (!is_silent(1))
+            (void)next_frame(1);
+    }
+}
+
+START_TEST(the_leader_ends_containers_and_ttl_nodes_whose_time_has_come)
+{
+    open_session(1);
+    make_as(1, ZK_OP_CREATE_CONTAINER, "/used", 0);
+    make_as(1, ZK_OP_CREATE_CONTAINER, "/unused", 0);
+    make_as(1, ZK_OP_CREATE_TTL, "/short", 200);
+    make_as(1, ZK_OP_CREATE_TTL, "/long", 60000);
+    make(1, "/used/x", 0);
+    pass_pinging(700);
+    ck_assert(exists("/used") && exists("/unused") && !exists("/short") && exists("/long"));
+    send_delete(1, 3, "/used/x");
+    pass_pinging(700);
+    ck_assert(!exists("/used") && exists("/unused") && exists("/long"));
+}
+END_TEST
+
+START_TEST(no_more_nodes_are_ended_in_a_minute_than_allowed)
+{
+    char path[16];
+    open_session(1);
+    for (int i = 0; i < 40; i++) {
+        snprintf(path, sizeof path, "/t%d", i);
+        make_as(1, ZK_OP_CREATE_TTL, path, 1);
+    }
+    uint64_t start_ms = now_ms;
+    size_t last = state_mortal_count(replica_state(r)), most = last;
+    while (last > 0) {
+        pass_pinging(100);
+        last = state_mortal_count(replica_state(r));
+        ck_assert_uint_lt(now_ms, start_ms + 10000);
+    }
+    ck_assert_uint_ge(now_ms - start_ms, (most - 11) * 100); /* ten a second, and a second's worth at once */
+}
+END_TEST
+
 /* --- refused --- */
 
 START_TEST(what_is_the_servers_own_is_unknown_when_a_client_sends_it)
@@ -295,6 +362,8 @@ int main(void)
     tcase_add_test(tc, a_multi_read_answers_each_part_by_itself_and_leaves_no_watch);
     tcase_add_test(tc, a_multi_read_with_anything_else_in_it_is_malformed_as_a_whole);
     tcase_add_test(tc, check_watches_tells_whether_one_is_set_and_takes_none_away);
+    tcase_add_test(tc, the_leader_ends_containers_and_ttl_nodes_whose_time_has_come);
+    tcase_add_test(tc, no_more_nodes_are_ended_in_a_minute_than_allowed);
     tcase_add_test(tc, what_is_the_servers_own_is_unknown_when_a_client_sends_it);
     tcase_add_test(tc, a_reconfiguration_is_disabled_and_a_truncated_one_malformed);
     suite_add_tcase(suite, tc);

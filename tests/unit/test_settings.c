@@ -401,6 +401,7 @@ START_TEST(check_tells_what_would_be_done)
                      "A follower has 1000 ms to be brought level and may be silent for 500 ms (tick 100 ms).\n"
                      "Clients connect to port 2181 at every address, at most 60 from one address.\n"
                      "Sessions time out after 200 to 2000 ms; a request is at most 1048575 bytes.\n"
+                     "Nodes with a time to live are refused.\n"
                      "4-letter words answered: srvr ruok.\n"
                      "Data in /d, its write-ahead log in /l.\n");
     zk_buf_fini(&out);
