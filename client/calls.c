@@ -43,18 +43,34 @@ static struct zk_slice encode_acl(struct zk_buf *out, const struct zk_acl_list *
     return zk_buf_slice(out);
 }
 
-int zk_create_async(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl,
-                    int flags, zk_result_fn *fn, void *context)
+static int start_create(struct zk *zk, struct zkc_request r, const struct zk_acl_list *acl, zk_result_fn *fn,
+                        void *context)
 {
     struct zk_buf acl_bytes = {0};
-    struct zkc_request r = {.op = ZK_OP_CREATE2,
-                            .path = zk_slice_str(path),
-                            .data = zk_slice(data, data_len),
-                            .acl = encode_acl(&acl_bytes, acl),
-                            .flags = flags};
+    r.acl = encode_acl(&acl_bytes, acl);
     int err = acl_bytes.failed ? ZK_SYSTEM_ERROR : start_plain(zk, r, fn, context);
     zk_buf_fini(&acl_bytes);
     return err;
+}
+
+int zk_create_async(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl,
+                    int flags, zk_result_fn *fn, void *context)
+{
+    struct zkc_request r = {.path = zk_slice_str(path), .data = zk_slice(data, data_len)};
+    r.op = flags & ZK_CONTAINER ? ZK_OP_CREATE_CONTAINER : ZK_OP_CREATE2;
+    r.flags = flags & ~ZK_CONTAINER;
+    return start_create(zk, r, acl, fn, context);
+}
+
+int zk_create_ttl_async(struct zk *zk, const char *path, const void *data, size_t data_len,
+                        const struct zk_acl_list *acl, int flags, int64_t ttl_ms, zk_result_fn *fn, void *context)
+{
+    struct zkc_request r = {.op = ZK_OP_CREATE_TTL,
+                            .path = zk_slice_str(path),
+                            .data = zk_slice(data, data_len),
+                            .flags = flags,
+                            .ttl_ms = ttl_ms};
+    return start_create(zk, r, acl, fn, context);
 }
 
 int zk_delete_async(struct zk *zk, const char *path, int32_t version, zk_result_fn *fn, void *context)
@@ -242,6 +258,12 @@ int zk_create(struct zk *zk, const char *path, const void *data, size_t data_len
               int flags, struct zk_result **ret_result)
 {
     WAIT_FOR(zk, zk_create_async(zk, path, data, data_len, acl, flags, on_answer, &wait), ret_result);
+}
+
+int zk_create_ttl(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl,
+                  int flags, int64_t ttl_ms, struct zk_result **ret_result)
+{
+    WAIT_FOR(zk, zk_create_ttl_async(zk, path, data, data_len, acl, flags, ttl_ms, on_answer, &wait), ret_result);
 }
 
 int zk_delete(struct zk *zk, const char *path, int32_t version)

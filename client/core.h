@@ -121,6 +121,7 @@ enum zkc_state {
 
 /* One request. Bytes are borrowed for the call. Which fields count:
  *   CREATE, CREATE2            path data acl flags (0..3); acl: an encoded vector, absent: world:anyone:cdrwa
+ *   CREATE_CONTAINER           path data acl             CREATE_TTL  path data acl flags (0, 2) ttl_ms
  *   DELETE, CHECK              path version (-1: any); CHECK only as a step of a multi
  *   EXISTS, GET_DATA, GET_CHILDREN, GET_CHILDREN2    path watch_tag
  *   SET_DATA                   path data version         GET_ACL     path
@@ -139,6 +140,7 @@ struct zkc_request {
     int32_t flags;
     int32_t version;
     int32_t kind;
+    int64_t ttl_ms;
     const struct zkc_request *steps;
     size_t step_count;
     uint64_t tag;       /* comes back in the completion */
@@ -151,7 +153,7 @@ struct zkc_reply {
     int32_t op;
     int32_t err;
     int64_t zxid;         /* the server's last at reply time (the write's own if its session had ended); 0: no reply */
-    struct zk_slice path; /* CREATE, CREATE2 (the name it got), SYNC; without chroot */
+    struct zk_slice path; /* creates (the name it got), SYNC; without chroot */
     struct zk_slice data; /* GET_DATA; may be absent (null) */
     bool has_stat;
     struct zk_stat stat;

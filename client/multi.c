@@ -5,6 +5,7 @@ struct step {
     int32_t op;
     int32_t flags;
     int32_t version;
+    int64_t ttl_ms;
     bool has_data, has_acl;
     size_t path_at, path_len;
     size_t data_at, data_len;
@@ -56,7 +57,14 @@ static void add(struct zk_multi *multi, struct step step, const char *path, cons
 void zk_multi_create(struct zk_multi *multi, const char *path, const void *data, size_t data_len,
                      const struct zk_acl_list *acl, int flags)
 {
-    add(multi, (struct step){.op = ZK_OP_CREATE2, .flags = flags}, path, data, data_len, acl);
+    int32_t op = flags & ZK_CONTAINER ? ZK_OP_CREATE_CONTAINER : ZK_OP_CREATE2;
+    add(multi, (struct step){.op = op, .flags = flags & ~ZK_CONTAINER}, path, data, data_len, acl);
+}
+
+void zk_multi_create_ttl(struct zk_multi *multi, const char *path, const void *data, size_t data_len,
+                         const struct zk_acl_list *acl, int flags, int64_t ttl_ms)
+{
+    add(multi, (struct step){.op = ZK_OP_CREATE_TTL, .flags = flags, .ttl_ms = ttl_ms}, path, data, data_len, acl);
 }
 
 void zk_multi_delete(struct zk_multi *multi, const char *path, int32_t version)
@@ -91,7 +99,8 @@ struct zkc_request *zk_multi_steps(const struct zk_multi *multi)
     for (size_t i = 0; i < count; i++) {
         struct step step;
         memcpy(&step, multi->steps.ptr + i * sizeof step, sizeof step);
-        requests[i] = (struct zkc_request){.op = step.op, .flags = step.flags, .version = step.version};
+        requests[i] = (struct zkc_request){
+            .op = step.op, .flags = step.flags, .version = step.version, .ttl_ms = step.ttl_ms};
         requests[i].path = zk_slice(bytes + step.path_at, step.path_len);
         if (step.has_data)
             requests[i].data = zk_slice(bytes + step.data_at, step.data_len);

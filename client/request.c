@@ -103,9 +103,44 @@ static void put_acl(struct zkc *c, struct zk_slice acl)
         zk_acl_vector_world(&c->scratch, ZK_PERM_ALL);
 }
 
+static bool is_create(int32_t op)
+{
+    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL;
+}
+
 static bool is_sequential(const struct zkc_request *r)
 {
-    return (r->op == ZK_OP_CREATE || r->op == ZK_OP_CREATE2) && (r->flags & ZK_FLAG_SEQUENTIAL) != 0;
+    return is_create(r->op) && (r->flags & ZK_FLAG_SEQUENTIAL) != 0;
+}
+
+/* The mode as it travels: with a number of its own for each kind of node. */
+static bool create_mode(const struct zkc_request *r, int32_t *ret_mode)
+{
+    static const int32_t most = ZK_FLAG_EPHEMERAL | ZK_FLAG_SEQUENTIAL;
+    switch (r->op) {
+    case ZK_OP_CREATE_CONTAINER:
+        *ret_mode = 4;
+        return r->flags == 0;
+    case ZK_OP_CREATE_TTL:
+        *ret_mode = r->flags == 0 ? 5 : 6;
+        return (r->flags == 0 || r->flags == ZK_FLAG_SEQUENTIAL) && r->ttl_ms > 0;
+    default:
+        *ret_mode = r->flags;
+        return r->flags >= 0 && r->flags <= most;
+    }
+}
+
+static int put_create(struct zkc *c, const struct zkc_request *r)
+{
+    int32_t mode;
+    if (!create_mode(r, &mode))
+        return ZK_ERR_BAD_ARGUMENTS;
+    zk_jute_put_buffer(&c->scratch, r->data);
+    put_acl(c, r->acl);
+    zk_jute_put_int(&c->scratch, mode);
+    if (r->op == ZK_OP_CREATE_TTL)
+        zk_jute_put_long(&c->scratch, r->ttl_ms);
+    return ZK_ERR_OK;
 }
 
 /* What may also be a step of a multi. */
@@ -114,15 +149,9 @@ static int put_write(struct zkc *c, const struct zkc_request *r)
     if (zk_path_check(r->path, is_sequential(r)) != NULL || r->data.len > c->config.request_bytes_max)
         return ZK_ERR_BAD_ARGUMENTS;
     put_path(c, r->path, is_sequential(r));
+    if (is_create(r->op))
+        return put_create(c, r);
     switch (r->op) {
-    case ZK_OP_CREATE:
-    case ZK_OP_CREATE2:
-        if (r->flags < 0 || r->flags > (ZK_FLAG_EPHEMERAL | ZK_FLAG_SEQUENTIAL))
-            return ZK_ERR_BAD_ARGUMENTS;
-        zk_jute_put_buffer(&c->scratch, r->data);
-        put_acl(c, r->acl);
-        zk_jute_put_int(&c->scratch, r->flags);
-        return ZK_ERR_OK;
     case ZK_OP_SET_DATA:
         zk_jute_put_buffer(&c->scratch, r->data);
         zk_jute_put_int(&c->scratch, r->version);
@@ -218,6 +247,8 @@ static int put_request(struct zkc *c, const struct zkc_request *r)
     switch (r->op) {
     case ZK_OP_CREATE:
     case ZK_OP_CREATE2:
+    case ZK_OP_CREATE_CONTAINER:
+    case ZK_OP_CREATE_TTL:
     case ZK_OP_SET_DATA:
     case ZK_OP_DELETE:
         return put_write(c, r);

@@ -49,6 +49,8 @@ static void decode_body(const struct zkc *c, int32_t op, struct zk_jute *in, str
         ret->path = zkc_strip_chroot(c, zk_jute_string(in));
         break;
     case ZK_OP_CREATE2:
+    case ZK_OP_CREATE_CONTAINER:
+    case ZK_OP_CREATE_TTL:
         ret->path = zkc_strip_chroot(c, zk_jute_string(in));
         ret->has_stat = true;
         break;

@@ -231,19 +231,27 @@ typedef void zk_watch_fn(struct zk *zk, const struct zk_watch_event *event, void
 
 /* ------------------------------------------------------------- operations */
 
-enum { ZK_EPHEMERAL = 1, ZK_SEQUENTIAL = 2 };
+enum { ZK_EPHEMERAL = 1, ZK_SEQUENTIAL = 2, ZK_CONTAINER = 4 };
 
 enum { ZK_ANY_VERSION = -1 };
 
 /* In all of these `ret_result` may be NULL; else it is set on success (to be freed) and NULL otherwise. */
 
-/* Make a node. `data` NULL: none. `acl` NULL: everyone may do everything. `flags`: 0 or ZK_EPHEMERAL | ZK_SEQUENTIAL.
+/* Make a node. `data` NULL: none. `acl` NULL: everyone may do everything. `flags`: 0 or ZK_EPHEMERAL | ZK_SEQUENTIAL, or
+ * ZK_CONTAINER alone: the servers delete it some time after its last child has gone (servers from 3.5).
  * Result: path (with ten digits behind it if sequential), stat.
  * ZK_NODE_EXISTS, ZK_NO_NODE (no parent), ZK_NO_CHILDREN_FOR_EPHEMERALS, ZK_INVALID_ACL, ZK_QUOTA_EXCEEDED. */
 int zk_create(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl,
               int flags, struct zk_result **ret_result);
 int zk_create_async(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl,
                     int flags, zk_result_fn *fn, void *context);
+
+/* The same, with a time to live: the servers delete the node some time after it has had no children and its data has
+ * not changed for so long. `flags`: 0 or ZK_SEQUENTIAL. ZK_UNIMPLEMENTED: the server's extendedTypesEnabled is off. */
+int zk_create_ttl(struct zk *zk, const char *path, const void *data, size_t data_len, const struct zk_acl_list *acl,
+                  int flags, int64_t ttl_ms, struct zk_result **ret_result);
+int zk_create_ttl_async(struct zk *zk, const char *path, const void *data, size_t data_len,
+                        const struct zk_acl_list *acl, int flags, int64_t ttl_ms, zk_result_fn *fn, void *context);
 
 /* ZK_NO_NODE, ZK_BAD_VERSION, ZK_NOT_EMPTY. */
 int zk_delete(struct zk *zk, const char *path, int32_t version);
@@ -343,6 +351,8 @@ struct zk_multi;
 struct zk_multi *zk_multi_new(void); /* NULL: memory */
 void zk_multi_create(struct zk_multi *multi, const char *path, const void *data, size_t data_len,
                      const struct zk_acl_list *acl, int flags);
+void zk_multi_create_ttl(struct zk_multi *multi, const char *path, const void *data, size_t data_len,
+                         const struct zk_acl_list *acl, int flags, int64_t ttl_ms);
 void zk_multi_delete(struct zk_multi *multi, const char *path, int32_t version);
 void zk_multi_set(struct zk_multi *multi, const char *path, const void *data, size_t data_len, int32_t version);
 /* Goes on only if the node exists and has this version. */

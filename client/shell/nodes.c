@@ -273,11 +273,12 @@ int shell_create(struct shell *sh, int argc, char **argv)
 {
     int flags = 0;
     bool parents = false;
+    int64_t ttl_ms = 0;
     const char *acl_text = NULL;
-    for (int letter, first = 1; (letter = shell_option(argc, argv, "a:eps", first)) != -1; first = 0) {
-        if (letter == '?')
+    for (int letter, first = 1; (letter = shell_option(argc, argv, "a:cepst:", first)) != -1; first = 0) {
+        if (letter == '?' || (letter == 't' && !shell_number("create", optarg, 1, INT64_MAX, &ttl_ms)))
             return shell_usage("create");
-        flags |= letter == 'e' ? ZK_EPHEMERAL : letter == 's' ? ZK_SEQUENTIAL : 0;
+        flags |= letter == 'e' ? ZK_EPHEMERAL : letter == 's' ? ZK_SEQUENTIAL : letter == 'c' ? ZK_CONTAINER : 0;
         parents = parents || letter == 'p';
         acl_text = letter == 'a' ? optarg : acl_text;
     }
@@ -297,7 +298,9 @@ int shell_create(struct shell *sh, int argc, char **argv)
     }
     if (parents)
         code = make_parents(zk, path);
-    if (code == ZK_OK)
+    if (code == ZK_OK && ttl_ms > 0)
+        code = zk_create_ttl(zk, path, data.bytes, data.len, acl, flags, ttl_ms, &result);
+    else if (code == ZK_OK)
         code = zk_create(zk, path, data.bytes, data.len, acl, flags, &result);
     if (code == ZK_OK) {
         shell_print_text(stdout, result->path);
