@@ -46,6 +46,7 @@ static void start(void)
         .zab = {.self = 1, .member_count = 1, .members = {{.id = 1, .role = ZAB_PARTICIPANT, .weight = 1}},
                 .tick_ms = 100, .init_limit = 10, .sync_limit = 5, .seed = 7},
         .min_session_timeout_ms = 200, .max_session_timeout_ms = 400, .jute_max_buffer = 0xfffff,
+        .extended_types = true, .container_check_ms = 10, .container_never_used_ms = 50,
         .memory = STATE_MEMORY_K, .random = fill_random, .random_arg = &rng,
     };
     zk_rng_seed(&rng, 1, 1);
@@ -145,6 +146,23 @@ static void seed_creates(struct zk_buf *out)
         put_create(out, paths[flags], flags);
         end(out, at);
     }
+}
+
+static void seed_mortal(struct zk_buf *out)
+{
+    size_t at = begin(out, ZK_OP_CREATE_CONTAINER);
+    put_create(out, "/c", 4);
+    end(out, at);
+    at = begin(out, ZK_OP_CREATE_TTL);
+    put_create(out, "/t-", 6);
+    zk_jute_put_long(out, 100);
+    end(out, at);
+    at = begin(out, ZK_OP_MULTI);
+    zk_multi_header_encode(out, (struct zk_multi_header){ZK_OP_CREATE_TTL, false, -1});
+    put_create(out, "/c/t", 5);
+    zk_jute_put_long(out, 1);
+    zk_multi_header_encode(out, ZK_MULTI_END);
+    end(out, at);
 }
 
 static void seed_reads(struct zk_buf *out)
@@ -256,8 +274,9 @@ static void seed_connect(struct zk_buf *out)
 
 bool fuzz_seed(size_t n, struct zk_buf *out)
 {
-    static void (*const seeds[])(struct zk_buf *) = {seed_creates, seed_reads,   seed_questions,        seed_writes,
-                                                     seed_multi,   seed_watches, seed_identity_and_end, seed_connect};
+    static void (*const seeds[])(struct zk_buf *) = {
+        seed_creates, seed_mortal,  seed_reads,            seed_questions, seed_writes,
+        seed_multi,   seed_watches, seed_identity_and_end, seed_connect};
     if (n >= ZK_COUNT_OF(seeds))
         return false;
     zk_buf_append_byte(out, seeds[n] != seed_connect);

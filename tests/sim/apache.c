@@ -462,6 +462,13 @@ static void encode_step(struct zk_buf *out, const struct zkc_request *r)
     case ZK_OP_CREATE2:
         zk_create_request_encode(out, &(struct zk_create_request){r->path, r->data, acl, r->flags});
         break;
+    case ZK_OP_CREATE_CONTAINER:
+        zk_create_request_encode(out, &(struct zk_create_request){r->path, r->data, acl, 4});
+        break;
+    case ZK_OP_CREATE_TTL:
+        zk_create_request_encode(out, &(struct zk_create_request){r->path, r->data, acl, r->flags ? 6 : 5});
+        zk_jute_put_long(out, r->ttl_ms);
+        break;
     case ZK_OP_SET_DATA:
         zk_set_data_request_encode(out, &(struct zk_set_data_request){r->path, r->data, r->version});
         break;

@@ -53,6 +53,31 @@ bool check_converged(struct world *w, char *why, size_t size)
     return true;
 }
 
+struct overdue {
+    int64_t time_ms;
+    int64_t never_used_ms;
+    const struct model_node *node;
+};
+
+static void find_overdue(void *arg, const struct model_node *node, const struct model_version *version)
+{
+    struct overdue *o = arg;
+    if (model_has_ended(version, o->time_ms, o->never_used_ms))
+        o->node = node;
+}
+
+/* A container or TTL node that had ended when the last entry was made goes at the leader's next look. */
+static bool all_ended_are_gone(const struct world *w, char *why, size_t size)
+{
+    const struct ledger_entry *last = ledger_at(w->ledger, UINT64_MAX);
+    struct overdue o = {last ? last->time_ms : 0, w->swarm.container_never_used_ms, NULL};
+    model_each(ledger_model(w->ledger), UINT64_MAX, find_overdue, &o);
+    if (o.node)
+        snprintf(why, size, "%.*s has ended and stands", (int)model_path(o.node).len,
+                 (const char *)model_path(o.node).ptr);
+    return !o.node;
+}
+
 bool check_quiet(struct world *w, char *why, size_t size)
 {
     if (!check_converged(w, why, size))
@@ -72,7 +97,7 @@ bool check_quiet(struct world *w, char *why, size_t size)
             return false;
         }
     }
-    return true;
+    return all_ended_are_gone(w, why, size);
 }
 
 void check_states(struct world *w)

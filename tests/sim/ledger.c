@@ -171,7 +171,7 @@ static void judge_events(struct ledger *l, const struct ledger_entry *e)
 {
     const struct state_effects *fx = &l->fx;
     const struct model_result *x = &l->expected;
-    bool in_order = e->command.kind == COMMAND_REQUEST;
+    bool in_order = e->command.kind == COMMAND_REQUEST || e->command.kind == COMMAND_REAP;
     bool ok = fx->event_count == x->event_count;
     for (size_t i = 0; ok && i < fx->event_count; i++) {
         size_t same = 0;
@@ -207,8 +207,22 @@ static void note_events(struct ledger *l, struct ledger_entry *e)
 static const char *kind_text(uint8_t kind)
 {
     static const char *const TEXTS[] = {"?",     "REQUEST", "OPEN",   "ATTACH", "AUTH",
-                                        "CLOSE", "EXPIRE",  "FORGET", "LEVEL"};
+                                        "CLOSE", "EXPIRE",  "FORGET", "LEVEL",  "REAP"};
     return kind < ZK_COUNT_OF(TEXTS) ? TEXTS[kind] : "?";
+}
+
+static void count_end(struct ledger *l, const struct ledger_entry *e)
+{
+    struct command_reap reap;
+    if (!command_reap_decode(e->command.payload, &reap))
+        return;
+    const struct model_node *node = model_find(l->model, reap.path);
+    const struct model_version *now = node ? model_at(node, UINT64_MAX) : NULL;
+    const struct model_version *before = node ? model_at(node, e->entry.zxid - 1) : NULL;
+    if (e->event_count > 0 && before)
+        world_count(l->world, before->is_container ? MARK_CONTAINER_ENDED : MARK_TTL_ENDED);
+    else if (now && now->stat.czxid == (int64_t)reap.czxid)
+        world_count(l->world, MARK_END_TOO_LATE);
 }
 
 static void count_marks(struct ledger *l, const struct ledger_entry *e)
@@ -224,6 +238,8 @@ static void count_marks(struct ledger *l, const struct ledger_entry *e)
         if (e->event_count > 0)
             world_count(w, MARK_EPHEMERAL_EXPIRED);
     }
+    if (c->kind == COMMAND_REAP)
+        count_end(l, e);
     if (c->op == ZK_OP_MULTI && l->expected.step_count > 1 && l->expected.steps_done == l->expected.step_count - 1)
         world_count(w, MARK_MULTI_FAILED_LATE);
 }

@@ -324,26 +324,54 @@ static void remove_node(struct request *q, struct model_node *node)
     count_child(q, node->parent, -1);
 }
 
-static void add_node(struct request *q, struct model_node *node, const struct zk_create_request *r)
+/* What a create makes, by opcode and mode. */
+struct creation {
+    struct zk_create_request r;
+    bool is_sequential;
+    bool is_ephemeral;
+    bool is_container;
+    int64_t ttl_ms;
+};
+
+static struct creation creation_decode(int32_t op, struct zk_jute *in)
 {
+    struct creation c = {.r = zk_create_request_decode(in)};
+    if (op == ZK_OP_CREATE_TTL)
+        c.ttl_ms = zk_jute_long(in);
+    c.is_container = op == ZK_OP_CREATE_CONTAINER;
+    c.is_ephemeral = (op == ZK_OP_CREATE || op == ZK_OP_CREATE2) && (c.r.flags & ZK_FLAG_EPHEMERAL);
+    c.is_sequential = c.r.flags & ZK_FLAG_SEQUENTIAL;
+    return c;
+}
+
+static void add_node(struct request *q, struct model_node *node, const struct creation *c)
+{
+    const struct zk_create_request *r = &c->r;
     struct model_version *v = touch(q->model, node, q->zxid);
-    *v = (struct model_version){.zxid = q->zxid, .is_there = true, .data = r->data, .acl = r->acl};
+    *v = (struct model_version){.zxid = q->zxid,
+                                .is_there = true,
+                                .data = r->data,
+                                .acl = r->acl,
+                                .is_container = c->is_container,
+                                .ttl_ms = c->ttl_ms};
     v->stat.czxid = v->stat.mzxid = v->stat.pzxid = (int64_t)q->zxid;
     v->stat.ctime_ms = v->stat.mtime_ms = q->command->time_ms;
     v->stat.data_length = (int32_t)r->data.len;
-    v->stat.ephemeral_owner = r->flags & ZK_FLAG_EPHEMERAL ? (int64_t)q->command->session : 0;
+    v->stat.ephemeral_owner = c->is_ephemeral ? (int64_t)q->command->session : 0;
     count_child(q, node->parent, 1);
     fire(q->result, ZK_EVENT_CREATED, node, r->acl);
     fire(q->result, ZK_EVENT_CHILDREN_CHANGED, node->parent, now(node->parent)->acl);
 }
 
-static int32_t do_create(struct request *q, struct zk_jute *in, bool with_stat)
+static int32_t do_create(struct request *q, int32_t op, struct zk_jute *in)
 {
-    struct zk_create_request r = zk_create_request_decode(in);
-    bool is_sequential = r.flags & ZK_FLAG_SEQUENTIAL;
-    if (zk_path_check(r.path, is_sequential) || r.path.len < 2)
+    struct creation c = creation_decode(op, in);
+    bool is_sequential = c.is_sequential;
+    if (op == ZK_OP_CREATE_TTL && !(q->command->options & COMMAND_EXTENDED_TYPES))
+        return ZK_ERR_UNIMPLEMENTED;
+    if (zk_path_check(c.r.path, is_sequential) || c.r.path.len < 2)
         return ZK_ERR_BAD_ARGUMENTS;
-    struct zk_slice path = r.path;
+    struct zk_slice path = c.r.path;
     struct zk_slice parent_path = zk_path_parent(path);
     if (path.ptr[path.len - 1] == '/')
         parent_path = path.len > 1 ? zk_slice(path.ptr, path.len - 1) : zk_slice(path.ptr, 1);
@@ -364,9 +392,9 @@ static int32_t do_create(struct request *q, struct zk_jute *in, bool with_stat)
     if (now(parent)->stat.ephemeral_owner != 0)
         return ZK_ERR_NO_CHILDREN_FOR_EPHEMERALS;
     node = node_make(q->model, path, parent);
-    add_node(q, node, &r);
+    add_node(q, node, &c);
     zk_jute_put_string(&q->result->reply, path);
-    if (with_stat)
+    if (op != ZK_OP_CREATE)
         zk_stat_encode(&q->result->reply, &now(node)->stat);
     return ZK_ERR_OK;
 }
@@ -447,9 +475,10 @@ static int32_t do_one(struct request *q, int32_t op, struct zk_jute *in)
 {
     switch (op) {
     case ZK_OP_CREATE:
-        return do_create(q, in, false);
     case ZK_OP_CREATE2:
-        return do_create(q, in, true);
+    case ZK_OP_CREATE_CONTAINER:
+    case ZK_OP_CREATE_TTL:
+        return do_create(q, op, in);
     case ZK_OP_DELETE:
         return do_delete(q, in);
     case ZK_OP_SET_DATA:
@@ -481,8 +510,8 @@ static void put_failures(struct model_result *r, size_t count, size_t failed, in
 /* Steps over one part's record. */
 static void skip_step(int32_t op, struct zk_jute *in)
 {
-    if (op == ZK_OP_CREATE || op == ZK_OP_CREATE2)
-        zk_create_request_decode(in);
+    if (op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL)
+        creation_decode(op, in);
     else if (op == ZK_OP_SET_DATA)
         zk_set_data_request_decode(in);
     else
@@ -502,7 +531,9 @@ static int32_t do_multi(struct request *q, struct zk_jute *in)
             skip_step(h.type, in);
             continue;
         }
-        zk_multi_header_encode(&r->reply, (struct zk_multi_header){h.type, false, ZK_ERR_OK});
+        bool is_new_kind = h.type == ZK_OP_CREATE_CONTAINER || h.type == ZK_OP_CREATE_TTL;
+        int32_t shown = is_new_kind ? ZK_OP_CREATE2 : h.type; /* Apache has no results of those types */
+        zk_multi_header_encode(&r->reply, (struct zk_multi_header){shown, false, ZK_ERR_OK});
         err = do_one(q, h.type, in);
         r->steps_done += err == ZK_ERR_OK;
     }
@@ -644,6 +675,32 @@ static void do_numbered(struct request *q)
     }
 }
 
+/* --- containers and TTL nodes --- */
+
+bool model_has_ended(const struct model_version *v, int64_t time_ms, int64_t never_used_ms)
+{
+    if (v->stat.num_children > 0)
+        return false;
+    int64_t idle_ms = time_ms - v->stat.mtime_ms;
+    if (v->ttl_ms > 0)
+        return idle_ms > v->ttl_ms;
+    return v->is_container && (v->creates > 0 || (never_used_ms > 0 && idle_ms > never_used_ms));
+}
+
+/* The leader's opinion counts for nothing but the attempt. */
+static void do_reap(struct request *q)
+{
+    struct command_reap reap;
+    if (!command_reap_decode(q->command->payload, &reap)) {
+        q->result->is_judged = false;
+        return;
+    }
+    struct model_node *node = find(q->model, reap.path);
+    const struct model_version *v = now(node);
+    if (v && v->stat.czxid == (int64_t)reap.czxid && model_has_ended(v, q->command->time_ms, reap.never_used_ms))
+        remove_node(q, node);
+}
+
 void model_apply(struct model *m, uint64_t zxid, const struct command *c, struct model_result *ret_result)
 {
     struct request q = {m, zxid, c, ret_result};
@@ -665,6 +722,9 @@ void model_apply(struct model *m, uint64_t zxid, const struct command *c, struct
         s = session_find(m, c->session);
         if (s && !s->ended_zxid && s->generation == c->generation)
             end_session(&q, s, true);
+        break;
+    case COMMAND_REAP:
+        do_reap(&q);
         break;
     case COMMAND_REQUEST:
     case COMMAND_AUTH:

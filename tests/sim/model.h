@@ -21,6 +21,8 @@ struct model_version {
     struct zk_slice acl;
     struct zk_stat stat; /* as clients see it: cversion, num_children and data_length filled in */
     int32_t creates;     /* children ever created under this incarnation: the next sequence number */
+    bool is_container;   /* ends when it has had children and has none */
+    int64_t ttl_ms;      /* not 0: ends when it has none and was left alone for so long */
 };
 
 struct model_event {
@@ -59,6 +61,8 @@ const struct model_node *model_parent(const struct model_node *node);
 const struct model_version *model_at(const struct model_node *node, uint64_t zxid);
 /* Was there, after `zxid`, a version that this session may not read? An event about it was withheld, its watch used up. */
 bool model_was_hidden(const struct model *m, const struct model_node *node, uint64_t session, uint64_t zxid);
+/* A container or TTL node that has nothing to stay for any more by this time. */
+bool model_has_ended(const struct model_version *v, int64_t time_ms, int64_t never_used_ms);
 /* The children that were there at `zxid`: how many, and whether `name` is one. */
 size_t model_child_count(const struct model_node *node, uint64_t zxid);
 const struct model_node *model_child(const struct model_node *node, struct zk_slice name);

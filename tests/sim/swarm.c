@@ -86,6 +86,14 @@ static void draw_disks(struct swarm *s, struct zk_rng *rng)
     s->jump_every_us = draw_if(rng, 25, SECOND, 20 * SECOND);
 }
 
+static void draw_containers(struct swarm *s, struct zk_rng *rng)
+{
+    s->ttl_servers = is_on(rng, 50) ? UINT32_MAX : (uint32_t)zk_rng_u64(rng);
+    s->container_check_ms = (uint32_t)draw(rng, 20, 5000);
+    s->container_max_per_minute = (uint32_t)draw(rng, 600, 100000);
+    s->container_never_used_ms = (uint32_t)draw_if(rng, 50, 10, 10000);
+}
+
 static void draw_clients(struct swarm *s, struct zk_rng *rng)
 {
     s->persons = zk_rng_between(rng, 2, 8);
@@ -117,6 +125,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     draw_disks(s, &rng);
     draw_clients(s, &rng);
     s->astray_every_us = s->servers > 2 ? draw_if(&rng, 10, 3 * SECOND, 30 * SECOND) : 0;
+    draw_containers(s, &rng);
 }
 
 const char *swarm_text(const struct swarm *s, char *text, size_t size)

@@ -22,6 +22,10 @@ struct swarm {
     uint32_t memory_k;         /* results that libzk's sessions have remembered */
     uint32_t checkpoint_bytes; /* of log between checkpoints, at least */
     uint32_t checkpoint_rows;  /* a turn */
+    uint32_t ttl_servers;      /* bits: those that let their clients make TTL nodes */
+    uint32_t container_check_ms;
+    uint32_t container_max_per_minute;
+    uint32_t container_never_used_ms;
 
     /* network; chances in millionths, times in microseconds */
     uint64_t delay_us; /* typical, one way, between any two */

@@ -58,6 +58,11 @@ static void draw_create(struct work *work, struct zkc_request *r, char *path, st
     r->path = draw_path(w, path);
     r->data = draw_data(work, w);
     r->acl = draw_acl(work, w);
+    if (percent(w, 25)) {
+        r->op = percent(w, 50) ? ZK_OP_CREATE_CONTAINER : ZK_OP_CREATE_TTL;
+        r->ttl_ms = 1 + (int64_t)below(w, 1u << (4 + below(w, 12)));
+        return;
+    }
     uint32_t kind = below(w, 100);
     r->flags = kind < 50   ? 0
                : kind < 70 ? ZK_FLAG_EPHEMERAL
