@@ -103,14 +103,9 @@ static void put_acl(struct zkc *c, struct zk_slice acl)
         zk_acl_vector_world(&c->scratch, ZK_PERM_ALL);
 }
 
-static bool is_create(int32_t op)
-{
-    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL;
-}
-
 static bool is_sequential(const struct zkc_request *r)
 {
-    return is_create(r->op) && (r->flags & ZK_FLAG_SEQUENTIAL) != 0;
+    return zk_op_is_create(r->op) && (r->flags & ZK_FLAG_SEQUENTIAL) != 0;
 }
 
 /* The mode as it travels: with a number of its own for each kind of node. */
@@ -149,7 +144,7 @@ static int put_write(struct zkc *c, const struct zkc_request *r)
     if (zk_path_check(r->path, is_sequential(r)) != NULL || r->data.len > c->config.request_bytes_max)
         return ZK_ERR_BAD_ARGUMENTS;
     put_path(c, r->path, is_sequential(r));
-    if (is_create(r->op))
+    if (zk_op_is_create(r->op))
         return put_create(c, r);
     switch (r->op) {
     case ZK_OP_SET_DATA:

@@ -427,8 +427,8 @@ static bool past_find(struct zk_slice past, int32_t xid, struct zk_past_write *r
 
 static bool is_write(int32_t op)
 {
-    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA ||
-           op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
+    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL ||
+           op == ZK_OP_MULTI;
 }
 
 static void complete_from_past(struct zkc *c, struct zkc_pending *p, const struct zk_past_write *w)

@@ -13,6 +13,12 @@ enum zk_op {
     ZK_OP_ERROR = -1,
 };
 
+/* create, create2, createContainer, createTTL */
+static inline bool zk_op_is_create(int op)
+{
+    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL;
+}
+
 /* "CREA" for `cons` and logs; "NA" for an opcode that is not in the table. */
 const char *zk_op_letters(int op);
 

@@ -9,14 +9,9 @@
 
 /* --- form --- */
 
-static bool is_create(int32_t op)
-{
-    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL;
-}
-
 static bool is_write(int32_t op)
 {
-    return is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
+    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
 }
 
 static bool skip_write_record(int32_t op, struct zk_jute *in)
@@ -49,7 +44,7 @@ static bool skip_write_record(int32_t op, struct zk_jute *in)
 
 static bool is_multi_op(int32_t op)
 {
-    return is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_CHECK;
+    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_CHECK;
 }
 
 static bool multi_is_well_formed(struct zk_jute *in)

@@ -289,14 +289,9 @@ static int op_check(struct call *call, struct zk_jute *in)
 
 /* --- by opcode --- */
 
-static bool write_is_create(int32_t op)
-{
-    return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL;
-}
-
 bool write_knows(int32_t op)
 {
-    return write_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL ||
+    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL ||
            op == ZK_OP_CHECK;
 }
 

@@ -510,7 +510,7 @@ static void put_failures(struct model_result *r, size_t count, size_t failed, in
 /* Steps over one part's record. */
 static void skip_step(int32_t op, struct zk_jute *in)
 {
-    if (op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL)
+    if (zk_op_is_create(op))
         creation_decode(op, in);
     else if (op == ZK_OP_SET_DATA)
         zk_set_data_request_decode(in);

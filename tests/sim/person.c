@@ -193,9 +193,8 @@ void person_begin(struct person *p)
 
 static bool is_write(int32_t code)
 {
-    return code == ZK_OP_CREATE || code == ZK_OP_CREATE2 || code == ZK_OP_CREATE_CONTAINER ||
-           code == ZK_OP_CREATE_TTL || code == ZK_OP_DELETE || code == ZK_OP_SET_DATA ||
-           code == ZK_OP_SET_ACL || code == ZK_OP_MULTI;
+    return zk_op_is_create(code) || code == ZK_OP_DELETE || code == ZK_OP_SET_DATA || code == ZK_OP_SET_ACL ||
+           code == ZK_OP_MULTI;
 }
 
 static enum zkc_watch_kind kind_of(const struct zkc_request *r)

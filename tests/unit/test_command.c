@@ -7,7 +7,8 @@ START_TEST(a_command_is_decoded_as_it_was_encoded)
 {
     struct zk_buf buf;
     zk_buf_init(&buf);
-    struct command c = {COMMAND_ATTACH, COMMAND_EXTENDED_TYPES, -1, UINT64_MAX, 0x80000001u, 3, 4, -5, 101, zk_slice_str("payload")};
+    struct command c = {
+        COMMAND_ATTACH, COMMAND_EXTENDED_TYPES, -1, UINT64_MAX, 0x80000001u, 3, 4, -5, 101, zk_slice_str("payload")};
     command_encode(&buf, &c);
     ck_assert_uint_eq(buf.len, COMMAND_HEADER_BYTES + 7);
     struct command d;
