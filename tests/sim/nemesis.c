@@ -68,6 +68,23 @@ static void crash_event(struct world *w, void *arg, uint64_t token)
         crash_one(h);
 }
 
+/* May this one lose what it promised, or come to a state of its own? Not if with it there were a majority of such, or
+ * none left; nor while the ensemble is being founded: that takes them all, each with the store it began with, and beside
+ * a damaged store, which may have held all there was, nobody founds. */
+static bool may_impair(const struct host *h)
+{
+    const struct world *w = h->world;
+    size_t impaired = 0;
+    for (size_t i = 0; i < w->host_count; i++) {
+        impaired += (w->hosts[i]->is_impaired || w->hosts[i]->is_astray) && !w->hosts[i]->is_observer;
+        if (tap_last(w->hosts[i]->tap) == 0 && !w->hosts[i]->is_impaired)
+            return false;
+    }
+    if (ledger_last(w->ledger) == 0)
+        return false;
+    return h->is_impaired || h->is_astray || h->is_observer || impaired + 1 <= (w->swarm.servers - 1) / 2;
+}
+
 /* --- memory --- */
 
 static bool anyone_astray(const struct world *w)
@@ -83,7 +100,8 @@ static bool anyone_astray(const struct world *w)
 static void go_astray(struct world *w)
 {
     struct host *h = pick_running(w);
-    if (!h || h->state != HOST_UP || h->seen_phase != ZAB_FOLLOWING || !replica_serves(h->replica) || anyone_astray(w))
+    if (!h || h->state != HOST_UP || h->seen_phase != ZAB_FOLLOWING || !replica_serves(h->replica) || anyone_astray(w) ||
+        !may_impair(h))
         return;
     struct state *s = h->replica->state;
     SAY(w, "s%" PRIu64 "'s state goes astray", h->id);
@@ -173,23 +191,6 @@ static void stop_one(struct world *w)
 }
 
 /* --- disks --- */
-
-/* May this one lose what it promised? Not if with it there were a majority of such, or none left; nor while the
- * ensemble is being founded: that takes them all, each with the store it began with, and beside a damaged store,
- * which may have held all there was, nobody founds. */
-static bool may_impair(const struct host *h)
-{
-    const struct world *w = h->world;
-    size_t impaired = 0;
-    for (size_t i = 0; i < w->host_count; i++) {
-        impaired += w->hosts[i]->is_impaired && !w->hosts[i]->is_observer;
-        if (tap_last(w->hosts[i]->tap) == 0 && !w->hosts[i]->is_impaired)
-            return false;
-    }
-    if (ledger_last(w->ledger) == 0)
-        return false;
-    return h->is_impaired || h->is_observer || impaired + 1 <= (w->swarm.servers - 1) / 2;
-}
 
 /* Down, with a whole disk and its mark synced: what is done to it then is all there is to it. */
 static struct host *pick_victim(struct world *w)
