@@ -2,15 +2,17 @@
 AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; SANITIZE='$(SANITIZE)'; \
 	PYTHONDONTWRITEBYTECODE=1; export top_srcdir top_builddir SANITIZE PYTHONDONTWRITEBYTECODE;
-EXTRA_DIST += tests/skips.txt
+EXTRA_DIST += .clang-tidy tests/skips.txt tests/tidy/lint.txt
 dist_check_SCRIPTS += \
 	tests/run_long \
-	tests/tidy/includes tests/tidy/lean tests/tidy/manpages tests/tidy/purity tests/tidy/style
+	tests/tidy/includes tests/tidy/lean tests/tidy/lint tests/tidy/manpages tests/tidy/purity tests/tidy/style
 TESTS += tests/tidy/includes tests/tidy/manpages tests/tidy/purity tests/tidy/style
 
 # Folders add what takes longer than make check may.
-LONG_TESTS = tests/tidy/lean
+LONG_TESTS = tests/tidy/lean tests/tidy/lint
 
 check-long: check
 	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/run_long $(LONG_TESTS)
-.PHONY: check-long demo cluster
+lint: all
+	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/tidy/lint
+.PHONY: check-long demo cluster lint

@@ -180,10 +180,10 @@ static int split(char *line, char **argv)
         if (argc == ARGS_MAX)
             return -1;
         argv[argc++] = out;
-        char quote = '\0';
+        int quote = 0;
         for (; *in != '\0' && (quote || strchr(" \t\n\r", *in) == NULL); in++) {
             if (quote ? *in == quote : *in == '"' || *in == '\'')
-                quote = quote ? '\0' : *in;
+                quote = quote ? 0 : *in;
             else if (*in == '\\' && quote != '\'' && in[1] != '\0')
                 *out++ = *++in;
             else

@@ -150,7 +150,7 @@ static enum outcome read_checkpoint(struct loader *l)
     struct storage_image *image = &l->st->image;
     char why[ROCKS_WHY_BYTES];
     enum outcome outcome = LOADED;
-    struct checkpoint c;
+    struct checkpoint c = {0};
     struct rocks_iter *it = rocks_iter_new(l->st->db, l->st->live->tree);
     bool row = rocks_seek(it, zk_slice_str(""));
     if (row && !zk_slice_eq(rocks_key(it), zk_slice_str(STORE_ROW_CHECKPOINT))) {

@@ -190,7 +190,7 @@ static void write_some(struct writer *w)
 }
 
 /* The next command: 'g', 'p', 'e' for the end, or 0 when there is none and `wait` is false. */
-static char read_command(bool wait)
+static int read_command(bool wait)
 {
     struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
     char line[16];
@@ -212,7 +212,7 @@ int main(int argc, char **argv)
     setvbuf(stdin, NULL, _IONBF, 0); /* poll must see what fgets has not taken */
     open_session(&w);
     for (bool is_going = false;;) {
-        char command = read_command(!is_going);
+        int command = read_command(!is_going);
         if (command == 'e')
             break;
         if (command == 'g')

@@ -306,8 +306,8 @@ START_TEST(every_message_comes_back_and_none_of_its_beginnings_does)
     const struct storage_epoch points[] = {{1, 2}, {3, 4}};
     const struct storage_witness table[] = {{1, 2, 3, 4, 5}};
     struct msg_lists lists;
-    for (uint8_t type = 1; type < TELL_TYPE_END; type++) {
-        struct zab_msg m = sample(type, points, table), back;
+    for (int type = 1; type < TELL_TYPE_END; type++) {
+        struct zab_msg m = sample((uint8_t)type, points, table), back;
         struct zk_buf bytes, again;
         zk_buf_init(&bytes);
         zk_buf_init(&again);
