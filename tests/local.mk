@@ -5,11 +5,15 @@ AM_TESTS_ENVIRONMENT = \
 EXTRA_DIST += .clang-tidy tests/skips.txt tests/tidy/lint.txt
 dist_check_SCRIPTS += \
 	tests/run_long \
-	tests/tidy/includes tests/tidy/lean tests/tidy/lint tests/tidy/manpages tests/tidy/purity tests/tidy/style
+	tests/tidy/asan tests/tidy/includes tests/tidy/lean tests/tidy/lint tests/tidy/manpages tests/tidy/purity \
+	tests/tidy/style tests/tidy/tsan
 TESTS += tests/tidy/includes tests/tidy/manpages tests/tidy/purity tests/tidy/style
 
 # Folders add what takes longer than make check may.
 LONG_TESTS = tests/tidy/lean tests/tidy/lint
+if WITH_DAEMON
+LONG_TESTS += tests/tidy/asan tests/tidy/tsan
+endif
 
 check-long: check
 	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/run_long $(LONG_TESTS)
