@@ -102,10 +102,15 @@ static bool make_replica(struct daemon *d, bool *ret_damaged)
 {
     struct timespec wall;
     struct replica_config config = daemon_config_make(&d->settings);
+    struct zk_buf ensemble;
+    zk_buf_init(&ensemble);
+    settings_ensemble(&d->settings, &ensemble);
+    config.ensemble = zk_buf_slice(&ensemble);
     config.damaged = ret_damaged;
     clock_gettime(CLOCK_REALTIME, &wall);
     d->replica = replica_new(&config, d->storage, loop_clock_ms(),
                              (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000, d->why, sizeof d->why);
+    zk_buf_fini(&ensemble);
     d->loop.replica = d->replica;
     return d->replica != NULL;
 }

@@ -111,5 +111,7 @@ bool settings_is_standalone(const struct settings *s);
 /* The own server line, or NULL without server lines. */
 const struct settings_server *settings_own_server(const struct settings *s);
 bool settings_word_allowed(const struct settings *s, const char *word);
+/* The server lines as /zookeeper/config shows them, one a line; nothing for a single server. */
+void settings_ensemble(const struct settings *s, struct zk_buf *out);
 /* `zkd --check`: what would happen with this file, in a page. */
 void settings_describe(const struct settings *s, struct zk_buf *out);

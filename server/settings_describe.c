@@ -11,6 +11,32 @@ static void describe_server(const struct settings *s, const struct settings_serv
     zk_buf_printf(out, "%s\n", server->id == s->self ? "  <- this one" : "");
 }
 
+static void put_host(struct zk_buf *out, const char *host)
+{
+    bool is_v6 = strchr(host, ':') != NULL;
+    zk_buf_printf(out, "%s%s%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "");
+}
+
+/* Apache's server shows the client address only where it stands in the server line, and an absent one as 0.0.0.0. */
+void settings_ensemble(const struct settings *s, struct zk_buf *out)
+{
+    if (settings_is_standalone(s))
+        return;
+    for (size_t i = 0; i < s->server_count; i++) {
+        const struct settings_server *server = &s->servers[i];
+        zk_buf_printf(out, "server.%lu=", (unsigned long)server->id);
+        put_host(out, server->host);
+        zk_buf_printf(out, ":%u:%u:%s", server->peer_port, server->election_port,
+                      server->is_observer ? "observer" : "participant");
+        if (server->client_port != 0) {
+            zk_buf_append_byte(out, ';');
+            put_host(out, server->client_host[0] ? server->client_host : "0.0.0.0");
+            zk_buf_printf(out, ":%u", server->client_port);
+        }
+        zk_buf_append_byte(out, '\n');
+    }
+}
+
 static void describe_members(const struct settings *s, struct zk_buf *out)
 {
     size_t voters = 0;

@@ -181,6 +181,8 @@ struct replica {
     struct tracked *buckets[EXPIRY_BUCKETS];
     uint64_t next_bucket;
 
+    bool config_due; /* leading: look whether /zookeeper/config shows our server lines */
+
     /* the leader's walk over containers and TTL nodes */
     uint64_t next_sweep_ms;
     size_t sweep_left; /* of them, from the last to the first; 0: no sweep under way */

@@ -28,6 +28,7 @@ struct replica *replica_new(const struct replica_config *config, struct storage 
 {
     struct replica *r = zk_calloc(1, sizeof *r);
     r->config = *config;
+    r->config.ensemble.ptr = config->ensemble.len ? zk_memdup(config->ensemble.ptr, config->ensemble.len) : NULL;
     r->storage = storage;
     r->now_ms = r->last_turn_ms = r->leaderless_since_ms = now_ms;
     r->wall_ms = wall_ms;
@@ -68,6 +69,7 @@ void replica_free(struct replica *r)
         zab_free(r->zab);
     state_effects_fini(&r->fx);
     zk_buf_fini(&r->record);
+    free((void *)(uintptr_t)r->config.ensemble.ptr);
     outbox_fini(r);
     free(r);
 }
@@ -122,6 +124,19 @@ static void keep_house(struct replica *r)
     close_if_leaderless(r);
     if (r->phase == ZAB_LEADING)
         forget_old_memories(r);
+}
+
+/* A new leader's zoo.cfg is what the ensemble shows: all have the same lines, or an operator is changing them. */
+static void show_config(struct replica *r)
+{
+    if (!r->config_due || r->phase != ZAB_LEADING)
+        return;
+    r->config_due = false;
+    if (state_config_is(r->state, r->config.ensemble))
+        return;
+    struct zk_buf *payload = outbox_buffer(r);
+    zk_jute_put_string(payload, r->config.ensemble);
+    forward_unawaited(r, &(struct command){.kind = COMMAND_CONFIG, .payload = zk_buf_slice(payload)});
 }
 
 uint64_t replica_deadline_ms(const struct replica *r)
@@ -239,6 +254,7 @@ static void note_phase(struct replica *r, bool changed)
     if (phase == ZAB_LEADING && was != ZAB_HANDING_OVER) {
         tracker_begin_leading(r);
         reaper_begin_leading(r);
+        r->config_due = r->config.ensemble.len > 0;
         r->leading_since_ms = r->now_ms;
         r->peer_count = 0;
     }
@@ -297,6 +313,7 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
         if (r->phase == ZAB_LEADING && replica_serves(r))
             tracker_expire(r);
         reaper_step(r);
+        show_config(r);
         keep_house(r);
         forward_flush(r);
         drain(r);

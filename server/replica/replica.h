@@ -45,6 +45,7 @@ struct replica_config {
     uint64_t memory_limit_bytes; /* the leader refuses client writes above it (state_size_bytes); 0: none */
     uint64_t checkpoint_floor_bytes; /* of log between two checkpoints, at least; 0: the default */
     uint32_t checkpoint_slice_rows;  /* at most so many a turn; 0: the default */
+    struct zk_slice ensemble;    /* the server lines as /zookeeper/config shows them; copied. Empty: it shows none */
     bool extended_types;         /* clients of this server may make TTL nodes */
     uint32_t container_check_ms; /* between the leader's walks over containers and TTL nodes; 0: the default */
     uint32_t container_max_per_minute; /* that it ends; 0: the default */

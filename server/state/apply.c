@@ -269,6 +269,41 @@ static void apply_reap(struct state *s, const struct command *c, struct state_ef
     change_commit(s);
 }
 
+/* --- the ensemble's configuration --- */
+
+static const char config_path[] = "/zookeeper/config";
+
+/* Is what it shows these lines and then a version? */
+bool state_config_is(const struct state *s, struct zk_slice lines)
+{
+    static const char version[] = "version=";
+    struct zk_slice shown = node_data(state_node(s, tree_find(&s->tree, zk_slice_str(config_path))));
+    if (shown.len < lines.len + strlen(version) || !zk_slice_eq(zk_slice(shown.ptr, lines.len), lines))
+        return false;
+    return memcmp(shown.ptr + lines.len, version, strlen(version)) == 0;
+}
+
+/* The version is the zxid that brought it, as Apache's is once an ensemble has met. */
+static void apply_config(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    struct zk_jute in = zk_jute(c->payload);
+    struct zk_slice lines = zk_jute_string(&in);
+    if (in.bad || lines.ptr == NULL) {
+        fx->err = ZK_ERR_MARSHALLING_ERROR;
+        return;
+    }
+    if (state_config_is(s, lines))
+        return;
+    s->list.len = 0; /* the text at hand */
+    zk_buf_append_slice(&s->list, lines);
+    zk_buf_printf(&s->list, "version=%llx", (unsigned long long)s->zxid);
+    uint32_t handle = tree_find(&s->tree, zk_slice_str(config_path));
+    change_begin(s);
+    change_config(s, handle, zk_buf_slice(&s->list));
+    effects_event(fx, ZK_EVENT_DATA_CHANGED, zk_slice_str(config_path), node_acl(s, state_node(s, handle)));
+    change_commit(s);
+}
+
 /* --- the entrance --- */
 
 static void apply_kind(struct state *s, const struct command *c, struct state_effects *fx)
@@ -300,6 +335,9 @@ static void apply_kind(struct state *s, const struct command *c, struct state_ef
         break;
     case COMMAND_REAP:
         apply_reap(s, c, fx);
+        break;
+    case COMMAND_CONFIG:
+        apply_config(s, c, fx);
         break;
     default:
         fx->err = ZK_ERR_UNIMPLEMENTED;

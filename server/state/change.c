@@ -134,10 +134,9 @@ static int32_t next_version(int32_t version)
     return (int32_t)((uint32_t)version + 1); /* wraps as Java's int does */
 }
 
-void change_data(struct state *s, uint32_t handle, struct zk_slice data)
+/* The data alone. Between touch and touched. */
+static void replace_data(struct state *s, struct undo *undo, struct node *n, struct zk_slice data)
 {
-    struct undo *undo = touch(s, handle);
-    struct node *n = state_node(s, handle);
     s->totals.digest -= digest_data(n);
     s->totals.data_bytes += data.len - (uint64_t)n->data_len;
     s->totals.size_bytes += data.len - (uint64_t)n->data_len;
@@ -146,11 +145,28 @@ void change_data(struct state *s, uint32_t handle, struct zk_slice data)
     n->data_len = (uint32_t)data.len;
     n->data_null = data.ptr == NULL;
     mortal_note_copy(n, undo->old.body, (size_t)undo->old.name_len + undo->old.data_len);
-    n->version = next_version(n->version);
+    s->totals.digest += digest_data(n);
+}
+
+static void set_data(struct state *s, uint32_t handle, struct zk_slice data, int32_t version)
+{
+    struct undo *undo = touch(s, handle);
+    struct node *n = state_node(s, handle);
+    replace_data(s, undo, n, data);
+    n->version = version;
     n->mzxid = s->zxid;
     n->mtime_ms = s->time_ms;
-    s->totals.digest += digest_data(n);
     touched(s, n);
+}
+
+void change_data(struct state *s, uint32_t handle, struct zk_slice data)
+{
+    set_data(s, handle, data, next_version(state_node(s, handle)->version));
+}
+
+void change_config(struct state *s, uint32_t handle, struct zk_slice data)
+{
+    set_data(s, handle, data, -1);
 }
 
 void change_acl(struct state *s, uint32_t handle, uint32_t acl)

@@ -35,7 +35,7 @@ bool command_decode(struct zk_slice body, struct command *ret_command)
     c.xid = zk_jute_int(&in);
     c.op = zk_jute_int(&in);
     c.payload = zk_jute_rest(&in);
-    if (in.bad || c.kind < COMMAND_REQUEST || c.kind > COMMAND_REAP)
+    if (in.bad || c.kind < COMMAND_REQUEST || c.kind > COMMAND_CONFIG)
         return false;
     *ret_command = c;
     return true;

@@ -23,6 +23,8 @@ enum command_kind {
     COMMAND_LEVEL = 8,    /* raise the level of the rules to payload = int32; never lowers it */
     COMMAND_REAP = 9,     /* the leader's finding that a container or TTL node has ended; looked at again when applied.
                              payload: struct command_reap */
+    COMMAND_CONFIG = 10,  /* payload: a jute string, the server lines that /zookeeper/config is to show; nothing happens
+                             if it shows them already */
 };
 
 /* What the configuration of the server that took a request allows it. */

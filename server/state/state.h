@@ -90,6 +90,9 @@ bool state_mortal_has_ended(const struct state *s, size_t i, int64_t time_ms, in
 /* Its path is appended; the zxid at which it was created. */
 uint64_t state_mortal_get(const struct state *s, size_t i, struct zk_buf *path);
 
+/* Does /zookeeper/config show these server lines? */
+bool state_config_is(const struct state *s, struct zk_slice lines);
+
 /* --- reading: never changes anything; err and, if 0, the reply record's jute bytes appended to `out` --- */
 
 int state_exists(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);

@@ -311,6 +311,24 @@ START_TEST(no_more_nodes_are_ended_in_a_minute_than_allowed)
 }
 END_TEST
 
+START_TEST(a_leader_shows_its_server_lines_and_they_are_nobodys_to_write)
+{
+    open_session(1);
+    send_path(1, 2, ZK_OP_GET_DATA, "/zookeeper/config", false);
+    turn();
+    struct zk_jute in = expect_record(1, 2);
+    struct zk_slice text = zk_jute_buffer(&in);
+    ck_assert_uint_gt(text.len, 35);
+    ck_assert_int_eq(memcmp(text.ptr, "server.1=a:1:2:participant\nversion=", 35), 0);
+    begin(3, ZK_OP_SET_DATA);
+    zk_set_data_request_encode(
+        &frame, &(struct zk_set_data_request){zk_slice_str("/zookeeper/config"), zk_slice_str("mine"), -1});
+    send_frame(1);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_NO_AUTH);
+}
+END_TEST
+
 /* --- refused --- */
 
 START_TEST(what_is_the_servers_own_is_unknown_when_a_client_sends_it)
@@ -364,6 +382,7 @@ int main(void)
     tcase_add_test(tc, check_watches_tells_whether_one_is_set_and_takes_none_away);
     tcase_add_test(tc, the_leader_ends_containers_and_ttl_nodes_whose_time_has_come);
     tcase_add_test(tc, no_more_nodes_are_ended_in_a_minute_than_allowed);
+    tcase_add_test(tc, a_leader_shows_its_server_lines_and_they_are_nobodys_to_write);
     tcase_add_test(tc, what_is_the_servers_own_is_unknown_when_a_client_sends_it);
     tcase_add_test(tc, a_reconfiguration_is_disabled_and_a_truncated_one_malformed);
     suite_add_tcase(suite, tc);

@@ -383,6 +383,24 @@ START_TEST(what_would_let_nobody_in_or_everybody_is_an_error)
 }
 END_TEST
 
+/* As Apache's server writes them into /zookeeper/config. */
+START_TEST(server_lines_are_shown_as_apache_shows_them)
+{
+    struct zk_buf out;
+    zk_buf_init(&out);
+    finish("dataDir=/d\nserver.2=b:2888:3888;2181\nserver.1=a:2888:3888;[::1]:2181\nserver.3=[::3]:1:2:observer\n", "2");
+    settings_ensemble(&s, &out);
+    ck_assert_str_eq(zk_buf_text(&out), "server.1=a:2888:3888:participant;[::1]:2181\n"
+                                        "server.2=b:2888:3888:participant;0.0.0.0:2181\n"
+                                        "server.3=[::3]:1:2:observer\n");
+    zk_buf_reset(&out);
+    finish("dataDir=/d\nclientPort=1\n", NULL);
+    settings_ensemble(&s, &out);
+    ck_assert_uint_eq(out.len, 0);
+    zk_buf_fini(&out);
+}
+END_TEST
+
 START_TEST(check_tells_what_would_be_done)
 {
     struct zk_buf out;
@@ -495,6 +513,7 @@ int main(void)
     tcase_add_test(pure, maxbuffer_is_taken_as_java_takes_it);
     tcase_add_test(pure, who_may_what_is_read_as_apache_names_it);
     tcase_add_loop_test(pure, what_would_let_nobody_in_or_everybody_is_an_error, 0, 7);
+    tcase_add_test(pure, server_lines_are_shown_as_apache_shows_them);
     tcase_add_test(pure, check_tells_what_would_be_done);
     suite_add_tcase(suite, pure);
     TCase *files = tcase_create("files");

@@ -515,6 +515,47 @@ START_TEST(the_memories_of_ended_sessions_are_bounded)
 }
 END_TEST
 
+/* --- the ensemble's configuration --- */
+
+static void show_config(struct kit *k, const char *lines)
+{
+    struct zk_buf payload;
+    zk_buf_init(&payload);
+    zk_jute_put_cstring(&payload, lines);
+    kit_apply(k, (struct command){.kind = COMMAND_CONFIG, .payload = zk_buf_slice(&payload)});
+    zk_buf_fini(&payload);
+    ck_assert_int_eq(k->fx.err, 0);
+}
+
+START_TEST(the_configuration_has_the_zxid_as_its_version_and_is_told_when_it_changes)
+{
+    struct kit k = kit_new();
+    struct zk_buf out;
+    char expected[64];
+    zk_buf_init(&out);
+    show_config(&k, "server.1=a:1:2:participant\n");
+    snprintf(expected, sizeof expected, "server.1=a:1:2:participant\nversion=%llx", (unsigned long long)k.zxid);
+    ck_assert_uint_eq(k.fx.event_count, 1);
+    ck_assert_int_eq(k.fx.events[0].type, ZK_EVENT_DATA_CHANGED);
+    ck_assert(zk_slice_eq(k.fx.events[0].path, zk_slice_str("/zookeeper/config")));
+    ck_assert_int_eq(state_get_data(k.s, 0, zk_slice_str("/zookeeper/config"), &out), 0);
+    struct zk_jute in = zk_jute(zk_buf_slice(&out));
+    ck_assert(zk_slice_eq(zk_jute_buffer(&in), zk_slice_str(expected)));
+    struct zk_stat stat = zk_stat_decode(&in);
+    ck_assert_int_eq(stat.version, -1);
+    ck_assert_uint_eq((uint64_t)stat.mzxid, k.zxid);
+
+    show_config(&k, "server.1=a:1:2:participant\n"); /* another leader says the same */
+    ck_assert_uint_eq(k.fx.event_count, 0);
+    ck_assert_uint_lt((uint64_t)kit_stat(&k, "/zookeeper/config").mzxid, k.zxid);
+    show_config(&k, "server.1=a:1:2:participant\nserver.2=b:1:2:observer\n");
+    ck_assert_uint_eq(k.fx.event_count, 1);
+    ck_assert_int_eq(kit_stat(&k, "/zookeeper/config").version, -1);
+    zk_buf_fini(&out);
+    kit_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("session");
@@ -541,5 +582,6 @@ int main(void)
     tcase_add_test(tc, an_ended_session_tells_its_owner_all_that_it_did_and_nobody_else);
     tcase_add_test(tc, who_expired_without_a_write_is_told_so_and_who_closed_has_nothing_to_ask);
     tcase_add_test(tc, the_memories_of_ended_sessions_are_bounded);
+    tcase_add_test(tc, the_configuration_has_the_zxid_as_its_version_and_is_told_when_it_changes);
     return kit_run("state_session", tc);
 }
