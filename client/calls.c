@@ -93,6 +93,12 @@ int zk_get_async(struct zk *zk, const char *path, zk_watch_fn *watch, void *watc
     return start(zk, &r, fn, context, watch, watch_context);
 }
 
+int zk_get_config_async(struct zk *zk, zk_watch_fn *watch, void *watch_context, zk_result_fn *fn, void *context)
+{
+    struct zkc_request r = {.op = ZK_OP_GET_DATA, .path = zk_slice_str("/zookeeper/config"), .no_chroot = true};
+    return start(zk, &r, fn, context, watch, watch_context);
+}
+
 int zk_set_async(struct zk *zk, const char *path, const void *data, size_t data_len, int32_t version,
                  zk_result_fn *fn, void *context)
 {
@@ -279,6 +285,11 @@ int zk_exists(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_c
 int zk_get(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context, struct zk_result **ret_result)
 {
     WAIT_FOR(zk, zk_get_async(zk, path, watch, watch_context, on_answer, &wait), ret_result);
+}
+
+int zk_get_config(struct zk *zk, zk_watch_fn *watch, void *watch_context, struct zk_result **ret_result)
+{
+    WAIT_FOR(zk, zk_get_config_async(zk, watch, watch_context, on_answer, &wait), ret_result);
 }
 
 int zk_set(struct zk *zk, const char *path, const void *data, size_t data_len, int32_t version,

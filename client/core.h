@@ -141,6 +141,7 @@ struct zkc_request {
     int32_t version;
     int32_t kind;
     int64_t ttl_ms;
+    bool no_chroot; /* of one path: it is the servers' own, /zookeeper/config */
     const struct zkc_request *steps;
     size_t step_count;
     uint64_t tag;       /* comes back in the completion */

@@ -180,7 +180,10 @@ static int put_path_only(struct zkc *c, const struct zkc_request *r)
 {
     if (zk_path_check(r->path, false) != NULL)
         return ZK_ERR_BAD_ARGUMENTS;
-    put_path(c, r->path, false);
+    if (r->no_chroot)
+        zk_jute_put_string(&c->scratch, r->path);
+    else
+        put_path(c, r->path, false);
     switch (r->op) {
     case ZK_OP_EXISTS:
     case ZK_OP_GET_DATA:

@@ -269,6 +269,11 @@ int zk_get(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_cont
 int zk_get_async(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context, zk_result_fn *fn,
                  void *context);
 
+/* The ensemble's server lines and their version, from /zookeeper/config whatever the chroot. Result: data, stat. The watch
+ * calls when they change. */
+int zk_get_config(struct zk *zk, zk_watch_fn *watch, void *watch_context, struct zk_result **ret_result);
+int zk_get_config_async(struct zk *zk, zk_watch_fn *watch, void *watch_context, zk_result_fn *fn, void *context);
+
 /* Result: stat. ZK_NO_NODE, ZK_BAD_VERSION, ZK_QUOTA_EXCEEDED. */
 int zk_set(struct zk *zk, const char *path, const void *data, size_t data_len, int32_t version,
            struct zk_result **ret_result);

@@ -34,6 +34,7 @@ const struct shell_command shell_commands[] = {
     {"elect", "[-d DATA] PATH [COMMAND...]", "run a command while leading; without one, say who leads", 1, -1,
      shell_elect},
     {"sync", "[PATH]", "wait until this server has seen all that others had finished", 0, 1, shell_sync},
+    {"config", "", "print the ensemble's server lines and their version", 0, 0, shell_config},
     {"whoami", "", "print who this session is to the servers", 0, 0, shell_whoami},
     {"session", "", "print the session's number, server and time-out", 0, 0, shell_session_info},
     {"ruok", "", "ask the servers: are you well?", 0, 0, shell_named_word},

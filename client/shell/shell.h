@@ -63,6 +63,7 @@ int shell_sync(struct shell *sh, int argc, char **argv);
 
 /* talk.c */
 int shell_addauth(struct shell *sh, int argc, char **argv);
+int shell_config(struct shell *sh, int argc, char **argv);
 int shell_whoami(struct shell *sh, int argc, char **argv);
 int shell_session_info(struct shell *sh, int argc, char **argv);
 int shell_word(struct shell *sh, int argc, char **argv);

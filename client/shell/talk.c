@@ -11,6 +11,21 @@ int shell_addauth(struct shell *sh, int argc, char **argv)
     return code == ZK_OK ? SHELL_OK : shell_fail("addauth", argv[1], code);
 }
 
+int shell_config(struct shell *sh, int argc, char **argv)
+{
+    struct zk *zk = shell_session(sh);
+    if (zk == NULL)
+        return SHELL_USAGE;
+    struct zk_result *result;
+    int code = zk_get_config(zk, NULL, NULL, &result);
+    if (code != ZK_OK)
+        return shell_fail("config", NULL, code);
+    shell_print_bytes(stdout, result->data, result->data_len, true);
+    putchar('\n');
+    zk_result_free(result);
+    return SHELL_OK;
+}
+
 int shell_whoami(struct shell *sh, int argc, char **argv)
 {
     struct zk *zk = shell_session(sh);

@@ -612,6 +612,11 @@ START_TEST(a_prefix_of_ephemerals_keeps_its_slash_below_the_chroot)
         ck_assert_int_eq(zk_request_header_decode(&in).op, ZK_OP_GET_EPHEMERALS);
         ck_assert(zk_slice_eq(zk_jute_string(&in), zk_slice_str(prefixes[i][1])));
     }
+    struct zkc_request config = {.op = ZK_OP_GET_DATA, .path = zk_slice_str("/zookeeper/config"), .no_chroot = true};
+    ck_assert_int_eq(submit(config), 0);
+    struct zk_jute in = next_frame();
+    (void)zk_request_header_decode(&in);
+    ck_assert(zk_slice_eq(zk_path_watch_decode(&in).path, config.path));
 }
 END_TEST
 
