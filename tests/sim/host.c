@@ -263,6 +263,8 @@ static struct replica_config make_config(struct host *h)
         .random = draw_secret,
         .random_arg = w,
     };
+    config.ensemble = zk_slice_str(s->has_odd_configs && h->id % 2 ? "server.1=one:1:2:participant\n"
+                                                                   : "server.1=1.2.3.4:1:2:participant;0.0.0.0:3\n");
     for (size_t i = 0; i < w->host_count; i++)
         config.zab.members[i] = (struct zab_member){
             .id = i + 1, .role = w->hosts[i]->is_observer ? ZAB_OBSERVER : ZAB_PARTICIPANT, .weight = 1};

@@ -171,7 +171,7 @@ static void judge_events(struct ledger *l, const struct ledger_entry *e)
 {
     const struct state_effects *fx = &l->fx;
     const struct model_result *x = &l->expected;
-    bool in_order = e->command.kind == COMMAND_REQUEST || e->command.kind == COMMAND_REAP;
+    bool in_order = e->command.kind == COMMAND_REQUEST || e->command.kind >= COMMAND_REAP;
     bool ok = fx->event_count == x->event_count;
     for (size_t i = 0; ok && i < fx->event_count; i++) {
         size_t same = 0;
@@ -207,7 +207,7 @@ static void note_events(struct ledger *l, struct ledger_entry *e)
 static const char *kind_text(uint8_t kind)
 {
     static const char *const TEXTS[] = {"?",     "REQUEST", "OPEN",   "ATTACH", "AUTH",
-                                        "CLOSE", "EXPIRE",  "FORGET", "LEVEL",  "REAP"};
+                                        "CLOSE", "EXPIRE",  "FORGET", "LEVEL",  "REAP", "CONFIG"};
     return kind < ZK_COUNT_OF(TEXTS) ? TEXTS[kind] : "?";
 }
 

@@ -32,6 +32,8 @@ struct model {
     /* the nodes that the command at work gave a version: the undo of a multi */
     size_t touched_count;
     struct model_node **touched;
+    size_t text_count; /* data that no command holds */
+    char **texts;
 };
 
 /* --- nodes and versions --- */
@@ -147,10 +149,12 @@ void model_each(const struct model *m, uint64_t zxid, model_node_fn *fn, void *a
 
 static void plant(struct model *m, const char *path, const char *parent)
 {
+    bool is_config = strcmp(path, "/zookeeper/config") == 0;
     struct model_node *up = parent ? find(m, zk_slice_str(parent)) : NULL;
     struct model_version *v = touch(m, node_make(m, zk_slice_str(path), up), 0);
     v->is_there = true;
     v->data = zk_slice("", 0);
+    v->stat.aversion = is_config ? -1 : 0;
     if (up) { /* present from the beginning, never created: Apache shows such parents with a negative cversion */
         up->versions[0].stat.num_children++;
         up->versions[0].stat.cversion--;
@@ -185,6 +189,9 @@ void model_free(struct model *m)
             zk_buf_fini(&m->sessions[i].results[k].reply);
         free(m->sessions[i].results);
     }
+    for (size_t i = 0; i < m->text_count; i++)
+        free(m->texts[i]);
+    free(m->texts);
     free(m->sessions);
     free(m->touched);
     free(m);
@@ -701,6 +708,33 @@ static void do_reap(struct request *q)
         remove_node(q, node);
 }
 
+/* --- the ensemble's configuration --- */
+
+static char *keep_text(struct model *m, const char *text)
+{
+    m->texts = zk_realloc(m->texts, (m->text_count + 1) * sizeof(*m->texts));
+    return m->texts[m->text_count++] = zk_strdup(text);
+}
+
+static void do_config(struct request *q)
+{
+    struct zk_jute in = zk_jute(q->command->payload);
+    struct zk_slice lines = zk_jute_string(&in);
+    struct model_node *node = find(q->model, zk_slice_str("/zookeeper/config"));
+    char text[1024];
+    int len = (int)lines.len;
+    if (now(node)->data.len > lines.len && memcmp(now(node)->data.ptr, lines.ptr, lines.len) == 0)
+        return;
+    snprintf(text, sizeof(text), "%.*sversion=%llx", len, (const char *)lines.ptr, (unsigned long long)q->zxid);
+    struct model_version *v = touch(q->model, node, q->zxid);
+    v->data = zk_slice_str(keep_text(q->model, text));
+    v->stat.data_length = (int32_t)v->data.len;
+    v->stat.version = -1;
+    v->stat.mzxid = (int64_t)q->zxid;
+    v->stat.mtime_ms = q->command->time_ms;
+    fire(q->result, ZK_EVENT_DATA_CHANGED, node, v->acl);
+}
+
 void model_apply(struct model *m, uint64_t zxid, const struct command *c, struct model_result *ret_result)
 {
     struct request q = {m, zxid, c, ret_result};
@@ -725,6 +759,9 @@ void model_apply(struct model *m, uint64_t zxid, const struct command *c, struct
         break;
     case COMMAND_REAP:
         do_reap(&q);
+        break;
+    case COMMAND_CONFIG:
+        do_config(&q);
         break;
     case COMMAND_REQUEST:
     case COMMAND_AUTH:

@@ -23,6 +23,7 @@ struct swarm {
     uint32_t checkpoint_bytes; /* of log between checkpoints, at least */
     uint32_t checkpoint_rows;  /* a turn */
     uint32_t ttl_servers;      /* bits: those that let their clients make TTL nodes */
+    bool has_odd_configs;      /* the servers' zoo.cfg do not all say the same */
     uint32_t container_check_ms;
     uint32_t container_max_per_minute;
     uint32_t container_never_used_ms;

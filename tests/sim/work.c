@@ -113,7 +113,7 @@ static void draw_read(struct work *work, struct world *w)
     r->op = percent(w, w->swarm.sync_percent) ? ZK_OP_SYNC : OPS[below(w, ZK_COUNT_OF(OPS))];
     r->path = draw_path(w, work->paths[0]);
     if (percent(w, 10))
-        r->path = zk_slice_str("/");
+        r->path = zk_slice_str(percent(w, 70) ? "/" : "/zookeeper/config");
     if (r->op != ZK_OP_SYNC && percent(w, w->swarm.watch_percent))
         r->watch_tag = 1; /* the person numbers it */
 }
