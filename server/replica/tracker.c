@@ -57,7 +57,8 @@ static void link_bucket(struct replica *r, struct tracked *t)
 static uint64_t deadline_from_now(const struct replica *r, const struct tracked *t)
 {
     bool is_ours = (uint64_t)t->server == r->config.zab.self;
-    return r->now_ms + (uint64_t)t->timeout_ms + (is_ours ? 0 : housekeeping_ms(r));
+    uint64_t early_ms = ZK_PLANTED(17) ? r->config.zab.tick_ms : 0;
+    return r->now_ms + (uint64_t)t->timeout_ms + (is_ours ? 0 : housekeeping_ms(r)) - early_ms;
 }
 
 static void start_clock(struct replica *r, struct tracked *t)
