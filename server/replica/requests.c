@@ -127,6 +127,19 @@ static bool refuses_writes(const struct replica *r)
     return r->writes_refused;
 }
 
+/* Was it refused when it was first sent, on a connection that took the answer with it? Writes are taken in the order of
+ * their xids, so one that came before what is remembered and is not remembered itself was not taken. It must not happen
+ * now, behind what was asked later. Xids go from 1 to INT32_MAX and begin again.
+ */
+static bool was_passed_over(const struct replica *r, const struct client *c, int32_t xid)
+{
+    struct state_result newest;
+    if (!c->wants_memory || xid <= 0 || !state_memory_newest(r->state, c->session, &newest) || newest.xid <= 0)
+        return false;
+    uint32_t ahead = ((uint32_t)newest.xid + INT32_MAX - (uint32_t)xid) % INT32_MAX;
+    return ahead > 0 && ahead < INT32_MAX / 2;
+}
+
 static void write_request(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
 {
     if (answer_from_memory(r, c, h))
@@ -135,7 +148,7 @@ static void write_request(struct replica *r, struct client *c, struct zk_request
         client_push_done(r, c, h.xid, h.op, ZK_ERR_MARSHALLING_ERROR, false);
         return;
     }
-    if (refuses_writes(r) && h.op != ZK_OP_DELETE) {
+    if ((refuses_writes(r) && h.op != ZK_OP_DELETE) || was_passed_over(r, c, h.xid)) {
         client_push_done(r, c, h.xid, h.op, ZK_ERR_SYSTEM_ERROR, false);
         return;
     }

@@ -181,6 +181,13 @@ bool state_memory_at(const struct state *s, uint64_t id, uint32_t i, struct stat
     return session != NULL && show_result(session, i, ret_result);
 }
 
+bool state_memory_newest(const struct state *s, uint64_t id, struct state_result *ret_result)
+{
+    const struct session *session = sessions_find(&s->sessions, id);
+    return session != NULL && session->result_count > 0 &&
+           show_result(session, session->result_count - 1, ret_result);
+}
+
 bool state_ended_get(const struct state *s, uint64_t id, struct zk_slice password, struct state_session *ret_session)
 {
     const struct session *session = sessions_find(&s->sessions, id);

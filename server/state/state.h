@@ -152,6 +152,8 @@ struct state_result {
 bool state_memory_get(const struct state *s, uint64_t id, int32_t xid, struct state_result *ret_result);
 /* The i-th oldest of what session `id`, live or ended, remembers; false at the end. */
 bool state_memory_at(const struct state *s, uint64_t id, uint32_t i, struct state_result *ret_result);
+/* The newest of them; false if there is none. */
+bool state_memory_newest(const struct state *s, uint64_t id, struct state_result *ret_result);
 /* Has session `id` ended, is it still remembered, and is this its password? What it does not remember then of its
  * last K writes has not happened and never will: an ended session's memory is complete or gone. */
 bool state_ended_get(const struct state *s, uint64_t id, struct zk_slice password,

@@ -345,6 +345,24 @@ static struct session open_with_memory(uint64_t conn)
     return s;
 }
 
+START_TEST(a_write_that_was_refused_is_not_taken_when_it_is_sent_again_behind_later_ones)
+{
+    struct session s = open_with_memory(1);
+    send_create(1, 2, "/later", 0); /* as if 1 had been refused for want of space and the answer were lost */
+    pass(50);
+    replica_client_closed(r, 1);
+    ck_assert_int_eq(join(2, &s, ZK_PROTOCOL_MEMORY, true).session_id, s.id);
+    send_create(2, 1, "/earlier", 0);
+    send_create(2, 2, "/later", 0);
+    send_create(2, 3, "/new", 0);
+    pass(50);
+    ck_assert_int_eq(expect_reply(2, 1), ZK_ERR_SYSTEM_ERROR);
+    ck_assert_int_eq(expect_reply(2, 2), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(2, 3), ZK_ERR_OK);
+    ck_assert(!exists("/earlier") && exists("/new"));
+}
+END_TEST
+
 START_TEST(who_comes_back_to_an_expired_session_is_told_what_became_of_its_writes)
 {
     struct session s = open_with_memory(1);
@@ -467,6 +485,7 @@ int main(void)
     tcase_add_test(tc, set_watches_tells_what_was_missed_and_sets_the_rest_again);
     tcase_add_test(tc, a_recursive_watch_hears_of_what_is_below_until_it_is_removed);
     tcase_add_test(tc, a_write_sent_again_is_answered_from_the_memory_and_happens_once);
+    tcase_add_test(tc, a_write_that_was_refused_is_not_taken_when_it_is_sent_again_behind_later_ones);
     tcase_add_test(tc, who_comes_back_to_an_expired_session_is_told_what_became_of_its_writes);
     tcase_add_test(tc, the_past_is_told_to_nobody_without_the_password_or_the_wish);
     tcase_add_test(tc, the_past_of_a_session_is_forgotten_after_ten_minutes);
