@@ -1,12 +1,14 @@
 /* beat.c: what goes with every heartbeat: this replica's position and digest, its free disk space, its clock.
  *
- * Digests at equal zxids must be equal. A leader that has seen a quorum agree says so; a follower that then differs
- * rebuilds its state (rebuild.c). So does a leader that a majority contradicts with one voice; while nobody has a majority,
- * client writes are refused, for who is right is not known. Only what was compared counts: silence is neither.
+ * Digests at equal zxids must be equal. A leader tells the newest zxid and digest that a majority, itself included, was
+ * seen to agree on; a follower that holds another digest of that very zxid rebuilds its state (rebuild.c). What the leader
+ * holds itself proves nothing: it may be the one that went astray. A leader that a majority contradicts with one voice
+ * rebuilds too; while nobody has a majority, client writes are refused, for who is right is not known. Only what was
+ * compared counts: silence is neither.
  * Space: while some quorum has room the ensemble works around who has none (zab_set_short_of_space); when none has,
  * client writes but for deletes are refused at every door until the space is back.
  *
- * Layout: jute longs zxid, digest, free bytes, wall ms, flags; what follows is skipped.
+ * Layout: jute longs zxid, digest, free bytes, wall ms, flags, agreed zxid, agreed digest; what follows is skipped.
  */
 #include "server/replica/core.h"
 
@@ -15,7 +17,7 @@
 /* Back to normal only with some more room than where it stopped. */
 #define SPACE_AGAIN(low) ((low) + (low) / 4)
 
-enum { BEAT_SHORT = 1, BEAT_WRITES_REFUSED = 2, BEAT_QUORUM_AGREES = 4 };
+enum { BEAT_SHORT = 1, BEAT_WRITES_REFUSED = 2 };
 
 size_t participants(const struct replica *r)
 {
@@ -123,6 +125,23 @@ static void decide_refusal(struct replica *r)
                               : "client writes but deletes are refused: no quorum has disk space left");
 }
 
+/* Who agreed later agreed there too. */
+uint64_t beat_agreed(const struct replica *r, uint64_t *ret_digest)
+{
+    uint64_t best = 0;
+    for (size_t i = 0; i < r->peer_count; i++) {
+        uint64_t zxid = r->peers[i].agreed_zxid;
+        size_t with_it = 1;
+        for (size_t j = 0; j < r->peer_count; j++)
+            with_it += is_participant(r, r->peers[j].id) && r->peers[j].agreed_zxid >= zxid;
+        if (zxid <= best || with_it * 2 <= participants(r))
+            continue;
+        best = zxid;
+        *ret_digest = r->peers[i].agreed_digest;
+    }
+    return best;
+}
+
 void beat_publish(struct replica *r)
 {
     note_own_space(r);
@@ -130,14 +149,15 @@ void beat_publish(struct replica *r)
     if (leads)
         decide_refusal(r);
     int64_t flags = (r->is_short_of_space ? BEAT_SHORT : 0) | (r->writes_refused ? BEAT_WRITES_REFUSED : 0);
-    if (leads && quorum_agrees(r))
-        flags |= BEAT_QUORUM_AGREES;
     struct zk_buf *beat = outbox_buffer(r);
     zk_jute_put_long(beat, (int64_t)state_zxid(r->state));
     zk_jute_put_long(beat, (int64_t)state_digest(r->state));
     zk_jute_put_long(beat, (int64_t)r->free_bytes);
     zk_jute_put_long(beat, r->wall_ms);
     zk_jute_put_long(beat, flags);
+    uint64_t digest = 0, zxid = leads ? beat_agreed(r, &digest) : 0;
+    zk_jute_put_long(beat, (int64_t)zxid);
+    zk_jute_put_long(beat, (int64_t)digest);
     zab_set_beat(r->zab, zk_buf_slice(beat));
 }
 
@@ -175,24 +195,31 @@ static enum digest_verdict compare_digest(const struct replica *r, uint64_t zxid
     return *ret_difference == 0 ? DIGEST_AGREES : DIGEST_DIFFERS;
 }
 
-static void judge(struct replica *r, struct peer_view *p, uint64_t zxid, uint64_t digest, bool leaders_quorum_agrees)
+static void judge(struct replica *r, struct peer_view *p, uint64_t zxid, uint64_t digest)
 {
     uint64_t difference = 0;
     enum digest_verdict verdict = compare_digest(r, zxid, digest, &difference);
-    bool leads = r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER;
+    if (verdict == DIGEST_UNKNOWN)
+        return;
     if (verdict == DIGEST_DIFFERS && p->verdict != DIGEST_DIFFERS)
         outbox_news(r, REPLICA_ERROR, "server %llu has another state than this one at the same zxid",
                     (unsigned long long)p->id);
-    if (verdict != DIGEST_UNKNOWN) {
-        p->verdict = verdict;
-        p->difference = difference;
-    }
-    if (verdict != DIGEST_DIFFERS)
-        return;
-    if (!leads && p->id == r->leader && leaders_quorum_agrees)
-        r->rebuild_due = "this server's state differs from the quorum's at the same zxid";
-    else if (leads && majority_against(r))
+    p->verdict = verdict;
+    p->difference = difference;
+    if (verdict == DIGEST_AGREES) {
+        p->agreed_zxid = zxid;
+        p->agreed_digest = digest;
+    } else if ((r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER) && majority_against(r)) {
         r->rebuild_due = "the quorum's state differs from this leader's at the same zxid";
+    }
+}
+
+/* What a majority agreed on, by the leader's word. */
+static void judge_self(struct replica *r, uint64_t agreed_zxid, uint64_t agreed_digest)
+{
+    uint64_t difference;
+    if (compare_digest(r, agreed_zxid, agreed_digest, &difference) == DIGEST_DIFFERS)
+        r->rebuild_due = "this server's state differs from the quorum's at the same zxid";
 }
 
 void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes)
@@ -203,6 +230,8 @@ void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes)
     uint64_t free_bytes = (uint64_t)zk_jute_long(&in);
     int64_t wall_ms = zk_jute_long(&in);
     int64_t flags = zk_jute_long(&in);
+    uint64_t agreed_zxid = (uint64_t)zk_jute_long(&in);
+    uint64_t agreed_digest = (uint64_t)zk_jute_long(&in);
     struct peer_view *p = in.bad ? NULL : view_of(r, peer);
     if (p == NULL)
         return;
@@ -212,5 +241,7 @@ void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes)
     warn_of_clock(r, peer, wall_ms);
     if (peer == r->leader && peer != r->config.zab.self)
         set_refused(r, flags & BEAT_WRITES_REFUSED, "the leader refuses client writes: no disk space or memory left");
-    judge(r, p, zxid, digest, flags & BEAT_QUORUM_AGREES);
+    judge(r, p, zxid, digest);
+    if (peer == r->leader && r->phase == ZAB_FOLLOWING)
+        judge_self(r, agreed_zxid, agreed_digest);
 }

@@ -107,6 +107,8 @@ struct peer_view {
     bool is_short;
     enum digest_verdict verdict; /* of the last time that both were seen at one zxid */
     uint64_t difference;         /* its digest less ours, that time; digests are sums, so it lasts */
+    uint64_t agreed_zxid;        /* where both were last seen to have one state, and its digest */
+    uint64_t agreed_digest;
     uint64_t heard_ms;
 };
 
@@ -117,7 +119,13 @@ struct held {
     uint8_t body[];
 };
 
-#define DIGEST_RING 1024
+/* Digests of so many of the last entries are known: more than are applied between a beat, the next and a way back. */
+#define DIGEST_RING (1u << 17)
+struct digest_at {
+    uint64_t zxid;
+    uint64_t digest;
+};
+
 #define EXPIRY_BUCKETS 1024
 
 struct replica {
@@ -137,7 +145,7 @@ struct replica {
     uint64_t answered_zxid; /* a state that was replaced had come so far: those who asked have their answers */
     struct state_effects fx;
     struct zk_buf record; /* the one that a read is building */
-    struct { uint64_t zxid, digest; } digests[DIGEST_RING];
+    struct digest_at *digests; /* a ring */
 
     /* clients */
     struct client *clients;
@@ -178,6 +186,7 @@ struct replica {
     uint64_t last_turn_ms;
     uint64_t next_housekeeping_ms;
     uint64_t clock_offset_warned_ms;
+    uint64_t ensemble_warned_ms;
     struct tracked *buckets[EXPIRY_BUCKETS];
     uint64_t next_bucket;
 
@@ -210,6 +219,7 @@ struct replica {
     /* rebuild.c */
     const char *rebuild_due; /* why, from this turn's heartbeats */
     bool rebuilding;         /* nobody is served before the leader's state has come */
+    uint64_t rebuild_waits_since_ms; /* for it to begin to come */
 
     /* this turn's effects */
     bool flushed; /* they have been handed out */
@@ -308,7 +318,7 @@ void tracker_applied(struct replica *r, const struct state_effects *fx, uint64_t
 void tracker_touch(struct replica *r, uint64_t session);
 void tracker_begin_leading(struct replica *r);
 void tracker_restart_of_server(struct replica *r, uint64_t server);
-void tracker_restart_all(struct replica *r);
+void tracker_stood_still(struct replica *r, uint64_t ms); /* the leader did, and heard nobody meanwhile */
 void tracker_expire(struct replica *r);
 void tracker_reload(struct replica *r);
 void tracker_fini(struct replica *r);
@@ -327,6 +337,8 @@ bool checkpoint_wants_turn(const struct replica *r);
 /* beat.c: what goes with every heartbeat: position, digest, free space, the clock */
 void beat_publish(struct replica *r);
 void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes);
+/* Leader: the newest zxid that a majority, we among them, was seen to agree on, and its digest; 0: none yet. */
+uint64_t beat_agreed(const struct replica *r, uint64_t *ret_digest);
 size_t participants(const struct replica *r); /* this server among them, unless it observes */
 
 /* rebuild.c: a state that differs from the quorum's is put aside, and a leader's takes its place */

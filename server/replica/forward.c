@@ -373,6 +373,8 @@ void forward_touch_flush(struct replica *r)
 
 void forward_flush(struct replica *r)
 {
+    if (r->rebuilding)
+        return;
     if (r->phase == ZAB_LEADING && (r->first_held != NULL || r->unsent != NULL)) {
         struct zk_slice bodies[BATCH_COMMANDS_MAX];
         propose_all(r, bodies);

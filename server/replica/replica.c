@@ -39,6 +39,7 @@ struct replica *replica_new(const struct replica_config *config, struct storage 
     r->origin_base = zk_rng_u64(&r->rng);
     throttle_init(&r->throttle, &r->config.throttle, now_ms);
     r->watches = watches_new();
+    r->digests = zk_calloc(DIGEST_RING, sizeof *r->digests);
     state_effects_init(&r->fx);
     zk_buf_init(&r->record);
     snprintf(why, size, "%s", "");
@@ -61,6 +62,7 @@ void replica_free(struct replica *r)
     checkpoint_abandon(r);
     tracker_fini(r);
     watches_free(r->watches);
+    free(r->digests);
     if (r->incoming != NULL)
         state_free(r->incoming);
     if (r->state != NULL)
@@ -89,7 +91,7 @@ void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms)
     r->wall_ms = wall_ms;
     /* We stood still: what was not heard meanwhile is our fault, not the clients'. */
     if (leads(r) && now_ms - r->last_turn_ms > r->config.zab.tick_ms)
-        tracker_restart_all(r);
+        tracker_stood_still(r, now_ms - r->last_turn_ms);
     r->last_turn_ms = now_ms;
 }
 

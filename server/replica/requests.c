@@ -7,6 +7,8 @@
  */
 #include "server/replica/core.h"
 
+#define ENSEMBLE_WARN_MS 1000 /* of quiet before it is said again: outsiders must not fill the log */
+
 /* --- form --- */
 
 static bool is_write(int32_t op)
@@ -174,7 +176,9 @@ static void auth_request(struct replica *r, struct client *c, struct zk_request_
     enum auth_verdict verdict =
         in.bad ? AUTH_REFUSED : auth_check(&r->config.auth, packet.scheme, packet.auth, gained);
     if (verdict == AUTH_ELSEWHERE) {
-        outbox_news(r, REPLICA_WARN, "a client at %s asked for another ensemble", c->address);
+        if (r->ensemble_warned_ms == 0 || r->now_ms - r->ensemble_warned_ms >= ENSEMBLE_WARN_MS)
+            outbox_news(r, REPLICA_WARN, "a client at %s asked for another ensemble", c->address);
+        r->ensemble_warned_ms = r->now_ms;
         outbox_close(r, c);
     } else if (verdict == AUTH_REFUSED) {
         client_push_done(r, c, h.xid, h.op, ZK_ERR_AUTH_FAILED, true);

@@ -3,8 +3,8 @@
  * Every replica knows which sessions are connected to it. A leader also keeps a clock for each: set by what it hears
  * itself, by its followers' reports, and afresh when it begins to lead, when a session's server is lost and when the
  * leader itself did not turn for a while; the last two once for the same silence, so that a session whose client is
- * gone always ends. Its verdict is a command: its place in the log decides, and it does nothing to a session that has
- * come to another connection meanwhile.
+ * gone always ends. Time in which the leader stood still never counts. Its verdict is a command: its place in the log
+ * decides, and it does nothing to a session that has come to another connection meanwhile.
  *
  * Clocks stand in buckets a tick wide, checked when they are due: a touch only writes a number. A session ends in
  * (timeout, timeout + tick] after its server's report, as in Apache's ExpiryQueue; on a follower a report's wait later,
@@ -187,11 +187,15 @@ void tracker_restart_of_server(struct replica *r, uint64_t server)
             restart_once(r, t);
 }
 
-void tracker_restart_all(struct replica *r)
+void tracker_stood_still(struct replica *r, uint64_t ms)
 {
     struct tracked *t, *next;
-    HASH_ITER(hh, r->sessions, t, next)
-        restart_once(r, t);
+    HASH_ITER(hh, r->sessions, t, next) {
+        if (t->restarted)
+            t->deadline_ms += ms; /* its bucket looks again when it is due */
+        else
+            restart_once(r, t);
+    }
 }
 
 static void expire(struct replica *r, struct tracked *t)

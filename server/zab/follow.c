@@ -313,7 +313,7 @@ void zab_rebuild(struct zab *z, uint64_t now_ms)
     if (!z->started || z->fatal[0] || z->wants_state)
         return;
     z->wants_state = true;
-    if (z->role == ROLE_FOLLOWING && z->sync == SYNC_STREAM)
+    if (z->role == ROLE_FOLLOWING && z->sync != SYNC_ROWS) /* those are of a leader's state already */
         resync(z, "its state must take the place of ours");
     else if (z->role == ROLE_LEADING)
         look(z, election_delay(z), "this server's state is not the quorum's");

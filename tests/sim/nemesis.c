@@ -100,18 +100,17 @@ static bool anyone_astray(const struct world *w)
     return false;
 }
 
-/* A follower applies something otherwise than all others, once, where no client of ours looks. One at a time: the others
+/* A server applies something otherwise than all others, once, where no client of ours looks. One at a time: the others
  * must be a majority that agrees. */
 static void go_astray(struct world *w)
 {
     struct host *h = pick_running(w);
-    if (!h || h->state != HOST_UP || h->seen_phase != ZAB_FOLLOWING || !replica_serves(h->replica) || anyone_astray(w) ||
-        !may_impair(h))
+    if (!h || h->state != HOST_UP || !replica_serves(h->replica) || anyone_astray(w) || !may_impair(h))
         return;
     struct state *s = h->replica->state;
     SAY(w, "s%" PRIu64 "'s state goes astray", h->id);
     world_count(w, FAULT_ASTRAY);
-    h->is_astray = h->has_strayed = true;
+    h->is_astray = h->has_strayed = h->may_die = true;
     change_begin(s);
     change_data(s, tree_find(&s->tree, zk_slice_str("/zookeeper/quota")), zk_slice_str("astray"));
     change_commit(s);
@@ -119,10 +118,19 @@ static void go_astray(struct world *w)
     host_flush_soon(h);
 }
 
-/* What a leader whose state is astray hands out in the moments before it knows is beyond help, and proves nothing. */
+static bool anyone_staging(const struct world *w)
+{
+    for (size_t i = 0; i < w->host_count; i++)
+        if (tap_is_staging(w->hosts[i]->tap))
+            return true;
+    return false;
+}
+
+/* A leader whose state is astray may send it whole, in the moments before it knows: beyond help, and no proof. */
 static void unseat_if_astray(struct host *h)
 {
-    if (h->is_astray && (h->seen_phase == ZAB_ELECTED || h->seen_phase == ZAB_LEADING) && !h->replica->rebuilding)
+    bool leads = h->seen_phase == ZAB_ELECTED || h->seen_phase == ZAB_LEADING;
+    if (h->is_astray && leads && !h->replica->rebuilding && anyone_staging(h->world))
         world_after(h->world, 0, crash_event, h, h->start);
 }
 

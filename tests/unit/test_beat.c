@@ -9,6 +9,8 @@
 
 static struct disk *disk;
 static struct replica *r;
+/* What a majority agreed on, as a leader tells it. */
+static uint64_t agreed_zxid, agreed_digest;
 
 static void fill(void *arg, void *ptr, size_t len)
 {
@@ -17,6 +19,7 @@ static void fill(void *arg, void *ptr, size_t len)
 
 static void setup(void)
 {
+    agreed_zxid = agreed_digest = 0;
     struct replica_config config = {
         .zab = {.self = 1, .member_count = SERVERS, .tick_ms = TICK_MS, .init_limit = 10, .sync_limit = 5, .seed = 7},
         .min_session_timeout_ms = 200, .max_session_timeout_ms = 2000, .jute_max_buffer = 0xfffff, .random = fill,
@@ -44,7 +47,7 @@ static void lead(void)
     r->leading_since_ms = r->now_ms;
 }
 
-static void hear(uint64_t peer, uint64_t zxid, uint64_t digest, int64_t flags)
+static void hear(uint64_t peer, uint64_t zxid, uint64_t digest)
 {
     struct zk_buf beat;
     zk_buf_init(&beat);
@@ -52,7 +55,9 @@ static void hear(uint64_t peer, uint64_t zxid, uint64_t digest, int64_t flags)
     zk_jute_put_long(&beat, (int64_t)digest);
     zk_jute_put_long(&beat, 1 << 30);
     zk_jute_put_long(&beat, r->wall_ms);
-    zk_jute_put_long(&beat, flags);
+    zk_jute_put_long(&beat, 0);
+    zk_jute_put_long(&beat, (int64_t)agreed_zxid);
+    zk_jute_put_long(&beat, (int64_t)agreed_digest);
     beat_received(r, peer, zk_buf_slice(&beat));
     zk_buf_fini(&beat);
 }
@@ -60,12 +65,12 @@ static void hear(uint64_t peer, uint64_t zxid, uint64_t digest, int64_t flags)
 START_TEST(one_differing_follower_never_unseats_a_leader)
 {
     lead();
-    hear(2, 7, 0xbad, 0); /* the first that this leader hears of anybody */
+    hear(2, 7, 0xbad); /* the first that this leader hears of anybody */
     ck_assert_ptr_null(r->rebuild_due);
-    hear(3, 7, 0xabc, 0);
-    hear(2, 7, 0xbad, 0);
-    hear(4, 7, 0xabc, 0);
-    hear(2, 7, 0xbad, 0);
+    hear(3, 7, 0xabc);
+    hear(2, 7, 0xbad);
+    hear(4, 7, 0xabc);
+    hear(2, 7, 0xbad);
     ck_assert_ptr_null(r->rebuild_due);
 }
 END_TEST
@@ -73,10 +78,10 @@ END_TEST
 START_TEST(a_leader_that_a_majority_contradicts_with_one_voice_rebuilds)
 {
     lead();
-    hear(2, 7, 0xbad, 0);
-    hear(3, 7, 0xbad, 0);
+    hear(2, 7, 0xbad);
+    hear(3, 7, 0xbad);
     ck_assert_ptr_null(r->rebuild_due);
-    hear(4, 7, 0xbad, 0);
+    hear(4, 7, 0xbad);
     ck_assert_ptr_nonnull(r->rebuild_due);
 }
 END_TEST
@@ -84,16 +89,16 @@ END_TEST
 START_TEST(contradicting_voices_that_contradict_each_other_prove_nothing)
 {
     lead();
-    hear(2, 7, 0xbad, 0);
-    hear(3, 7, 0xbad, 0);
-    hear(4, 7, 0xbae, 0);
+    hear(2, 7, 0xbad);
+    hear(3, 7, 0xbad);
+    hear(4, 7, 0xbae);
     ck_assert_ptr_null(r->rebuild_due);
     replica_time(r, r->now_ms + TICK_MS * 5 + 1, r->wall_ms);
     for (uint64_t peer = 2; peer <= 4; peer++)
-        hear(peer, 7, peer == 4 ? 0xbae : 0xbad, 0);
+        hear(peer, 7, peer == 4 ? 0xbae : 0xbad);
     beat_publish(r);
     ck_assert(r->writes_refused);
-    hear(4, 7, 0xbad, 0);
+    hear(4, 7, 0xbad);
     ck_assert_ptr_nonnull(r->rebuild_due);
 }
 END_TEST
@@ -104,38 +109,64 @@ START_TEST(one_voice_is_heard_at_different_zxids)
     lead();
     r->digests[8].zxid = 8;
     r->digests[8].digest = 0x1abc;
-    hear(2, 7, 0xabd, 0);
-    hear(3, 8, 0x1abd, 0);
-    hear(4, 7, 0xabd, 0);
+    hear(2, 7, 0xabd);
+    hear(3, 8, 0x1abd);
+    hear(4, 7, 0xabd);
     ck_assert_ptr_nonnull(r->rebuild_due);
 }
 END_TEST
 
-START_TEST(a_follower_rebuilds_only_when_its_leader_has_a_quorum_on_its_side)
+static void follow(uint64_t leader)
 {
     r->phase = ZAB_FOLLOWING;
-    r->leader = 2;
-    hear(2, 7, 0xbad, 0);
+    r->leader = leader;
+}
+
+START_TEST(a_follower_rebuilds_only_when_a_majority_was_seen_to_hold_another_state)
+{
+    follow(2);
+    hear(2, 7, 0xbad); /* the leader's own word: it may be the one that went astray */
     ck_assert_ptr_null(r->rebuild_due);
-    hear(3, 7, 0xbad, 4); /* not the leader's word */
+    agreed_zxid = 7;
+    agreed_digest = 0xbad;
+    hear(3, 7, 0xbad); /* not the leader */
     ck_assert_ptr_null(r->rebuild_due);
-    hear(2, 7, 0xbad, 4);
+    hear(2, 9, 0x777);
     ck_assert_ptr_nonnull(r->rebuild_due);
+}
+END_TEST
+
+START_TEST(a_leader_that_went_astray_finds_nobody_to_agree_with)
+{
+    uint64_t digest;
+    lead();
+    hear(2, 7, 0xabc);
+    ck_assert_uint_eq(beat_agreed(r, &digest), 0); /* two of five */
+    hear(3, 7, 0xabc);
+    ck_assert_uint_eq(beat_agreed(r, &digest), 7);
+    r->digests[8].zxid = 8;
+    r->digests[8].digest = 0xbad;
+    hear(2, 8, 0x1abc);
+    hear(3, 8, 0x1abc);
+    ck_assert_uint_eq(beat_agreed(r, &digest), 7);
+    ck_assert_uint_eq(digest, 0xabc);
+    hear(4, 8, 0xbad); /* astray the same way, and still no majority */
+    ck_assert_uint_eq(beat_agreed(r, &digest), 7);
 }
 END_TEST
 
 START_TEST(writes_are_refused_while_nobody_has_a_majority)
 {
     lead();
-    hear(2, 7, 0xbad, 0);
+    hear(2, 7, 0xbad);
     beat_publish(r);
     ck_assert(!r->writes_refused); /* the others may not have spoken yet */
     replica_time(r, r->now_ms + TICK_MS * 5 + 1, r->wall_ms);
-    hear(2, 7, 0xbad, 0);
+    hear(2, 7, 0xbad);
     beat_publish(r);
     ck_assert(r->writes_refused);
-    hear(3, 7, 0xabc, 0);
-    hear(4, 7, 0xabc, 0);
+    hear(3, 7, 0xabc);
+    hear(4, 7, 0xabc);
     beat_publish(r);
     ck_assert(!r->writes_refused);
 }
@@ -145,7 +176,7 @@ START_TEST(what_was_not_compared_is_neither_agreement_nor_dissent)
 {
     lead();
     for (uint64_t peer = 2; peer <= SERVERS; peer++)
-        hear(peer, 8, 0xbad, 0); /* at a zxid that this server was never seen at */
+        hear(peer, 8, 0xbad); /* at a zxid that this server was never seen at */
     ck_assert_ptr_null(r->rebuild_due);
     for (size_t i = 0; i < r->peer_count; i++)
         ck_assert_int_eq(r->peers[i].verdict, DIGEST_UNKNOWN);
@@ -161,7 +192,8 @@ int main(void)
     tcase_add_test(tc, a_leader_that_a_majority_contradicts_with_one_voice_rebuilds);
     tcase_add_test(tc, contradicting_voices_that_contradict_each_other_prove_nothing);
     tcase_add_test(tc, one_voice_is_heard_at_different_zxids);
-    tcase_add_test(tc, a_follower_rebuilds_only_when_its_leader_has_a_quorum_on_its_side);
+    tcase_add_test(tc, a_follower_rebuilds_only_when_a_majority_was_seen_to_hold_another_state);
+    tcase_add_test(tc, a_leader_that_went_astray_finds_nobody_to_agree_with);
     tcase_add_test(tc, writes_are_refused_while_nobody_has_a_majority);
     tcase_add_test(tc, what_was_not_compared_is_neither_agreement_nor_dissent);
     suite_add_tcase(suite, tc);

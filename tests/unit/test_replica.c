@@ -1,4 +1,5 @@
 /* test_replica.c: proves server/replica: sessions, requests, watches, sync, the memory. */
+#include "server/replica/core.h"
 #include "tests/unit/replica_kit.h"
 
 /* --- sessions --- */
@@ -419,6 +420,51 @@ START_TEST(the_past_of_a_session_is_forgotten_after_ten_minutes)
 }
 END_TEST
 
+/* --- a server that stands still, and one whose state is wrong --- */
+
+static void stand_still(uint64_t ms)
+{
+    now_ms += ms;
+    pass(5);
+}
+
+START_TEST(time_in_which_the_leader_stood_still_ends_no_session_however_often)
+{
+    open_session(1); /* time-out 400, tick 100 */
+    for (int i = 0; i < 5; i++) {
+        send_bare(1, ZK_XID_PING, ZK_OP_PING);
+        pass(50);
+    }
+    stand_still(150);
+    pass(20);
+    stand_still(600); /* the client's next ping waits in the socket */
+    ck_assert(!lines[1].closed);
+    send_bare(1, ZK_XID_PING, ZK_OP_PING);
+    pass(50);
+    ck_assert(!lines[1].closed);
+    for (int i = 0; i < 20 && !lines[1].closed; i++) {
+        stand_still(150);
+        pass(100);
+    }
+    ck_assert(lines[1].closed); /* but a client that is gone ends with the time in which it could have been heard */
+}
+END_TEST
+
+START_TEST(nobody_is_let_in_while_the_state_is_wrong)
+{
+    r->rebuilding = true;
+    r->rebuild_waits_since_ms = now_ms;
+    replica_client_open(r, 1, "127.0.0.1");
+    static const uint8_t zeros[ZK_PASSWORD_BYTES];
+    zk_buf_reset(&frame);
+    zk_connect_request_encode(&frame, &(struct zk_connect_request){.timeout_ms = 400,
+                                                                   .password = zk_slice(zeros, ZK_PASSWORD_BYTES)});
+    send_frame(1);
+    pass(50);
+    ck_assert(is_silent(1) && lines[1].closed);
+}
+END_TEST
+
 START_TEST(a_restart_brings_everything_back_and_the_session_goes_on)
 {
     struct session s = open_session(1);
@@ -489,6 +535,8 @@ int main(void)
     tcase_add_test(tc, who_comes_back_to_an_expired_session_is_told_what_became_of_its_writes);
     tcase_add_test(tc, the_past_is_told_to_nobody_without_the_password_or_the_wish);
     tcase_add_test(tc, the_past_of_a_session_is_forgotten_after_ten_minutes);
+    tcase_add_test(tc, time_in_which_the_leader_stood_still_ends_no_session_however_often);
+    tcase_add_test(tc, nobody_is_let_in_while_the_state_is_wrong);
     tcase_add_test(tc, a_restart_brings_everything_back_and_the_session_goes_on);
     tcase_add_test(tc, a_client_that_asks_too_much_is_paused_and_resumed);
     suite_add_tcase(suite, tc);

@@ -595,6 +595,23 @@ START_TEST(a_follower_whose_state_is_wrong_gets_the_leaders_and_votes_meanwhile)
 }
 END_TEST
 
+/* A beat told it while the answer to its summary was on its way: that answer is not a state. */
+START_TEST(a_state_found_wrong_between_summary_and_answer_is_asked_for_all_the_same)
+{
+    struct world *w = founded_ensemble(3, 0);
+    uint64_t leader = world_leader(w, 10), wrong = other_than(leader, leader);
+    world_break(w, leader, wrong);
+    struct zab *z = world_zab(w, wrong);
+    for (int i = 0; i < 500 && !(z->role == ROLE_FOLLOWING && z->sync == SYNC_WAITING); i++)
+        world_run(w, 1);
+    ck_assert_int_eq(z->sync, SYNC_WAITING);
+    world_rebuild(w, wrong);
+    ck_assert(world_settle(w, 5000));
+    ck_assert(!z->wants_state);
+    end(w);
+}
+END_TEST
+
 START_TEST(a_leader_whose_state_is_wrong_stands_down_first)
 {
     struct world *w = founded_ensemble(3, 0);
@@ -775,6 +792,7 @@ int main(void)
     tcase_add_test(tests, a_readmitted_servers_acknowledgement_proves_its_readmission_committed);
     tcase_add_test(tests, an_epoch_far_above_all_others_is_not_believed);
     tcase_add_test(tests, a_follower_whose_state_is_wrong_gets_the_leaders_and_votes_meanwhile);
+    tcase_add_test(tests, a_state_found_wrong_between_summary_and_answer_is_asked_for_all_the_same);
     tcase_add_test(tests, a_leader_whose_state_is_wrong_stands_down_first);
     tcase_add_test(tests, a_wrong_state_beside_the_only_whole_log_leads_hands_over_and_is_replaced);
     tcase_add_test(tests, a_leader_hands_over_without_a_gap);
