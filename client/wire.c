@@ -425,12 +425,6 @@ static bool past_find(struct zk_slice past, int32_t xid, struct zk_past_write *r
     return false;
 }
 
-static bool is_write(int32_t op)
-{
-    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL ||
-           op == ZK_OP_MULTI;
-}
-
 static void complete_from_past(struct zkc *c, struct zkc_pending *p, const struct zk_past_write *w)
 {
     if (!p->done) {
@@ -453,7 +447,7 @@ bool zkc_settle_sent(struct zkc *c, bool is_known, struct zk_slice past)
     struct zkc_pending *p;
     struct zk_past_write w;
     while ((p = zkc_queue_pop(&c->sent)) != NULL) {
-        if (!is_write(p->op))
+        if (!zk_op_is_write(p->op))
             zkc_pending_complete(c, p, ZK_ERR_SESSION_EXPIRED);
         else if (!is_known)
             zkc_pending_complete(c, p, ZK_ERR_CONNECTION_LOSS);

@@ -19,6 +19,12 @@ static inline bool zk_op_is_create(int op)
     return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL;
 }
 
+/* The requests that become commands and that a session's memory remembers. */
+static inline bool zk_op_is_write(int op)
+{
+    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
+}
+
 /* "CREA" for `cons` and logs; "NA" for an opcode that is not in the table. */
 const char *zk_op_letters(int op);
 

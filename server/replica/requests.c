@@ -11,11 +11,6 @@
 
 /* --- form --- */
 
-static bool is_write(int32_t op)
-{
-    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
-}
-
 static bool skip_write_record(int32_t op, struct zk_jute *in)
 {
     switch (op) {
@@ -257,7 +252,7 @@ void request_frame(struct replica *r, struct client *c, struct zk_slice frame)
         ping_request(r, c, h);
     else if (read_is_local(h.op))
         read_request(r, c, h, record);
-    else if (is_write(h.op))
+    else if (zk_op_is_write(h.op))
         write_request(r, c, h, record);
     else if (h.op == ZK_OP_SYNC)
         sync_request(r, c, h, record);

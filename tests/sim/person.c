@@ -191,12 +191,6 @@ void person_begin(struct person *p)
 
 /* --- requests --- */
 
-static bool is_write(int32_t code)
-{
-    return zk_op_is_create(code) || code == ZK_OP_DELETE || code == ZK_OP_SET_DATA || code == ZK_OP_SET_ACL ||
-           code == ZK_OP_MULTI;
-}
-
 static enum zkc_watch_kind kind_of(const struct zkc_request *r)
 {
     if (r->op == ZK_OP_ADD_WATCH)
@@ -218,7 +212,7 @@ struct op *person_submit(struct person *p, const struct zkc_request *request)
     struct op *op = op_new(p->life);
     op->code = r.op;
     op->path = r.path.ptr ? zk_slice_dup(r.path) : NULL;
-    op->is_write = is_write(r.op);
+    op->is_write = zk_op_is_write(r.op);
     op->at_us = p->world->now_us;
     op->acked_before = p->world->acked;
     op->watch = r.watch_tag ? WATCH_ASKED : WATCH_NONE;
