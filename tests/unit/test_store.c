@@ -469,7 +469,9 @@ START_TEST(evidence_is_a_whole_store_of_the_moment)
     rig_on(&r, m);
     ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_DAMAGED);
     ck_assert_uint_ge(rig_image(&r)->last_zxid, 3); /* the log may have grown meanwhile */
-    ck_assert_str_eq(rig_tree(&r), "/a=wrong");
+    char *tree = rig_tree(&r);
+    ck_assert_str_eq(tree, "/a=wrong");
+    free(tree);
     dir_close(m);
     dir_free(m);
 }
