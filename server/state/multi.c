@@ -62,6 +62,8 @@ int multi_apply(struct call *call, struct zk_slice payload, struct zk_buf *out, 
         change_rollback(call->s);
         effects_drop_events(call->fx);
         out->len = start;
+        if (*ret_cause == ZK_ERR_MARSHALLING_ERROR)
+            return ZK_ERR_MARSHALLING_ERROR; /* an ACL with a null id: no part's failure, the request is no request */
         put_failure(out, count, succeeded, *ret_cause);
     }
     zk_multi_header_encode(out, ZK_MULTI_END);

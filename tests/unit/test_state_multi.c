@@ -237,6 +237,28 @@ START_TEST(a_malformed_multi_is_refused_as_a_whole)
 }
 END_TEST
 
+START_TEST(an_acl_with_a_null_id_spoils_the_whole_multi)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_jute_put_int(&acl, 1);
+    zk_acl_encode(&acl, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("world"), zk_slice(NULL, 0)});
+    begin(&k);
+    add_create(&k, ZK_OP_CREATE, "/before", 0);
+    header(&k, ZK_OP_CREATE);
+    zk_create_request_encode(&k.payload, &(struct zk_create_request){zk_slice_str("/n"), zk_slice_str(""),
+                                                                     zk_buf_slice(&acl), 0});
+    ck_assert_int_eq(send(&k, a), ZK_ERR_MARSHALLING_ERROR);
+    ck_assert_uint_eq(k.fx.event_count, 0);
+    ck_assert_uint_eq(k.fx.reply.len, 0);
+    ck_assert_int_eq(kit_create(&k, a, "/before", "", 0), 0);
+    zk_buf_fini(&acl);
+    kit_free(&k);
+}
+END_TEST
+
 START_TEST(an_empty_multi_succeeds)
 {
     struct kit k = kit_new();
@@ -296,6 +318,7 @@ int main(void)
     tcase_add_test(tc, a_failed_multi_leaves_no_trace_wherever_it_fails);
     tcase_add_test(tc, a_node_made_and_removed_in_one_multi_was_never_there);
     tcase_add_test(tc, a_malformed_multi_is_refused_as_a_whole);
+    tcase_add_test(tc, an_acl_with_a_null_id_spoils_the_whole_multi);
     tcase_add_test(tc, an_empty_multi_succeeds);
     tcase_add_test(tc, a_ttl_create_that_is_not_allowed_fails_its_multi);
     tcase_add_test(tc, check_finds_version_right_and_missing_node);
