@@ -60,9 +60,9 @@ struct zk_slice zk_jute_string(struct zk_jute *in)
 int32_t zk_jute_count(struct zk_jute *in, size_t element_min_bytes)
 {
     int32_t count = zk_jute_int(in);
-    if (count < -1 || (count > 0 && (size_t)count > zk_jute_left(in) / element_min_bytes))
+    if (count > 0 && (size_t)count > zk_jute_left(in) / element_min_bytes)
         in->bad = true;
-    return in->bad ? 0 : count;
+    return in->bad ? 0 : count < -1 ? 0 : count;
 }
 
 struct zk_slice zk_jute_rest(struct zk_jute *in)

@@ -30,7 +30,7 @@ int32_t zk_jute_int(struct zk_jute *in);
 int64_t zk_jute_long(struct zk_jute *in);
 struct zk_slice zk_jute_buffer(struct zk_jute *in); /* ptr NULL: null */
 struct zk_slice zk_jute_string(struct zk_jute *in); /* the same; UTF-8 is checked where a path is checked */
-/* A vector's count, at most what is left divided by the least an element takes; -1: null. */
+/* A vector's count, at most what is left divided by the least an element takes; -1: null; less is none, as in Java. */
 int32_t zk_jute_count(struct zk_jute *in, size_t element_min_bytes);
 struct zk_slice zk_jute_rest(struct zk_jute *in);
 
