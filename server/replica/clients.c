@@ -366,20 +366,34 @@ static void note_latency(struct replica *r, struct client *c, const struct reque
     all->packets_sent++;
 }
 
-static void put_reply(struct zk_buf *out, int32_t xid, int err, uint64_t zxid, struct zk_slice record)
+/* Answers that in Apache's server never come near the state show no zxid of it. */
+static bool is_from_the_door(const struct request *q)
+{
+    return q->op == ZK_OP_AUTH || (q->closes && q->op != ZK_OP_CLOSE_SESSION);
+}
+
+/* What the header shows: the state's zxid at the moment of the reply, or else 0; an opcode that nobody knows gets -1. */
+static int64_t shown_zxid(const struct replica *r, const struct request *q, int err)
+{
+    if (is_from_the_door(q))
+        return err == ZK_ERR_UNIMPLEMENTED ? -1 : 0;
+    return (int64_t)state_zxid(r->state);
+}
+
+static void put_reply(const struct replica *r, struct zk_buf *out, const struct request *q, int err,
+                      struct zk_slice record)
 {
     size_t start = zk_jute_begin_frame(out);
-    zk_reply_header_encode(out, (struct zk_reply_header){xid, (int64_t)zxid, err});
+    zk_reply_header_encode(out, (struct zk_reply_header){q->xid, shown_zxid(r, q, err), err});
     if (err == ZK_ERR_OK)
         zk_buf_append_slice(out, record);
     zk_jute_end_frame(out, start);
 }
 
-void client_reply(struct replica *r, struct client *c, const struct request *q, int err, uint64_t zxid,
-                  struct zk_slice record)
+void client_reply(struct replica *r, struct client *c, const struct request *q, int err, struct zk_slice record)
 {
-    put_reply(outbox_client(r, c), q->xid, err, zxid, record);
-    note_latency(r, c, q, zxid);
+    put_reply(r, outbox_client(r, c), q, err, record);
+    note_latency(r, c, q, state_zxid(r->state));
 }
 
 static void pop_answered(struct replica *r, struct client *c)
@@ -394,6 +408,8 @@ static void pop_answered(struct replica *r, struct client *c)
  * a later one than its own. */
 static void restamp(struct replica *r, struct request *q)
 {
+    if (is_from_the_door(q))
+        return;
     uint64_t zxid = state_zxid(r->state);
     for (size_t i = 0; i < 8; i++)
         q->bytes[8 + i] = (uint8_t)(zxid >> (56 - 8 * i)); /* behind length and xid */
@@ -423,11 +439,11 @@ void client_serve_queue(struct replica *r, struct client *c)
 }
 
 /* The result of `q` is known; it leaves when everything before it has. */
-static void settle(struct client *c, struct request *q, int err, uint64_t zxid, struct zk_slice record)
+static void settle(const struct replica *r, struct client *c, struct request *q, int err, struct zk_slice record)
 {
     struct zk_buf reply;
     zk_buf_init(&reply);
-    put_reply(&reply, q->xid, err, zxid, record);
+    put_reply(r, &reply, q, err, record);
     c->request_bytes += reply.len - q->len;
     free(q->bytes);
     q->bytes = reply.ptr;
@@ -435,14 +451,13 @@ static void settle(struct client *c, struct request *q, int err, uint64_t zxid, 
     q->kind = REQUEST_DONE;
 }
 
-static void answer(struct replica *r, struct client *c, struct request *q, int err, uint64_t zxid,
-                   struct zk_slice record)
+static void answer(struct replica *r, struct client *c, struct request *q, int err, struct zk_slice record)
 {
     if (q != c->first) {
-        settle(c, q, err, zxid, record);
+        settle(r, c, q, err, record);
         return;
     }
-    client_reply(r, c, q, err, zxid, record);
+    client_reply(r, c, q, err, record);
     pop_answered(r, c);
 }
 
@@ -467,7 +482,7 @@ void client_write_result(struct replica *r, struct client *c, const struct comma
     q->pending = NULL;
     if (done != NULL)
         forward_done(r, done);
-    answer(r, c, q, fx->err, state_zxid(r->state), zk_buf_slice(&fx->reply));
+    answer(r, c, q, fx->err, zk_buf_slice(&fx->reply));
     client_serve_queue(r, c);
 }
 
@@ -479,7 +494,7 @@ void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t 
     q->xid = xid;
     q->op = op;
     q->closes = closes;
-    settle(c, q, err, state_zxid(r->state), (struct zk_slice){NULL, 0});
+    settle(r, c, q, err, (struct zk_slice){NULL, 0});
     c->request_bytes -= q->len; /* client_push counts it */
     client_push(r, c, q);
     client_serve_queue(r, c);
@@ -491,7 +506,7 @@ void client_answer_early(struct replica *r, struct client *c)
     struct request *q = c->last;
     if (q == NULL || q != c->first || q->kind != REQUEST_WRITE)
         return;
-    client_reply(r, c, q, ZK_ERR_OK, state_zxid(r->state), (struct zk_slice){NULL, 0});
+    client_reply(r, c, q, ZK_ERR_OK, (struct zk_slice){NULL, 0});
     pop(r, c);
 }
 
@@ -521,7 +536,7 @@ static bool settle_syncs(struct replica *r, struct client *c, uint64_t round)
         struct zk_buf record;
         zk_buf_init(&record);
         zk_buf_append(&record, q->bytes, q->len);
-        settle(c, q, ZK_ERR_OK, state_zxid(r->state), zk_buf_slice(&record));
+        settle(r, c, q, ZK_ERR_OK, zk_buf_slice(&record));
         zk_buf_fini(&record);
     }
     return more;

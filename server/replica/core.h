@@ -263,8 +263,7 @@ void client_drop(struct replica *r, struct client *c);
 void client_join_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx);
 void client_write_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx);
 void client_serve_queue(struct replica *r, struct client *c);
-void client_reply(struct replica *r, struct client *c, const struct request *q, int err, uint64_t zxid,
-                  struct zk_slice record);
+void client_reply(struct replica *r, struct client *c, const struct request *q, int err, struct zk_slice record);
 void client_push(struct replica *r, struct client *c, struct request *q);
 void client_touch(struct replica *r, struct client *c);
 /* To who is followed anew: what was reported on a connection that has ended may not have arrived. */

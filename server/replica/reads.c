@@ -245,5 +245,5 @@ void read_serve(struct replica *r, struct client *c, const struct request *q, st
     struct zk_jute in = zk_jute(record);
     zk_buf_reset(&r->record);
     int err = serve(r, c, q->op, &in, &r->record);
-    client_reply(r, c, q, err, state_zxid(r->state), zk_buf_slice(&r->record));
+    client_reply(r, c, q, err, zk_buf_slice(&r->record));
 }

@@ -167,9 +167,12 @@ static void auth_request(struct replica *r, struct client *c, struct zk_request_
 {
     struct zk_jute in = zk_jute(record);
     struct zk_auth_packet packet = zk_auth_packet_decode(&in);
+    if (in.bad) {
+        outbox_close(r, c); /* without a word, as Apache's server: no other malformed record ends a connection */
+        return;
+    }
     struct zk_buf *gained = outbox_buffer(r);
-    enum auth_verdict verdict =
-        in.bad ? AUTH_REFUSED : auth_check(&r->config.auth, packet.scheme, packet.auth, gained);
+    enum auth_verdict verdict = auth_check(&r->config.auth, packet.scheme, packet.auth, gained);
     if (verdict == AUTH_ELSEWHERE) {
         if (r->ensemble_warned_ms == 0 || r->now_ms - r->ensemble_warned_ms >= ENSEMBLE_WARN_MS)
             outbox_news(r, REPLICA_WARN, "a client at %s asked for another ensemble", c->address);
@@ -230,11 +233,12 @@ static void sync_request(struct replica *r, struct client *c, struct zk_request_
     clients_syncs_wait(r, c);
 }
 
-/* At once, past the queue: a ping asks whether this server lives, not whether the leader does. */
+/* At once, past the queue: a ping asks whether this server lives, not whether the leader does. Whatever number it came
+ * with, the answer has a ping's. */
 static void ping_request(struct replica *r, struct client *c, struct zk_request_header h)
 {
-    struct request now = {.xid = h.xid, .op = h.op, .arrived_ms = r->now_ms};
-    client_reply(r, c, &now, ZK_ERR_OK, state_zxid(r->state), zk_slice("", 0));
+    struct request now = {.xid = ZK_XID_PING, .op = h.op, .arrived_ms = r->now_ms};
+    client_reply(r, c, &now, ZK_ERR_OK, zk_slice("", 0));
 }
 
 void request_frame(struct replica *r, struct client *c, struct zk_slice frame)

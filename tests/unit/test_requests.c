@@ -367,6 +367,82 @@ START_TEST(a_reconfiguration_is_disabled_and_a_truncated_one_malformed)
 }
 END_TEST
 
+/* --- headers --- */
+
+static int64_t reply_zxid(uint64_t conn, int32_t xid)
+{
+    struct zk_jute in = next_frame(conn);
+    struct zk_reply_header h = zk_reply_header_decode(&in);
+    ck_assert(!in.bad);
+    ck_assert_int_eq(h.xid, xid);
+    return h.zxid;
+}
+
+static void send_credentials(uint64_t conn, const char *scheme, struct zk_slice credentials)
+{
+    begin(ZK_XID_AUTH, ZK_OP_AUTH);
+    zk_auth_packet_encode(&frame, &(struct zk_auth_packet){0, zk_slice_str(scheme), credentials});
+    send_frame(conn);
+    pass(20);
+}
+
+START_TEST(answers_that_have_nothing_to_do_with_the_state_show_no_zxid_of_it)
+{
+    open_session(1);
+    make(1, "/n", 0);
+    send_credentials(1, "digest", zk_slice_str("joe:secret"));
+    ck_assert_int_eq(reply_zxid(1, ZK_XID_AUTH), 0);
+    send_path(1, 2, ZK_OP_EXISTS, "/n", false);
+    turn();
+    ck_assert_int_gt(reply_zxid(1, 2), 0);
+    send_bare(1, 3, 999);
+    turn();
+    ck_assert_int_eq(reply_zxid(1, 3), -1);
+    open_session(2);
+    send_credentials(2, "magic", zk_slice_str("x"));
+    ck_assert_int_eq(reply_zxid(2, ZK_XID_AUTH), 0);
+}
+END_TEST
+
+START_TEST(a_pings_answer_has_a_pings_number_whatever_it_came_with)
+{
+    open_session(1);
+    send_bare(1, 5, ZK_OP_PING);
+    turn();
+    ck_assert_int_eq(expect_reply(1, ZK_XID_PING), ZK_ERR_OK);
+}
+END_TEST
+
+START_TEST(a_user_without_a_colon_has_his_name_for_a_password)
+{
+    open_session(1);
+    send_credentials(1, "digest", zk_slice_str("joe"));
+    ck_assert_int_eq(expect_reply(1, ZK_XID_AUTH), ZK_ERR_OK);
+    ask(1, 2, ZK_OP_WHO_AM_I, zk_slice("", 0));
+    struct zk_jute in = expect_record(1, 2);
+    ck_assert_int_eq(zk_jute_int(&in), 2);
+    expect_string(&in, "ip");
+    (void)zk_jute_string(&in);
+    expect_string(&in, "digest");
+    expect_string(&in, "joe");
+    open_session(2);
+    send_credentials(2, "digest", zk_slice(NULL, 0));
+    ck_assert_int_eq(expect_reply(2, ZK_XID_AUTH), ZK_ERR_AUTH_FAILED);
+}
+END_TEST
+
+START_TEST(credentials_cut_short_end_the_connection_without_a_word)
+{
+    open_session(1);
+    begin(ZK_XID_AUTH, ZK_OP_AUTH);
+    zk_jute_put_int(&frame, 0);
+    send_frame(1);
+    turn();
+    ck_assert(is_silent(1));
+    ck_assert(lines[1].closed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("requests");
@@ -385,6 +461,10 @@ int main(void)
     tcase_add_test(tc, a_leader_shows_its_server_lines_and_they_are_nobodys_to_write);
     tcase_add_test(tc, what_is_the_servers_own_is_unknown_when_a_client_sends_it);
     tcase_add_test(tc, a_reconfiguration_is_disabled_and_a_truncated_one_malformed);
+    tcase_add_test(tc, answers_that_have_nothing_to_do_with_the_state_show_no_zxid_of_it);
+    tcase_add_test(tc, a_pings_answer_has_a_pings_number_whatever_it_came_with);
+    tcase_add_test(tc, a_user_without_a_colon_has_his_name_for_a_password);
+    tcase_add_test(tc, credentials_cut_short_end_the_connection_without_a_word);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
