@@ -190,9 +190,13 @@ static int set_watches(struct replica *r, struct client *c, int32_t op, struct z
     struct zk_jute check = *in;
     int vectors = op == ZK_OP_SET_WATCHES2 ? 5 : 3;
     (void)zk_jute_long(&check);
-    for (int v = 0; v < vectors; v++)
-        for (int32_t count = zk_jute_count(&check, 4); count > 0 && !check.bad; count--)
+    for (int v = 0; v < vectors; v++) {
+        int32_t count = zk_jute_count(&check, 4);
+        if (count < 0)
+            return ZK_ERR_MARSHALLING_ERROR;
+        for (; count > 0 && !check.bad; count--)
             (void)zk_jute_string(&check);
+    }
     if (check.bad)
         return ZK_ERR_MARSHALLING_ERROR;
 

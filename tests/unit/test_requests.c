@@ -404,6 +404,19 @@ START_TEST(answers_that_have_nothing_to_do_with_the_state_show_no_zxid_of_it)
 }
 END_TEST
 
+START_TEST(set_watches_without_a_list_of_paths_is_malformed)
+{
+    open_session(1);
+    begin(ZK_XID_SET_WATCHES, ZK_OP_SET_WATCHES);
+    zk_jute_put_long(&frame, 0);
+    for (int i = 0; i < 3; i++)
+        zk_jute_put_int(&frame, i < 2 ? 0 : -1);
+    send_frame(1);
+    turn();
+    ck_assert_int_eq(expect_reply(1, ZK_XID_SET_WATCHES), ZK_ERR_MARSHALLING_ERROR);
+}
+END_TEST
+
 START_TEST(a_pings_answer_has_a_pings_number_whatever_it_came_with)
 {
     open_session(1);
@@ -462,6 +475,7 @@ int main(void)
     tcase_add_test(tc, what_is_the_servers_own_is_unknown_when_a_client_sends_it);
     tcase_add_test(tc, a_reconfiguration_is_disabled_and_a_truncated_one_malformed);
     tcase_add_test(tc, answers_that_have_nothing_to_do_with_the_state_show_no_zxid_of_it);
+    tcase_add_test(tc, set_watches_without_a_list_of_paths_is_malformed);
     tcase_add_test(tc, a_pings_answer_has_a_pings_number_whatever_it_came_with);
     tcase_add_test(tc, a_user_without_a_colon_has_his_name_for_a_password);
     tcase_add_test(tc, credentials_cut_short_end_the_connection_without_a_word);
