@@ -1,5 +1,13 @@
 # tests/system: real processes, real disks, foreign clients.
-EXTRA_DIST += tests/system/ensemble.py
+EXTRA_DIST += tests/system/ensemble.py tests/system/frames.py \
+	tests/system/differ/acls.py \
+	tests/system/differ/known.py \
+	tests/system/differ/malformed.py \
+	tests/system/differ/multis.py \
+	tests/system/differ/nodes.py \
+	tests/system/differ/sessions.py \
+	tests/system/differ/table.py \
+	tests/system/differ/watches.py
 dist_check_SCRIPTS += \
 	tests/system/client_cuts \
 	tests/system/client_exports.sh \
@@ -9,6 +17,7 @@ dist_check_SCRIPTS += \
 	tests/system/compare \
 	tests/system/damage \
 	tests/system/demo \
+	tests/system/differential \
 	tests/system/faults \
 	tests/system/foreign_kazoo \
 	tests/system/foreign_zkcli \
@@ -40,6 +49,7 @@ TESTS += \
 	tests/system/sizes \
 	tests/system/units
 LONG_TESTS += \
+	tests/system/differential \
 	tests/system/damage \
 	tests/system/faults \
 	tests/system/foreign_zkcli \
