@@ -56,7 +56,7 @@ LONG_TESTS += \
 	tests/system/kill_loop \
 	tests/system/net_partition
 check_PROGRAMS += tests/system/client_recipes_run tests/system/client_worker tests/system/writer
-tests_system_client_recipes_run_SOURCES = tests/system/client_recipes.c
+tests_system_client_recipes_run_SOURCES = tests/system/client_recipes_run.c
 tests_system_client_recipes_run_LDADD = libzk.la $(EVENT_LIBS)
 tests_system_client_worker_SOURCES = tests/system/client_worker.c
 tests_system_client_worker_LDADD = libzk.la

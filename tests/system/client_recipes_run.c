@@ -1,4 +1,4 @@
-/* client_recipes.c: libzk's recipes and sessions against the server named on the command line; client_recipes starts
+/* client_recipes_run.c: libzk's recipes and sessions against the server named on the command line; client_recipes starts
  * one. Each test is a function that returns or ends the program with what was not so. */
 #include "client/zk.h"
 #include <event2/event.h>
