@@ -20,9 +20,11 @@
  * WITH A MEMORY   libzk asks for a session whose server remembers the results of its last K writes (proto.h,
  * ZK_PROTOCOL_MEMORY). If it is granted, at most K requests are unanswered at any time, and what is unanswered when a
  * connection breaks is sent again on the next one, in order, under the same xids, reads too. xids grow through the
- * whole session, across connections, and wrap to 1. Without it (Apache's servers; a session taken over from another
- * process, whose xids nobody knows) sent requests complete with ZK_ERR_CONNECTION_LOSS as with Apache's clients.
- * Requests that were never sent stay queued in both.
+ * whole session, across connections, and wrap to 1. Without it (Apache's servers) sent requests complete with
+ * ZK_ERR_CONNECTION_LOSS as with Apache's clients. Requests that were never sent stay queued in both.
+ *     The memory is the opener's: its xids are in it. A core that takes a session over (session_id) numbers afresh, so
+ * it does not ask for the memory, and its coming ends it; the opener, if it comes back, is told at the handshake that it
+ * has none any more, and goes on without.
  *     When such a session has expired (or its closing was not answered) the servers tell what it did: each write that
  * was sent completes with its result, or with ZK_ERR_SESSION_EXPIRED if it never happened. Servers forget the ended
  * after some minutes; then it completes with ZK_ERR_CONNECTION_LOSS, for nobody knows. Reads and what was not sent
@@ -81,7 +83,7 @@ struct zkc_config {
     uint32_t request_bytes_max; /* a larger frame is refused by zkc_submit; 0: ZKC_REQUEST_BYTES_DEFAULT */
     uint32_t close_grace_ms;    /* CLOSE waits so long for an answer, then leaves the session to expire; 0: 3000 */
     bool no_memory;             /* do not ask for a session with a memory */
-    int64_t session_id;         /* not 0: take this session over */
+    int64_t session_id;         /* not 0: take this session over; it has no memory from then on */
     uint8_t password[ZK_PASSWORD_BYTES];
     struct zk_rng rng; /* seeded by the caller */
 };

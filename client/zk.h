@@ -17,7 +17,9 @@
  * If the session has expired meanwhile, a write that had happened still ends with its true result, and one that ends
  * with ZK_SESSION_EXPIRED has not happened and never will. This is known for ten minutes after a session's end (less
  * if tens of thousands end); later, an unanswered write ends with ZK_CONNECTION_LOSS: it may or may not have happened.
- * On other servers all unanswered requests end with ZK_CONNECTION_LOSS as soon as the connection breaks.
+ * On other servers all unanswered requests end with ZK_CONNECTION_LOSS as soon as the connection breaks; so they do,
+ * on a zkd too, in a session that was taken over (zk_options.resume, or another client that knows its password): the
+ * memory is its first handle's own, and ends when another comes. zk_session_has_memory says which it is.
  * Requests are otherwise finished by their answer, by the end of the session, or by request_timeout_ms: then, too,
  * a write may have happened.
  *
@@ -100,7 +102,7 @@ struct zk_options {
     uint32_t request_timeout_ms;     /* 0: a request waits as long as it takes */
     uint32_t outstanding_max;        /* unanswered requests on the wire; the rest queues. 0: 1000 */
     struct event_base *base;         /* callbacks run there; NULL: on a thread of libzk's own */
-    const struct zk_session *resume; /* go on with this session instead of a new one (it has no memory then) */
+    const struct zk_session *resume; /* go on with this session instead of a new one; it has no memory then */
     zk_state_fn *on_state;           /* may be NULL */
     void *state_context;
     bool no_memory; /* do not ask for a session with a memory */
@@ -122,7 +124,8 @@ typedef void zk_closed_fn(void *context);
 void zk_close_async(struct zk *zk, zk_closed_fn *fn, void *context);
 
 /* As zk_close, but the session stays on the servers until its time-out, for who resumes it. Unanswered requests end
- * with ZK_CONNECTION_LOSS or, if they were never sent, with ZK_CLOSING. */
+ * with ZK_CONNECTION_LOSS (a write may have happened or not; when another has connected to the session, it is decided)
+ * or, if they were never sent, with ZK_CLOSING. */
 void zk_detach(struct zk *zk);
 
 /* Wait until the session is connected. ZK_OPERATION_TIMEOUT: not within the time. */

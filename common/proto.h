@@ -71,7 +71,12 @@ enum { ZK_ADD_WATCH_PERSISTENT = 0, ZK_ADD_WATCH_PERSISTENT_RECURSIVE = 1 };
  * ZK_PROTOCOL_MEMORY: a zkd that grants it answers with the same number and one more int32 at the end of the
  * response, K, the most unanswered writes the client may have; any other server answers 0 and has no memory. To the
  * owner of a session that has ended and is still remembered it answers so too, with session 0, and behind K come the
- * results of the session's last K writes, the oldest first: a write that is not among them has not happened. */
+ * results of the session's last K writes, the oldest first: a write that is not among them has not happened.
+ *
+ * A memory holds xids, which are one client's. So it belongs to the client that opened the session: that one asks for
+ * it again each time it comes back, and nobody else ever asks, libzk neither when it takes a session over from another
+ * handle or process. Whoever comes to the session without asking ends the memory, for good; the one whose it was, should
+ * it come back, is answered 0. */
 enum { ZK_PROTOCOL_APACHE = 0, ZK_PROTOCOL_MEMORY = 0x7a6b6401 };
 
 struct zk_stat {

@@ -122,6 +122,7 @@ static void submit_attach(struct replica *r, struct client *c, const struct zk_c
         .password = request->password,
         .identities = zk_buf_slice(identities),
         .server = (int32_t)r->config.zab.self,
+        .keeps_memory = c->wants_memory,
     };
     struct zk_buf *payload = outbox_buffer(r);
     command_attach_encode(payload, &attach);

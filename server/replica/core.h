@@ -56,7 +56,7 @@ struct client {
     enum client_phase phase;
     bool paused;
     bool has_read_only; /* of the connect request: the answer has the byte too */
-    bool wants_memory;
+    bool wants_memory; /* and, if it comes to a session that was there, it is the one whose memory that is */
     bool is_authenticated; /* as far as the configuration demands it */
     uint64_t session;
     uint32_t generation;

@@ -190,6 +190,9 @@ static void apply_open(struct state *s, const struct command *c, struct state_ef
     fx->session_change = STATE_SESSION_OPENED;
 }
 
+/* Who does not go on with the memory numbers its requests by itself: a write of its own under a remembered xid would be
+ * answered as another's, and never happen. So the memory ends here, for good: should the one whose it was come back, it
+ * is told so and knows that nobody can say what became of its writes. */
 static void apply_attach(struct state *s, const struct command *c, struct state_effects *fx)
 {
     struct command_attach a;
@@ -216,6 +219,8 @@ static void apply_attach(struct state *s, const struct command *c, struct state_
     session->timeout_ms = a.timeout_ms;
     session->server = a.server;
     session_set_identities(session, a.identities);
+    if (!a.keeps_memory)
+        change_session_end_memory(s, session);
     change_session_end(s, session);
     fx->generation = session->generation;
     fx->session_change = STATE_SESSION_ATTACHED;

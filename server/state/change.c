@@ -304,6 +304,13 @@ void change_session_remember(struct state *s, struct session *session, int32_t x
     s->totals.digest += digest_result(session, xid, session_result(session, newest));
 }
 
+void change_session_end_memory(struct state *s, struct session *session)
+{
+    while (session->result_count > 0)
+        drop_oldest_result(s, session);
+    session_end_memory(session);
+}
+
 void change_session_forget(struct state *s, struct session *session)
 {
     dirty_before_session(s, session);

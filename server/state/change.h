@@ -34,6 +34,8 @@ void change_session_end(struct state *s, struct session *session);
 struct session *change_session_open(struct state *s, uint64_t id); /* and then change_session_end */
 /* Remembers a result, the oldest makes room. Between begin and end. */
 void change_session_remember(struct state *s, struct session *session, int32_t xid, const struct result *result);
+/* Forgets all results, and remembers none from now on. Between begin and end. */
+void change_session_end_memory(struct state *s, struct session *session);
 /* Ends a live session, whose ephemerals are gone. One with a memory is kept, to tell its owner what became of writes
  * that were not answered; that there was none is an answer too, but for who closed it: everything asked before has
  * happened by then. */

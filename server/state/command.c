@@ -55,15 +55,22 @@ static void put_identities(struct zk_buf *out, struct zk_slice identities)
     zk_buf_append_slice(out, identities);
 }
 
+/* The vector at the front of `in`; absent if it is not sound. */
+static struct zk_slice take_identities(struct zk_jute *in)
+{
+    const uint8_t *start = in->at;
+    int32_t count = zk_jute_count(in, 8);
+    for (int32_t i = 0; i < count && !in->bad; i++) {
+        if (zk_jute_string(in).ptr == NULL || zk_jute_string(in).ptr == NULL)
+            return zk_slice(NULL, 0);
+    }
+    return in->bad ? zk_slice(NULL, 0) : zk_slice(start, (size_t)(in->at - start));
+}
+
 bool command_identities_are_sound(struct zk_slice identities)
 {
     struct zk_jute in = zk_jute(identities);
-    int32_t count = zk_jute_count(&in, 8);
-    for (int32_t i = 0; i < count && !in.bad; i++) {
-        if (zk_jute_string(&in).ptr == NULL || zk_jute_string(&in).ptr == NULL)
-            return false;
-    }
-    return !in.bad && zk_jute_left(&in) == 0;
+    return take_identities(&in).ptr != NULL && zk_jute_left(&in) == 0;
 }
 
 void command_open_encode(struct zk_buf *out, const struct command_open *o)
@@ -96,6 +103,7 @@ void command_attach_encode(struct zk_buf *out, const struct command_attach *a)
     zk_jute_put_int(out, a->server);
     zk_jute_put_buffer(out, a->password);
     put_identities(out, a->identities);
+    zk_jute_put_bool(out, a->keeps_memory);
 }
 
 bool command_attach_decode(struct zk_slice payload, struct command_attach *ret_attach)
@@ -105,8 +113,9 @@ bool command_attach_decode(struct zk_slice payload, struct command_attach *ret_a
     a.timeout_ms = zk_jute_int(&in);
     a.server = zk_jute_int(&in);
     a.password = zk_jute_buffer(&in);
-    a.identities = zk_jute_rest(&in);
-    if (in.bad || a.password.len != ZK_PASSWORD_BYTES || !command_identities_are_sound(a.identities))
+    a.identities = take_identities(&in);
+    a.keeps_memory = zk_jute_left(&in) > 0 && zk_jute_bool(&in);
+    if (in.bad || a.password.len != ZK_PASSWORD_BYTES || a.identities.ptr == NULL || zk_jute_left(&in) > 0)
         return false;
     *ret_attach = a;
     return true;

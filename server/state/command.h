@@ -70,6 +70,8 @@ struct command_attach {
     struct zk_slice password;
     struct zk_slice identities; /* replace the session's: auth is sent again by the client */
     int32_t server;
+    bool keeps_memory; /* comes from the client whose xids the memory holds (proto.h); else the memory ends for good.
+                          The last byte; false where a log of before it has none */
 };
 void command_attach_encode(struct zk_buf *out, const struct command_attach *a);
 ZK_MUST_CHECK bool command_attach_decode(struct zk_slice payload, struct command_attach *ret_attach);

@@ -339,3 +339,14 @@ void session_drop_oldest_result(struct session *session)
     session->result_first = ring_place(session, 1);
     session->result_count--;
 }
+
+void session_end_memory(struct session *session)
+{
+    ZK_ASSERT(session->result_count == 0);
+    free(session->xids);
+    free(session->results);
+    session->xids = NULL;
+    session->results = NULL;
+    session->result_first = session->result_cap = 0;
+    session->memory = 0;
+}

@@ -124,3 +124,5 @@ int32_t session_result_xid(const struct session *session, uint32_t i);
 /* The newest result; bytes are copied. The caller has dropped the oldest if there were `memory` of them. */
 void session_remember(struct session *session, int32_t xid, const struct result *result);
 void session_drop_oldest_result(struct session *session);
+/* K becomes 0; the caller has dropped all results. */
+void session_end_memory(struct session *session);

@@ -393,6 +393,9 @@ static void compare_session(void *arg, const struct model_session *s)
     bool is_there = state_session_get(l->state, s->id, &own);
     if (is_there != (s->ended_zxid == 0))
         world_fail(l->world, "I17", "session %" PRIx64 " is %s", s->id, is_there ? "there, should not be" : "gone");
+    if (is_there && own.memory != s->memory)
+        world_fail(l->world, "memory", "session %" PRIx64 " remembers %" PRId32 " results, should remember %" PRId32,
+                   s->id, own.memory, s->memory);
     if (is_there && (own.generation != s->generation || own.number != s->number || own.timeout_ms != s->timeout_ms))
         world_fail(l->world, "I17",
                    "session %" PRIx64 " is at %" PRIu32 ".%" PRIu64 ", should be at %" PRIu32 ".%" PRIu64, s->id,

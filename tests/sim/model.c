@@ -578,6 +578,15 @@ static void do_open(struct request *q)
     add_identities(s, o.identities);
 }
 
+/* What one client remembers is not another's. */
+static void forget_results(struct model_session *s)
+{
+    for (size_t i = 0; i < s->result_count; i++)
+        zk_buf_fini(&s->results[i].reply);
+    s->result_count = 0;
+    s->memory = 0;
+}
+
 static void do_attach(struct request *q)
 {
     struct command_attach a;
@@ -597,6 +606,8 @@ static void do_attach(struct request *q)
     s->timeout_ms = a.timeout_ms;
     zk_buf_reset(&s->identities);
     add_identities(s, a.identities);
+    if (!a.keeps_memory)
+        forget_results(s);
 }
 
 static bool is_of_session(const struct model_node *node, uint64_t id)

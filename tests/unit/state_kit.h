@@ -71,14 +71,20 @@ static inline uint64_t kit_open(struct kit *k)
     return kit_open_with(k, 0, zk_slice(NULL, 0));
 }
 
-static inline void kit_attach(struct kit *k, uint64_t session, const uint8_t *password)
+static inline void kit_attach_with(struct kit *k, uint64_t session, const uint8_t *password, bool keeps_memory)
 {
     struct zk_buf payload;
     zk_buf_init(&payload);
-    struct command_attach a = {.timeout_ms = 5000, .server = 3, .password = zk_slice(password, ZK_PASSWORD_BYTES)};
+    struct command_attach a = {.timeout_ms = 5000, .server = 3, .keeps_memory = keeps_memory};
+    a.password = zk_slice(password, ZK_PASSWORD_BYTES);
     command_attach_encode(&payload, &a);
     kit_apply(k, (struct command){.kind = COMMAND_ATTACH, .session = session, .payload = zk_buf_slice(&payload)});
     zk_buf_fini(&payload);
+}
+
+static inline void kit_attach(struct kit *k, uint64_t session, const uint8_t *password)
+{
+    kit_attach_with(k, session, password, false);
 }
 
 /* The next command of the session, numbered as the server would. */

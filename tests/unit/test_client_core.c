@@ -309,6 +309,28 @@ START_TEST(a_session_from_another_process_goes_on_without_memory)
     ck_assert_int_eq(r.protocol_version, ZK_PROTOCOL_APACHE);
     answer_connect(99, 0);
     ck_assert_str_eq(heard(), "connected again; ");
+    break_connection();
+    ck_assert_int_eq(next_connect().protocol_version, ZK_PROTOCOL_APACHE);
+}
+END_TEST
+
+START_TEST(a_session_that_another_took_meanwhile_goes_on_without_memory)
+{
+    start((struct zkc_config){0});
+    connect_with(K);
+    ask(1, ZK_OP_SET_DATA, "/a", 0);
+    heard();
+    break_connection();
+    ck_assert_int_eq(next_connect().protocol_version, ZK_PROTOCOL_MEMORY);
+    answer_connect(SESSION, 0); /* as a server does whose session has lost its memory to another */
+    ck_assert_str_eq(heard(), "connecting; done 1 -4; connected again; ");
+    ck_assert_int_eq(zkc_memory(c), 0);
+    expect_silence();
+    ask(2, ZK_OP_SET_DATA, "/a", 0);
+    expect_request(2, ZK_OP_SET_DATA);
+    break_connection();
+    ck_assert_str_eq(heard(), "done 2 -4; connecting; ");
+    ck_assert_int_eq(next_connect().protocol_version, ZK_PROTOCOL_APACHE);
 }
 END_TEST
 
@@ -1084,6 +1106,7 @@ int main(void)
     tcase_add_test(tests, an_apache_server_answers_without_memory);
     tcase_add_test(tests, reconnecting_names_the_session_and_the_last_zxid_seen);
     tcase_add_test(tests, a_session_from_another_process_goes_on_without_memory);
+    tcase_add_test(tests, a_session_that_another_took_meanwhile_goes_on_without_memory);
     tcase_add_test(tests, a_frame_may_come_byte_by_byte);
     tcase_add_test(tests, all_servers_are_dialled_before_it_waits_and_never_in_one_breath_again);
     tcase_add_test(tests, a_server_that_does_not_answer_the_handshake_is_left);

@@ -72,13 +72,22 @@ START_TEST(open_and_attach_keep_their_fields_and_refuse_what_is_malformed)
     zk_buf_append_byte(&buf, 0);
     ck_assert(!command_open_decode(zk_buf_slice(&buf), &p));
     zk_buf_reset(&buf);
-    struct command_attach a = {5000, {KIT_PASSWORD, ZK_PASSWORD_BYTES}, zk_buf_slice(&who), 2};
+    struct command_attach a = {5000, {KIT_PASSWORD, ZK_PASSWORD_BYTES}, zk_buf_slice(&who), 2, true};
     struct command_attach b;
     command_attach_encode(&buf, &a);
     ck_assert(command_attach_decode(zk_buf_slice(&buf), &b));
     ck_assert_int_eq(b.timeout_ms, 5000);
     ck_assert_int_eq(b.server, 2);
     ck_assert(zk_slice_eq(b.identities, a.identities));
+    ck_assert(b.keeps_memory);
+    size_t before_flag = buf.len - 1; /* as older logs have it */
+    ck_assert(command_attach_decode(zk_slice(buf.ptr, before_flag), &b));
+    ck_assert(zk_slice_eq(b.identities, a.identities));
+    ck_assert(!b.keeps_memory);
+    for (size_t len = 0; len < before_flag; len++)
+        ck_assert(!command_attach_decode(zk_slice(buf.ptr, len), &b));
+    zk_buf_append_byte(&buf, 0);
+    ck_assert(!command_attach_decode(zk_buf_slice(&buf), &b));
     zk_buf_reset(&buf);
     a.password.len = 15;
     command_attach_encode(&buf, &a);

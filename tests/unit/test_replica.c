@@ -364,6 +364,60 @@ START_TEST(a_write_that_was_refused_is_not_taken_when_it_is_sent_again_behind_la
 }
 END_TEST
 
+/* `conn` comes to the session, makes `path` under xid 1, and it is made. */
+static void expect_first_write(uint64_t conn, const char *path)
+{
+    send_create(conn, 1, path, 0);
+    pass(50);
+    struct zk_jute in = next_frame(conn);
+    struct zk_reply_header h = zk_reply_header_decode(&in);
+    ck_assert_int_eq(h.xid, 1);
+    ck_assert_int_eq(h.err, ZK_ERR_OK);
+    ck_assert(zk_slice_eq(zk_jute_string(&in), zk_slice_str(path)));
+    ck_assert(exists(path));
+}
+
+START_TEST(who_takes_a_session_over_makes_its_own_writes)
+{
+    struct session s = open_with_memory(1);
+    expect_first_write(1, "/by-a");
+    replica_client_closed(r, 1);
+    struct zk_connect_response told = join(2, &s, ZK_PROTOCOL_APACHE, true);
+    ck_assert_int_eq(told.session_id, s.id);
+    ck_assert_int_eq(told.protocol_version, ZK_PROTOCOL_APACHE);
+    expect_first_write(2, "/by-b");
+    replica_client_closed(r, 2);
+    told = join(3, &s, ZK_PROTOCOL_MEMORY, true); /* the first one again */
+    ck_assert_int_eq(told.session_id, s.id);
+    ck_assert_int_eq(told.protocol_version, ZK_PROTOCOL_APACHE);
+    ck_assert_int_eq(told.memory, 0);
+    stop(); /* and the log says the same */
+    start();
+    ck_assert(exists("/by-a") && exists("/by-b"));
+    ck_assert_int_eq(join(4, &s, ZK_PROTOCOL_MEMORY, true).memory, 0);
+}
+END_TEST
+
+START_TEST(a_memory_outlives_many_connections_and_a_restart)
+{
+    struct session s = open_with_memory(1);
+    send_create(1, 1, "/q-", ZK_FLAG_SEQUENTIAL);
+    pass(50);
+    replica_client_closed(r, 1);
+    for (uint64_t conn = 2; conn < 5; conn++) {
+        ck_assert_int_eq(join(conn, &s, ZK_PROTOCOL_MEMORY, true).memory, STATE_MEMORY_K);
+        replica_client_closed(r, conn);
+    }
+    stop();
+    start();
+    ck_assert_int_eq(join(5, &s, ZK_PROTOCOL_MEMORY, true).memory, STATE_MEMORY_K);
+    send_create(5, 1, "/q-", ZK_FLAG_SEQUENTIAL);
+    pass(50);
+    ck_assert_int_eq(expect_reply(5, 1), ZK_ERR_OK);
+    ck_assert(exists("/q-0000000000") && !exists("/q-0000000001"));
+}
+END_TEST
+
 START_TEST(who_comes_back_to_an_expired_session_is_told_what_became_of_its_writes)
 {
     struct session s = open_with_memory(1);
@@ -532,6 +586,8 @@ int main(void)
     tcase_add_test(tc, a_recursive_watch_hears_of_what_is_below_until_it_is_removed);
     tcase_add_test(tc, a_write_sent_again_is_answered_from_the_memory_and_happens_once);
     tcase_add_test(tc, a_write_that_was_refused_is_not_taken_when_it_is_sent_again_behind_later_ones);
+    tcase_add_test(tc, who_takes_a_session_over_makes_its_own_writes);
+    tcase_add_test(tc, a_memory_outlives_many_connections_and_a_restart);
     tcase_add_test(tc, who_comes_back_to_an_expired_session_is_told_what_became_of_its_writes);
     tcase_add_test(tc, the_past_is_told_to_nobody_without_the_password_or_the_wish);
     tcase_add_test(tc, the_past_of_a_session_is_forgotten_after_ten_minutes);

@@ -321,7 +321,9 @@ static void step_session(struct run *r, int i)
     zk_buf_init(&payload);
     switch (below(r, 3)) {
     case 0: {
-        struct command_attach a = {.password = {KIT_PASSWORD, ZK_PASSWORD_BYTES}};
+        struct command_attach a = {.password = {KIT_PASSWORD, ZK_PASSWORD_BYTES}, .keeps_memory = below(r, 2)};
+        if (!a.keeps_memory)
+            r->xids[i] = 0; /* another process, that numbers from 1 again */
         command_attach_encode(&payload, &a);
         apply(r, (struct command){.kind = COMMAND_ATTACH, .session = id, .payload = zk_buf_slice(&payload)});
         ck_assert_int_eq(r->k.fx.err, 0);
@@ -543,7 +545,8 @@ static int32_t put_some_payload(struct run *r)
         command_open_encode(out, &(struct command_open){.memory = 2, .password = {KIT_PASSWORD, ZK_PASSWORD_BYTES}});
         break;
     case 1:
-        command_attach_encode(out, &(struct command_attach){.password = {KIT_PASSWORD, ZK_PASSWORD_BYTES}});
+        command_attach_encode(out, &(struct command_attach){.password = {KIT_PASSWORD, ZK_PASSWORD_BYTES},
+                                                             .keeps_memory = below(r, 2)});
         break;
     case 2:
         zk_jute_put_cstring(out, "digest");

@@ -265,7 +265,7 @@ START_TEST(a_write_sent_again_is_answered_as_it_was_and_happens_once)
     create_xid(&k, a, "/d/s-", ZK_FLAG_SEQUENTIAL, 2);
     uint64_t then = k.zxid;
     ck_assert_int_eq(create_xid(&k, a, "/d", 0, 3), ZK_ERR_NODE_EXISTS);
-    kit_attach(&k, a, KIT_PASSWORD);
+    kit_attach_with(&k, a, KIT_PASSWORD, true);
     ck_assert_int_eq(create_xid(&k, a, "/d/s-", ZK_FLAG_SEQUENTIAL, 2), 0);
     kit_expect_created(&k, "/d/s-0000000000");
     ck_assert_uint_eq(k.fx.zxid, then);
@@ -278,6 +278,53 @@ START_TEST(a_write_sent_again_is_answered_as_it_was_and_happens_once)
     struct state_session known;
     state_session_get(k.s, a, &known);
     ck_assert_uint_eq(known.number, 3);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(who_comes_with_xids_of_its_own_is_not_answered_from_anothers_memory)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    uint64_t size = state_size_bytes(k.s);
+    create_xid(&k, a, "/by-a", 0, 1);
+    kit_attach_with(&k, a, KIT_PASSWORD, true);
+    kit_attach_with(&k, a, KIT_PASSWORD, true);
+    ck_assert(remembers(&k, a, 1));
+    kit_delete(&k, a, "/by-a", -1); /* xid 1: answered, and nothing happens */
+    ck_assert(kit_has(&k, "/by-a"));
+    kit_attach(&k, a, KIT_PASSWORD);
+    ck_assert(!remembers(&k, a, 1));
+    struct state_session known;
+    ck_assert(state_session_get(k.s, a, &known));
+    ck_assert_int_eq(known.memory, 0);
+    ck_assert_int_eq(create_xid(&k, a, "/by-b", 0, 1), 0);
+    kit_expect_created(&k, "/by-b");
+    ck_assert(kit_has(&k, "/by-b"));
+    kit_delete(&k, a, "/by-a", -1);
+    kit_delete(&k, a, "/by-b", -1);
+    ck_assert_uint_eq(state_size_bytes(k.s), size);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_memory_that_another_has_ended_does_not_come_back)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open_with(&k, 4, zk_slice(NULL, 0));
+    create_xid(&k, a, "/a", 0, 1);
+    kit_attach_with(&k, a, (const uint8_t *)"not the password", false);
+    ck_assert(remembers(&k, a, 1));
+    kit_attach(&k, a, KIT_PASSWORD);
+    kit_attach_with(&k, a, KIT_PASSWORD, true);
+    struct state_session known;
+    ck_assert(state_session_get(k.s, a, &known));
+    ck_assert_int_eq(known.memory, 0);
+    create_xid(&k, a, "/a2", 0, 2);
+    ck_assert(!remembers(&k, a, 2));
+    kit_apply(&k, (struct command){.kind = COMMAND_EXPIRE, .session = a, .generation = known.generation});
+    ck_assert_int_eq(k.fx.session_change, STATE_SESSION_ENDED);
+    ck_assert(!state_ended_get(k.s, a, zk_slice(KIT_PASSWORD, sizeof KIT_PASSWORD), &known)); /* it cannot tell */
     kit_free(&k);
 }
 END_TEST
@@ -572,6 +619,8 @@ int main(void)
     tcase_add_test(tc, a_session_has_at_most_so_many_identities);
     tcase_add_test(tc, the_level_only_rises);
     tcase_add_test(tc, a_write_sent_again_is_answered_as_it_was_and_happens_once);
+    tcase_add_test(tc, who_comes_with_xids_of_its_own_is_not_answered_from_anothers_memory);
+    tcase_add_test(tc, a_memory_that_another_has_ended_does_not_come_back);
     tcase_add_test(tc, only_the_last_k_results_are_remembered);
     tcase_add_test(tc, a_session_without_memory_remembers_nothing);
     tcase_add_test(tc, more_memory_than_there_is_is_cut);
