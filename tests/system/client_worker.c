@@ -1,4 +1,4 @@
-/* client_worker.c: what client_cuts lets run behind a proxy that cuts connections.
+/* client_worker.c: what client_cuts lets run behind a proxy that cuts connections, and client_takeover kills.
  *
  *   sequence SERVERS PATH COUNT    create COUNT sequential nodes, 16 at once, each once whatever happens; prints how
  *                                  many were answered ok and how many otherwise
@@ -6,6 +6,8 @@
  *                                  prints how many were answered ok, how many "session expired", how many otherwise
  *   lock SERVERS PATH COUNT FILE   COUNT times: take the lock, add one to the number in FILE, check that the fence
  * has grown, give the lock back; prints how often it went well
+ *   hold SERVERS PATH [SESSION]    create PATH in a new session, or in SESSION, which another process has opened; prints
+ * the name it got, "memory" or "bare", and the session; at the end of its input it leaves the session to the next
  */
 #include "client/zk.h"
 #include <pthread.h>
@@ -148,6 +150,56 @@ static int lock_work(const char *servers, const char *path, long count, const ch
     return 0;
 }
 
+/* "id:password", both in hexadecimal. */
+static bool read_session(const char *text, struct zk_session *ret_session)
+{
+    int at = 0;
+    unsigned long long id;
+    if (sscanf(text, "%llx:%n", &id, &at) != 1 || strlen(text + at) != 2 * sizeof ret_session->password)
+        return false;
+    ret_session->id = (int64_t)id;
+    for (size_t i = 0; i < sizeof ret_session->password; i++) {
+        unsigned byte;
+        if (sscanf(text + at + 2 * i, "%2x", &byte) != 1)
+            return false;
+        ret_session->password[i] = (uint8_t)byte;
+    }
+    return true;
+}
+
+static void print_session(struct zk *zk)
+{
+    struct zk_session session;
+    if (!zk_session_get(zk, &session))
+        exit(2);
+    printf("%llx:", (unsigned long long)session.id);
+    for (size_t i = 0; i < sizeof session.password; i++)
+        printf("%02x", session.password[i]);
+    printf("\n");
+    fflush(stdout);
+}
+
+static int hold(const char *servers, const char *path, const char *session_text)
+{
+    struct zk_session session;
+    struct zk_options options = {.servers = servers, .session_timeout_ms = 20000};
+    struct zk_result *result;
+    struct zk *zk;
+    if (session_text != NULL && !read_session(session_text, &session))
+        return 2;
+    options.resume = session_text != NULL ? &session : NULL;
+    if (zk_open(&options, &zk) != ZK_OK || zk_wait_connected(zk, WAIT_MS) != ZK_OK)
+        return 2;
+    int code = zk_create(zk, path, "x", 1, NULL, 0, &result);
+    printf("%s %s ", code == ZK_OK ? result->path : zk_err_text(code), zk_session_has_memory(zk) ? "memory" : "bare");
+    zk_result_free(result);
+    print_session(zk);
+    while (getchar() != EOF)
+        ;
+    zk_detach(zk);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     srand((unsigned)getpid());
@@ -157,6 +209,8 @@ int main(int argc, char **argv)
         return expire(argv[2], argv[3]);
     if (argc == 6 && strcmp(argv[1], "lock") == 0)
         return lock_work(argv[2], argv[3], atol(argv[4]), argv[5]);
-    fprintf(stderr, "usage: client_worker sequence|expire|lock SERVERS PATH [COUNT] [FILE]\n");
+    if ((argc == 4 || argc == 5) && strcmp(argv[1], "hold") == 0)
+        return hold(argv[2], argv[3], argv[4]);
+    fprintf(stderr, "usage: client_worker sequence|expire|lock|hold SERVERS PATH [COUNT|SESSION] [FILE]\n");
     return 2;
 }

@@ -13,6 +13,7 @@ dist_check_SCRIPTS += \
 	tests/system/client_exports.sh \
 	tests/system/client_recipes \
 	tests/system/client_shell \
+	tests/system/client_takeover \
 	tests/system/cluster \
 	tests/system/compare \
 	tests/system/damage \
@@ -39,6 +40,7 @@ TESTS += \
 	tests/system/client_cuts \
 	tests/system/client_recipes \
 	tests/system/client_shell \
+	tests/system/client_takeover \
 	tests/system/foreign_kazoo \
 	tests/system/net_garbage \
 	tests/system/net_peers \
