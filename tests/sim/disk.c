@@ -322,6 +322,11 @@ uint64_t disk_promised(const struct disk *d)
     return d->data.n.promised;
 }
 
+bool disk_mark_is_stale(const struct disk *d)
+{
+    return d->has_mark && d->mark.last_zxid < d->data.n.last_zxid;
+}
+
 uint64_t disk_checkpoint(const struct disk *d, uint64_t *ret_digest)
 {
     *ret_digest = d->data.tree ? d->data.tree->digest : 0;

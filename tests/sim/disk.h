@@ -83,4 +83,5 @@ uint64_t disk_used_bytes(const struct disk *d);
 uint64_t disk_last_zxid(const struct disk *d, uint64_t *ret_hash);
 uint64_t disk_commit(const struct disk *d);
 uint64_t disk_promised(const struct disk *d);
+bool disk_mark_is_stale(const struct disk *d); /* the power went before it was written back */
 uint64_t disk_checkpoint(const struct disk *d, uint64_t *ret_digest); /* its zxid; 0: none is in place */

@@ -205,7 +205,9 @@ static void stop_one(struct world *w)
 
 /* --- disks --- */
 
-/* Down, with a whole disk and its mark synced: what is done to it then is all there is to it. */
+/* Down, and what is done to it then is all there is to it: who has lost its power and with that the newest mark is spared,
+ * for a tail that is lost besides is outside the fault model.
+ */
 static struct host *pick_victim(struct world *w)
 {
     struct host *h = pick(w);
@@ -213,6 +215,8 @@ static struct host *pick_victim(struct world *w)
         return NULL;
     if (h->replica)
         host_kill(h, HOST_KILLED);
+    else if (disk_mark_is_stale(h->disk))
+        return NULL;
     start_later(h);
     return h;
 }
