@@ -31,6 +31,8 @@ struct conn {
     enum conn_phase phase;
     bool is_known;     /* the replica has heard of it */
     bool is_paused;    /* by the replica */
+    bool is_behind;    /* bytes in `out` */
+    bool is_changed;   /* in conns.changed: the replica is to be told of is_behind */
     bool has_held;     /* frames in `in` wait for conns_settle */
     uint16_t port;
     struct address *address;
@@ -42,6 +44,7 @@ struct conn {
     struct conn *prev, *next; /* in the queue of those with a deadline */
     struct conn *next_gone;
     struct conn *next_held;
+    struct conn *next_changed;
     uint64_t deadline_ms; /* 0: in no queue */
 };
 
@@ -79,6 +82,7 @@ struct conns {
     struct queue lingering;
     struct conn *gone; /* closed, and the replica has not been told */
     struct conn *held; /* ready, with frames that came before */
+    struct conn *changed; /* behind, or not any more, and the replica has not been told */
     struct conns_figures figures;
     uint8_t scratch[SCRATCH_BYTES];
 };
@@ -215,10 +219,24 @@ static struct conn *conn_find(const struct conns *conns, uint64_t number)
 
 /* --- writing --- */
 
+/* To be told when the replica may be spoken to. */
+static void note_behind(struct conn *c, bool is_behind)
+{
+    if (c->is_behind == is_behind)
+        return;
+    c->is_behind = is_behind;
+    if (c->is_changed)
+        return;
+    c->is_changed = true;
+    c->next_changed = c->conns->changed;
+    c->conns->changed = c;
+}
+
 static void conn_written(struct conn *c)
 {
     c->out_at = 0;
     zk_buf_fini(&c->out);
+    note_behind(c, false);
     if (c->phase == CONN_CLOSING)
         shut(c);
 }
@@ -254,6 +272,7 @@ static void conn_keep(struct conn *c, struct zk_slice rest)
     }
     zk_buf_append_slice(&c->out, rest);
     event_add(&c->writing, NULL);
+    note_behind(c, true);
 }
 
 static void conn_send(struct conn *c, struct zk_slice bytes)
@@ -563,6 +582,21 @@ static void feed_held(struct conn *c)
         refuse(c, length);
 }
 
+/* Before those that are gone are freed, for they may be among them. */
+static void tell_behind(struct conns *conns)
+{
+    while (conns->changed != NULL) {
+        struct conn *c = conns->changed;
+        conns->changed = c->next_changed;
+        c->is_changed = false;
+        if (!c->is_known || c->phase == CONN_GONE)
+            continue;
+        replica_client_behind(conns->loop->replica, c->number, c->is_behind);
+        if (!c->is_behind)
+            loop_hurry(conns->loop);
+    }
+}
+
 void conns_settle(struct conns *conns)
 {
     while (conns->held != NULL) {
@@ -571,6 +605,7 @@ void conns_settle(struct conns *conns)
         feed_held(c);
         loop_hurry(conns->loop);
     }
+    tell_behind(conns);
     while (conns->gone != NULL) {
         struct conn *c = conns->gone;
         conns->gone = c->next_gone;

@@ -59,8 +59,11 @@ void replica_client_closed(struct replica *r, uint64_t conn)
 {
     outbox_recycle(r);
     struct client *c = client_find(r, conn);
-    if (c != NULL)
-        client_drop(r, c);
+    if (c == NULL)
+        return;
+    if (c->is_closing && c->last != NULL && c->last->kind == REQUEST_CLOSE)
+        request_close(r, c, c->last); /* it did not wait for its answers, but it meant it */
+    client_drop(r, c);
 }
 
 void clients_close_all(struct replica *r, const char *why)
@@ -294,38 +297,11 @@ void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice fram
         connect_frame(r, c, frame);
     } else if (c->phase == CLIENT_LIVE) {
         client_touch(r, c);
-        request_frame(r, c, frame);
+        if (!c->is_closing)
+            request_frame(r, c, frame);
     } else {
         outbox_close(r, c); /* the driver holds frames back until READY: this is not a client's doing */
     }
-}
-
-static bool is_full(const struct replica *r, const struct client *c)
-{
-    return c->request_count >= REPLICA_CLIENT_REQUESTS_MAX || c->request_bytes >= REPLICA_CLIENT_BYTES_MAX ||
-           r->pending_bytes >= REPLICA_PENDING_BYTES_MAX;
-}
-
-static bool has_room(const struct replica *r, const struct client *c)
-{
-    return c->request_count < REPLICA_CLIENT_REQUESTS_MAX / 2 && c->request_bytes < REPLICA_CLIENT_BYTES_MAX / 2 &&
-           r->pending_bytes < REPLICA_PENDING_BYTES_MAX / 2;
-}
-
-static void resume_if_room(struct replica *r, struct client *c)
-{
-    if (!c->paused || !has_room(r, c))
-        return;
-    c->paused = false;
-    outbox_effect(r, REPLICA_CLIENT_RESUME)->conn = c->conn;
-}
-
-/* A client that was paused for the sake of all has nothing of its own that would wake it: so now and then, all. */
-void clients_resume(struct replica *r)
-{
-    struct client *c, *next;
-    HASH_ITER(hh, r->clients, c, next)
-        resume_if_room(r, c);
 }
 
 void client_push(struct replica *r, struct client *c, struct request *q)
@@ -340,10 +316,7 @@ void client_push(struct replica *r, struct client *c, struct request *q)
     c->request_count++;
     c->request_bytes += q->len;
     r->outstanding++;
-    if (!c->paused && is_full(r, c)) {
-        c->paused = true;
-        outbox_effect(r, REPLICA_CLIENT_PAUSE)->conn = c->conn;
-    }
+    pace_pause_if_full(r, c);
 }
 
 static void note_latency(struct replica *r, struct client *c, const struct request *q, uint64_t zxid)
@@ -393,7 +366,10 @@ static void put_reply(const struct replica *r, struct zk_buf *out, const struct 
 
 void client_reply(struct replica *r, struct client *c, const struct request *q, int err, struct zk_slice record)
 {
-    put_reply(r, outbox_client(r, c), q, err, record);
+    struct zk_buf *out = outbox_client(r, c);
+    size_t before = out->len;
+    put_reply(r, out, q, err, record);
+    r->turn_bytes += out->len - before;
     note_latency(r, c, q, state_zxid(r->state));
 }
 
@@ -416,27 +392,46 @@ static void restamp(struct replica *r, struct request *q)
         q->bytes[8 + i] = (uint8_t)(zxid >> (56 - 8 * i)); /* behind length and xid */
 }
 
-static bool serve_first(struct replica *r, struct client *c)
+static void answer_first(struct replica *r, struct client *c)
 {
     struct request *q = c->first;
-    if (q->kind == REQUEST_DONE) {
-        restamp(r, q);
-        zk_buf_append(outbox_client(r, c), q->bytes, q->len);
-        note_latency(r, c, q, state_zxid(r->state));
-    } else if (q->kind == REQUEST_READ) {
+    if (q->kind == REQUEST_READ) {
         read_serve(r, c, q, zk_slice(q->bytes, q->len));
     } else {
-        return false;
+        restamp(r, q);
+        zk_buf_append(outbox_client(r, c), q->bytes, q->len);
+        r->turn_bytes += q->len;
+        note_latency(r, c, q, state_zxid(r->state));
     }
     pop_answered(r, c);
-    return true;
+}
+
+/* False: what is first waits for something. */
+static bool serve_first(struct replica *r, struct client *c)
+{
+    switch (c->first->kind) {
+    case REQUEST_READ:
+    case REQUEST_DONE:
+        if (!pace_may_answer(r, c)) {
+            pace_put_off(r, c);
+            return false;
+        }
+        answer_first(r, c);
+        return true;
+    case REQUEST_CLOSE:
+        request_close(r, c, c->first);
+        return false;
+    default:
+        return false;
+    }
 }
 
 void client_serve_queue(struct replica *r, struct client *c)
 {
+    c->is_put_off = false;
     while (c->first != NULL && !c->close_due && serve_first(r, c))
         ;
-    resume_if_room(r, c);
+    pace_resume_if_room(r, c);
 }
 
 /* The result of `q` is known; it leaves when everything before it has. */

@@ -30,6 +30,7 @@ enum request_kind {
     REQUEST_WRITE, /* answered when its command has been applied */
     REQUEST_READ,  /* answered when it is the first in the queue */
     REQUEST_SYNC,  /* answered when this server has applied what a quorum round has confirmed */
+    REQUEST_CLOSE, /* of the session: becomes a write when it is the first in the queue */
     REQUEST_DONE,  /* its reply frame is in `bytes` and leaves when it is the first in the queue */
 };
 
@@ -55,6 +56,10 @@ struct client {
     char address[48];
     enum client_phase phase;
     bool paused;
+    bool is_behind;  /* it has not taken what it was sent */
+    bool is_put_off; /* answers wait for a later turn, or for it to take those before */
+    bool is_late;    /* in replica.late */
+    bool is_closing; /* it has asked for its session's end: nothing more is heard */
     bool has_read_only; /* of the connect request: the answer has the byte too */
     bool wants_memory; /* and, if it comes to a session that was there, it is the one whose memory that is */
     bool is_authenticated; /* as far as the configuration demands it */
@@ -150,6 +155,10 @@ struct replica {
     /* clients */
     struct client *clients;
     struct client *outs; /* those with something to flush */
+    uint64_t *late;      /* connections to be answered further in the next turn */
+    size_t late_count, late_cap;
+    size_t turn_bytes;   /* answers of this turn */
+    bool is_crowded;     /* the last turn's were too many: first come those that wait */
     struct tracked *sessions;
     uint64_t *touched; /* sessions heard of since the leader was last told */
     size_t touched_count, touched_cap;
@@ -268,15 +277,25 @@ void client_push(struct replica *r, struct client *c, struct request *q);
 void client_touch(struct replica *r, struct client *c);
 /* To who is followed anew: what was reported on a connection that has ended may not have arrived. */
 void clients_report_again(struct replica *r);
-void clients_resume(struct replica *r);
 void clients_close_all(struct replica *r, const char *why); /* why NULL: not worth a line */
 void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t op, int err, bool closes);
 void clients_syncs_wait(struct replica *r, struct client *c);
 void client_answer_early(struct replica *r, struct client *c);
 void clients_syncs_done(struct replica *r, uint64_t round);
 
+/* pace.c: how much a client may ask, and get, at once */
+void pace_pause_if_full(struct replica *r, struct client *c);
+void pace_resume_if_room(struct replica *r, struct client *c);
+void pace_resume_all(struct replica *r); /* a client paused for the sake of all has nothing that would wake it */
+bool pace_may_answer(const struct replica *r, const struct client *c);
+void pace_put_off(struct replica *r, struct client *c); /* may not be answered now */
+void pace_serve_late(struct replica *r); /* a turn ends: go on with what the one before put off */
+void pace_end_turn(struct replica *r);
+bool pace_wants_turn(const struct replica *r);
+
 /* requests.c: one frame of a live client: checks its form and queues it */
 void request_frame(struct replica *r, struct client *c, struct zk_slice frame);
+void request_close(struct replica *r, struct client *c, struct request *q); /* its REQUEST_CLOSE, into the log */
 
 /* reads.c: answers from the local state; true if `op` is one of them */
 bool read_is_local(int32_t op);

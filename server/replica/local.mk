@@ -16,6 +16,7 @@ libreplica_la_SOURCES = \
 	server/replica/deliver.c \
 	server/replica/forward.c \
 	server/replica/outbox.c \
+	server/replica/pace.c \
 	server/replica/peer_msg.c server/replica/peer_msg.h \
 	server/replica/reads.c \
 	server/replica/rebuild.c \

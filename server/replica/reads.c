@@ -250,4 +250,6 @@ void read_serve(struct replica *r, struct client *c, const struct request *q, st
     zk_buf_reset(&r->record);
     int err = serve(r, c, q->op, &in, &r->record);
     client_reply(r, c, q, err, zk_buf_slice(&r->record));
+    if (r->record.cap > REPLICA_CLIENT_TURN_BYTES)
+        zk_buf_fini(&r->record); /* once large is not for ever */
 }

@@ -72,6 +72,7 @@ void replica_free(struct replica *r)
     state_effects_fini(&r->fx);
     zk_buf_fini(&r->record);
     free((void *)(uintptr_t)r->config.ensemble.ptr);
+    free(r->late);
     outbox_fini(r);
     free(r);
 }
@@ -122,7 +123,7 @@ static void keep_house(struct replica *r)
     r->next_housekeeping_ms = r->now_ms + housekeeping_ms(r);
     beat_publish(r);
     forward_touch_flush(r);
-    clients_resume(r);
+    pace_resume_all(r);
     close_if_leaderless(r);
     if (r->phase == ZAB_LEADING)
         forget_old_memories(r);
@@ -143,7 +144,7 @@ static void show_config(struct replica *r)
 
 uint64_t replica_deadline_ms(const struct replica *r)
 {
-    if (checkpoint_wants_turn(r))
+    if (checkpoint_wants_turn(r) || pace_wants_turn(r))
         return r->now_ms;
     return zk_min_u64(zab_deadline_ms(r->zab), zk_min_u64(r->next_housekeeping_ms, reaper_deadline_ms(r)));
 }
@@ -309,6 +310,7 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
 {
     outbox_recycle(r);
     if (r->fatal == NULL) {
+        pace_serve_late(r);
         zab_tick(r->zab, r->now_ms);
         drain(r);
         rebuild_step(r);
@@ -323,6 +325,7 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
         checkpoint_step(r);
     }
     outbox_collect_clients(r);
+    pace_end_turn(r);
     r->flushed = true;
     *ret_effects = r->effects;
     return r->effect_count;

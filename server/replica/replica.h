@@ -30,6 +30,10 @@
 #define REPLICA_PENDING_BYTES_MAX (64u << 20)
 /* Output that a slow reader has not taken (the driver tells): above it the connection is closed. */
 #define REPLICA_OUTPUT_BYTES_MAX (64u << 20)
+/* Answers to one client in a turn; above it its requests wait for the next, which may then bring one more. */
+#define REPLICA_CLIENT_TURN_BYTES (1u << 20)
+/* The same for all clients together. */
+#define REPLICA_TURN_BYTES (64u << 20)
 #define REPLICA_WATCHES_PER_CLIENT_MAX 1000000
 /* The answer to one multiRead; more is BAD_ARGUMENTS. No client takes larger frames. */
 #define REPLICA_MULTI_READ_BYTES_MAX (64u << 20)
@@ -46,6 +50,7 @@ struct replica_config {
     uint64_t checkpoint_floor_bytes; /* of log between two checkpoints, at least; 0: the default */
     uint32_t checkpoint_slice_rows;  /* at most so many a turn; 0: the default */
     struct zk_slice ensemble;    /* the server lines as /zookeeper/config shows them; copied. Empty: it shows none */
+    uint32_t client_turn_bytes;      /* 0: REPLICA_CLIENT_TURN_BYTES */
     bool extended_types;         /* clients of this server may make TTL nodes */
     uint32_t container_check_ms; /* between the leader's walks over containers and TTL nodes; 0: the default */
     uint32_t container_max_per_minute; /* that it ends; 0: the default */
@@ -78,6 +83,8 @@ void replica_client_open(struct replica *r, uint64_t conn, const char *address);
  * REPLICA_CLIENT_READY (what the client sends meanwhile stays unread). After a close effect frames are ignored. */
 void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice frame);
 void replica_client_closed(struct replica *r, uint64_t conn);
+/* It has not taken all that it was sent; or now it has. In between its reads wait. */
+void replica_client_behind(struct replica *r, uint64_t conn, bool is_behind);
 
 void replica_peer_up(struct replica *r, uint64_t peer, bool inbound);
 /* Also, for an outbound one without an up before it, when the dial was refused: say so at once, fail-over waits for it. */

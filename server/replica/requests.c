@@ -71,8 +71,7 @@ static uint8_t options_of(const struct replica *r)
     return r->config.extended_types ? COMMAND_EXTENDED_TYPES : 0;
 }
 
-static void submit_numbered(struct replica *r, struct client *c, struct request *q, uint8_t kind,
-                            struct zk_slice payload)
+static void submit(struct replica *r, struct client *c, struct request *q, uint8_t kind, struct zk_slice payload)
 {
     q->kind = REQUEST_WRITE;
     q->number = c->next_number++;
@@ -85,7 +84,12 @@ static void submit_numbered(struct replica *r, struct client *c, struct request 
                                                   .xid = q->xid,
                                                   .op = q->op,
                                                   .payload = payload});
-    q->len = 0;
+}
+
+static void submit_numbered(struct replica *r, struct client *c, struct request *q, uint8_t kind,
+                            struct zk_slice payload)
+{
+    submit(r, c, q, kind, payload);
     client_push(r, c, q);
 }
 
@@ -104,6 +108,10 @@ static bool answer_from_memory(struct replica *r, struct client *c, struct zk_re
     struct state_result result;
     if (!c->wants_memory || !state_memory_get(r->state, c->session, h.xid, &result))
         return false;
+    if (c->request_bytes >= REPLICA_CLIENT_BYTES_MAX) { /* more than a session's memory: it asks for the same again */
+        outbox_close(r, c);
+        return true;
+    }
     struct request *q = new_request(h);
     q->kind = REQUEST_DONE;
     struct zk_buf reply;
@@ -154,11 +162,29 @@ static void write_request(struct replica *r, struct client *c, struct zk_request
         client_answer_early(r, c);
 }
 
+/* With its session a client loses its rights and its connection: so answers come first that may have to wait for it. */
+static bool awaits_answers_here(const struct client *c)
+{
+    for (const struct request *q = c->first; q != NULL; q = q->next)
+        if (q->kind != REQUEST_WRITE)
+            return true;
+    return false;
+}
+
 static void close_request(struct replica *r, struct client *c, struct zk_request_header h)
 {
     struct request *q = new_request(h);
+    q->kind = REQUEST_CLOSE;
     q->closes = true;
-    submit_numbered(r, c, q, COMMAND_CLOSE, zk_slice("", 0));
+    c->is_closing = true;
+    if (!awaits_answers_here(c))
+        request_close(r, c, q);
+    client_push(r, c, q);
+}
+
+void request_close(struct replica *r, struct client *c, struct request *q)
+{
+    submit(r, c, q, COMMAND_CLOSE, zk_slice("", 0));
 }
 
 /* --- identities --- */
@@ -203,8 +229,11 @@ static void queue_copy(struct replica *r, struct client *c, struct zk_request_he
 
 static void read_request(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
 {
-    if (c->first != NULL) {
+    if (c->first != NULL || !pace_may_answer(r, c)) {
+        bool is_first = c->first == NULL;
         queue_copy(r, c, h, REQUEST_READ, record);
+        if (is_first)
+            pace_put_off(r, c);
         return;
     }
     struct request now = {.xid = h.xid, .op = h.op, .arrived_ms = r->now_ms};

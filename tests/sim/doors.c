@@ -5,6 +5,8 @@
 
 /* A client that has not said whom it is by then is dropped. */
 #define GREET_US 5000000ull
+/* A client that reads slowly has its answers so much later. */
+#define SLOW_US 20000ull
 
 static void door_free(struct door *d)
 {
@@ -103,6 +105,38 @@ static void accept_client(void *arg, struct net_end *end, uint32_t from_node)
     world_after(h->world, GREET_US, greet_event, h, d->conn);
 }
 
+/* --- slow readers: not in the network here, but told to the server as its driver would --- */
+
+static void tell_behind(struct world *w, struct host *h, uint64_t conn, bool is_behind, queue_fn *again)
+{
+    if (!find(h, conn))
+        return;
+    if (h->state == HOST_PAUSED) {
+        world_after(w, SLOW_US, again, h, conn);
+        return;
+    }
+    host_input(h);
+    replica_client_behind(h->replica, conn, is_behind);
+}
+
+static void caught_up_event(struct world *w, void *arg, uint64_t conn)
+{
+    tell_behind(w, arg, conn, false, caught_up_event);
+}
+
+static void behind_event(struct world *w, void *arg, uint64_t conn)
+{
+    tell_behind(w, arg, conn, true, behind_event);
+    world_after(w, SLOW_US, caught_up_event, arg, conn);
+}
+
+static void read_slowly(struct door *d, size_t bytes)
+{
+    struct world *w = d->host->world;
+    if (w->swarm.client_turn_bytes && (bytes + d->conn) % 8 == 0)
+        world_after(w, 1, behind_event, d->host, d->conn);
+}
+
 void doors_start(struct host *h)
 {
     net_listen(h->world->net, h->node, accept_client, h, NET_CLIENT);
@@ -123,6 +157,7 @@ void doors_effect(struct host *h, const struct replica_effect *effect)
     case REPLICA_CLIENT_SEND:
         wire_sent(d->wire, effect->bytes);
         net_send(d->end, effect->bytes);
+        read_slowly(d, effect->bytes.len);
         break;
     case REPLICA_CLIENT_CLOSE:
         net_close(d->end);

@@ -43,6 +43,7 @@ static void draw_ensemble(struct swarm *s, struct zk_rng *rng)
     s->memory_k = is_on(rng, 50) ? 128 : zk_rng_between(rng, 1, 8);
     s->checkpoint_bytes = (uint32_t)draw(rng, is_on(rng, 30) ? 100 : 1000, 100000);
     s->checkpoint_rows = (uint32_t)draw(rng, 1, 256);
+    s->client_turn_bytes = s->checkpoint_rows % 3 == 0 ? s->checkpoint_rows : 0; /* no draw: old seeds stay as they are */
     s->act_us = draw(rng, 15 * SECOND, 90 * SECOND);
 }
 

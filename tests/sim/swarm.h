@@ -22,6 +22,7 @@ struct swarm {
     uint32_t memory_k;         /* results that libzk's sessions have remembered */
     uint32_t checkpoint_bytes; /* of log between checkpoints, at least */
     uint32_t checkpoint_rows;  /* a turn */
+    uint32_t client_turn_bytes; /* answers to one client in a turn; 0: more than there ever are */
     uint32_t ttl_servers;      /* bits: those that let their clients make TTL nodes */
     bool has_odd_configs;      /* the servers' zoo.cfg do not all say the same */
     uint32_t container_check_ms;

@@ -87,8 +87,8 @@ tests_unit_test_store_fail_SOURCES = tests/unit/test_store_fail.c $(STORE_RIG) \
 tests_unit_test_store_fail_LDADD = libstore.la $(CHECK_LIBS)
 endif
 
-check_PROGRAMS += tests/unit/test_auth tests/unit/test_throttle tests/unit/test_beat tests/unit/test_peer_msg tests/unit/test_replica tests/unit/test_requests
-TESTS += tests/unit/test_auth tests/unit/test_throttle tests/unit/test_beat tests/unit/test_peer_msg tests/unit/test_replica tests/unit/test_requests
+check_PROGRAMS += tests/unit/test_auth tests/unit/test_throttle tests/unit/test_beat tests/unit/test_peer_msg tests/unit/test_replica tests/unit/test_requests tests/unit/test_pace
+TESTS += tests/unit/test_auth tests/unit/test_throttle tests/unit/test_beat tests/unit/test_peer_msg tests/unit/test_replica tests/unit/test_requests tests/unit/test_pace
 tests_unit_test_beat_SOURCES = tests/unit/test_beat.c
 tests_unit_test_beat_LDADD = libreplica.la libzab.la libstate.la libdisk.la $(CHECK_LIBS)
 tests_unit_test_peer_msg_SOURCES = tests/unit/test_peer_msg.c
@@ -101,6 +101,8 @@ tests_unit_test_throttle_SOURCES = tests/unit/test_throttle.c
 tests_unit_test_throttle_LDADD = libreplica.la libzab.la libstate.la $(CHECK_LIBS)
 tests_unit_test_requests_SOURCES = tests/unit/test_requests.c tests/unit/replica_kit.h
 tests_unit_test_requests_LDADD = libreplica.la libzab.la libstate.la libdisk.la $(CHECK_LIBS)
+tests_unit_test_pace_SOURCES = tests/unit/test_pace.c tests/unit/replica_kit.h
+tests_unit_test_pace_LDADD = libreplica.la libzab.la libstate.la libdisk.la $(CHECK_LIBS)
 endif
 
 check_PROGRAMS += tests/unit/test_state_multi

@@ -16,6 +16,7 @@ struct line {
     struct zk_buf in; /* what the replica sent, frames with lengths */
     bool closed;
     bool ready;
+    bool paused;
 };
 
 static struct disk *disk;
@@ -43,6 +44,10 @@ static inline void perform(const struct replica_effect *e)
         break;
     case REPLICA_CLIENT_READY:
         line->ready = true;
+        break;
+    case REPLICA_CLIENT_PAUSE:
+    case REPLICA_CLIENT_RESUME:
+        line->paused = e->kind == REPLICA_CLIENT_PAUSE;
         break;
     case REPLICA_FATAL:
         ck_abort_msg("fatal: %.*s", (int)e->bytes.len, (const char *)e->bytes.ptr);
@@ -124,7 +129,7 @@ static inline void send_frame(uint64_t conn)
 /* The next frame that came, without its length; fails the test if there is none. */
 static inline struct zk_jute next_frame(uint64_t conn)
 {
-    static uint8_t copy[65536];
+    static uint8_t copy[4 << 20];
     struct zk_buf *in = &lines[conn].in;
     ck_assert_uint_ge(in->len, 4);
     struct zk_jute head = zk_jute(zk_buf_slice(in));

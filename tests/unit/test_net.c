@@ -18,6 +18,8 @@ struct replica {
     size_t effect_count;
     struct zk_buf bytes[1000];
     size_t opened, closed, frames, flushes, times;
+    size_t behind_count;
+    bool behind[8]; /* what was told, the first first */
     uint64_t last_conn;
     bool serving;
 };
@@ -63,6 +65,11 @@ void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice fram
         effect(REPLICA_CLIENT_CLOSE, conn);
     if (frame.len == 5 && memcmp(frame.ptr, "pause", 5) == 0)
         effect(REPLICA_CLIENT_PAUSE, conn);
+}
+
+void replica_client_behind(struct replica *r, uint64_t conn, bool is_behind)
+{
+    r->behind[r->behind_count++ % 8] = is_behind;
 }
 
 void replica_client_closed(struct replica *r, uint64_t conn)
@@ -316,6 +323,28 @@ START_TEST(who_has_ended_its_side_still_gets_the_last_answer_whole)
 }
 END_TEST
 
+START_TEST(the_replica_hears_who_has_not_taken_its_answers_and_when_it_has)
+{
+    start();
+    int fd = dial();
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    ck_assert_uint_eq(fake.behind_count, 0);
+    char *big = zk_calloc(1, 100 * FRAME_MAX);
+    for (int i = 0; i < 100; i++)
+        send_frame(fake.last_conn, zk_slice(big, FRAME_MAX));
+    loop_turn(&loop);
+    ck_assert_uint_eq(fake.behind_count, 1);
+    ck_assert(fake.behind[0]);
+    ck_assert_uint_eq(get(fd, big, 100 * FRAME_MAX), 100 * FRAME_MAX);
+    turns_ms(30);
+    ck_assert_uint_eq(fake.behind_count, 2);
+    ck_assert(!fake.behind[1]);
+    free(big);
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_paused_connection_is_not_read)
 {
     start();
@@ -515,6 +544,7 @@ static TCase *all_tests(void)
     tcase_add_test(tests, many_requests_are_one_turn);
     tcase_add_test(tests, the_last_answer_arrives_before_the_end);
     tcase_add_test(tests, who_has_ended_its_side_still_gets_the_last_answer_whole);
+    tcase_add_test(tests, the_replica_hears_who_has_not_taken_its_answers_and_when_it_has);
     tcase_add_test(tests, a_paused_connection_is_not_read);
     tcase_add_test(tests, a_slow_reader_gets_everything_in_order);
     tcase_add_test(tests, garbage_and_giant_lengths_are_closed_without_a_word);

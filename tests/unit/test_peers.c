@@ -32,6 +32,10 @@ void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice fram
 {
 }
 
+void replica_client_behind(struct replica *r, uint64_t conn, bool is_behind)
+{
+}
+
 void replica_client_closed(struct replica *r, uint64_t conn)
 {
 }

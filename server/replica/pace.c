@@ -1,0 +1,104 @@
+/* pace.c: how much a client may ask, and get, at once. A few bytes can ask for a megabyte, so answers are paced by what
+ * they weigh: so much to one client in a turn, so much to all, and nothing more to one that has not taken what it was
+ * sent. What may not be answered yet waits in the client's queue, and meanwhile nothing more is read of it. */
+#include "server/replica/core.h"
+
+/* --- reading --- */
+
+static bool is_full(const struct replica *r, const struct client *c)
+{
+    return c->is_put_off || c->request_count >= REPLICA_CLIENT_REQUESTS_MAX ||
+           c->request_bytes >= REPLICA_CLIENT_BYTES_MAX || r->pending_bytes >= REPLICA_PENDING_BYTES_MAX;
+}
+
+static bool has_room(const struct replica *r, const struct client *c)
+{
+    return !c->is_put_off && c->request_count < REPLICA_CLIENT_REQUESTS_MAX / 2 &&
+           c->request_bytes < REPLICA_CLIENT_BYTES_MAX / 2 && r->pending_bytes < REPLICA_PENDING_BYTES_MAX / 2;
+}
+
+void pace_pause_if_full(struct replica *r, struct client *c)
+{
+    if (c->paused || !is_full(r, c))
+        return;
+    c->paused = true;
+    outbox_effect(r, REPLICA_CLIENT_PAUSE)->conn = c->conn;
+}
+
+void pace_resume_if_room(struct replica *r, struct client *c)
+{
+    if (!c->paused || !has_room(r, c))
+        return;
+    c->paused = false;
+    outbox_effect(r, REPLICA_CLIENT_RESUME)->conn = c->conn;
+}
+
+void pace_resume_all(struct replica *r)
+{
+    struct client *c, *next;
+    HASH_ITER(hh, r->clients, c, next)
+        pace_resume_if_room(r, c);
+}
+
+/* --- answering --- */
+
+bool pace_may_answer(const struct replica *r, const struct client *c)
+{
+    size_t most = r->config.client_turn_bytes ? r->config.client_turn_bytes : REPLICA_CLIENT_TURN_BYTES;
+    return !c->is_behind && !r->is_crowded && r->turn_bytes < REPLICA_TURN_BYTES &&
+           (c->out == NULL || c->out->len < most);
+}
+
+/* Who is behind is served when it has caught up. */
+void pace_put_off(struct replica *r, struct client *c)
+{
+    c->is_put_off = true;
+    pace_pause_if_full(r, c);
+    if (c->is_late || c->is_behind)
+        return;
+    if (r->late_count == r->late_cap) {
+        r->late_cap = r->late_cap ? r->late_cap * 2 : 16;
+        r->late = zk_realloc(r->late, r->late_cap * sizeof *r->late);
+    }
+    c->is_late = true;
+    r->late[r->late_count++] = c->conn;
+}
+
+/* In the order in which they were put off. Those whose turn does not come now are the first of the next. */
+void pace_serve_late(struct replica *r)
+{
+    size_t count = r->late_count, i = 0;
+    r->is_crowded = false;
+    for (; i < count && r->turn_bytes < REPLICA_TURN_BYTES; i++) {
+        struct client *c = client_find(r, r->late[i]);
+        if (c == NULL)
+            continue;
+        c->is_late = false;
+        client_serve_queue(r, c);
+    }
+    r->late_count -= i;
+    if (i > 0)
+        memmove(r->late, r->late + i, r->late_count * sizeof *r->late);
+}
+
+void pace_end_turn(struct replica *r)
+{
+    r->is_crowded = r->turn_bytes >= REPLICA_TURN_BYTES;
+    r->turn_bytes = 0;
+}
+
+bool pace_wants_turn(const struct replica *r)
+{
+    return r->late_count > 0;
+}
+
+void replica_client_behind(struct replica *r, uint64_t conn, bool is_behind)
+{
+    outbox_recycle(r);
+    struct client *c = client_find(r, conn);
+    if (c == NULL)
+        return;
+    c->is_behind = is_behind;
+    if (c->is_put_off)
+        client_serve_queue(r, c);
+}

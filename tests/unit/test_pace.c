@@ -1,0 +1,176 @@
+/* test_pace.c: proves server/replica/pace.c: answers that weigh much wait, in their order, for later turns, for who reads
+ * slowly, and for the others. */
+#include "tests/unit/replica_kit.h"
+
+#define BIG 100000
+#define ASKED 60
+
+static uint8_t big[900000];
+
+/* A node with so much data, made by connection 1. */
+static void make_big(const char *path, size_t size)
+{
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_acl_vector_world(&acl, ZK_PERM_ALL);
+    begin(1, ZK_OP_CREATE);
+    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str(path), zk_slice(big, size),
+                                                                 zk_buf_slice(&acl), 0});
+    zk_buf_fini(&acl);
+    send_frame(1);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+}
+
+static void setup_big(void)
+{
+    setup();
+    open_session(1);
+    make_big("/big", BIG);
+}
+
+static void ask(uint64_t conn, int32_t first, int32_t count)
+{
+    for (int32_t xid = first; xid < first + count; xid++)
+        send_path(conn, xid, ZK_OP_GET_DATA, "/big", false);
+}
+
+static void expect_answers(uint64_t conn, int32_t first, int32_t count)
+{
+    for (int32_t xid = first; xid < first + count; xid++)
+        ck_assert_int_eq(expect_reply(conn, xid), ZK_ERR_OK);
+}
+
+START_TEST(answers_beyond_a_turns_share_wait_for_the_next_turns_and_keep_their_order)
+{
+    ask(1, 10, ASKED);
+    turn();
+    ck_assert_uint_le(lines[1].in.len, REPLICA_CLIENT_TURN_BYTES + BIG + 200);
+    ck_assert(lines[1].paused);
+    ck_assert_uint_le(replica_deadline_ms(r), now_ms);
+    send_path(1, 10 + ASKED, ZK_OP_EXISTS, "/none", false);
+    for (int i = 0; i < ASKED / 10; i++) {
+        size_t before = lines[1].in.len;
+        turn();
+        ck_assert_uint_le(lines[1].in.len - before, REPLICA_CLIENT_TURN_BYTES + BIG + 200);
+    }
+    expect_answers(1, 10, ASKED);
+    ck_assert_int_eq(expect_reply(1, 10 + ASKED), ZK_ERR_NO_NODE);
+    ck_assert(is_silent(1) && !lines[1].paused);
+    ck_assert_uint_gt(replica_deadline_ms(r), now_ms);
+}
+END_TEST
+
+START_TEST(small_answers_leave_in_their_turn_however_many_they_are)
+{
+    for (int32_t xid = 1; xid <= 4000; xid++)
+        send_path(1, xid, ZK_OP_EXISTS, "/big", false);
+    turn();
+    for (int32_t xid = 1; xid <= 4000; xid++)
+        ck_assert_int_eq(expect_reply(1, xid), ZK_ERR_OK);
+    ck_assert(!lines[1].paused);
+}
+END_TEST
+
+START_TEST(who_is_behind_gets_no_answer_until_it_has_taken_those_before)
+{
+    ask(1, 10, 1);
+    turn();
+    replica_client_behind(r, 1, true);
+    ask(1, 11, 2);
+    send_create(1, 13, "/written", 0);
+    pass(20);
+    expect_answers(1, 10, 1);
+    ck_assert(is_silent(1) && lines[1].paused && exists("/written"));
+    ck_assert_uint_gt(replica_deadline_ms(r), now_ms - 5); /* nobody spins for its sake */
+    replica_client_behind(r, 1, false);
+    turn();
+    expect_answers(1, 11, 2);
+    ck_assert_int_eq(expect_reply(1, 13), ZK_ERR_OK);
+    ck_assert(!lines[1].paused);
+}
+END_TEST
+
+START_TEST(a_session_ends_behind_the_answers_that_wait)
+{
+    ask(1, 10, ASKED);
+    send_bare(1, 10 + ASKED, ZK_OP_CLOSE_SESSION);
+    pass(100);
+    expect_answers(1, 10, ASKED);
+    ck_assert_int_eq(expect_reply(1, 10 + ASKED), ZK_ERR_OK);
+    ck_assert(lines[1].closed);
+}
+END_TEST
+
+START_TEST(a_client_that_closes_its_session_and_goes_has_closed_it)
+{
+    send_create(1, 2, "/mine", ZK_FLAG_EPHEMERAL);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ask(1, 10, ASKED);
+    send_bare(1, 10 + ASKED, ZK_OP_CLOSE_SESSION);
+    turn();
+    replica_client_closed(r, 1);
+    pass(20);
+    ck_assert(!exists("/mine"));
+}
+END_TEST
+
+/* --- all of them --- */
+
+static void ask_many_at_once(uint64_t conn, int32_t xid, int32_t count)
+{
+    begin(xid, ZK_OP_MULTI_READ);
+    for (int32_t i = 0; i < count; i++) {
+        zk_multi_header_encode(&frame, (struct zk_multi_header){ZK_OP_GET_DATA, false, -1});
+        zk_path_watch_encode(&frame, (struct zk_path_watch){zk_slice_str("/huge"), false});
+    }
+    zk_multi_header_encode(&frame, ZK_MULTI_END);
+    send_frame(conn);
+}
+
+static size_t answered(void)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < CONNS; i++)
+        bytes += lines[i].in.len;
+    return bytes;
+}
+
+START_TEST(a_turns_answers_to_all_are_bounded_too_and_everybodys_turn_comes)
+{
+    const size_t one = 15 * sizeof big;
+    make_big("/huge", sizeof big);
+    for (uint64_t conn = 2; conn < CONNS; conn++)
+        open_session(conn);
+    for (uint64_t conn = 1; conn < CONNS; conn++)
+        ask_many_at_once(conn, 5, 15);
+    turn();
+    ck_assert_uint_gt(answered(), REPLICA_TURN_BYTES);
+    ck_assert_uint_le(answered(), REPLICA_TURN_BYTES + one + 5000);
+    ask_many_at_once(1, 6, 15); /* who has got something stands behind who has not */
+    turn();
+    for (uint64_t conn = 1; conn < CONNS; conn++)
+        ck_assert_uint_gt(lines[conn].in.len, one);
+    ck_assert_uint_gt(lines[1].in.len, 2 * one);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pace");
+    TCase *tc = tcase_create("all");
+    tcase_add_checked_fixture(tc, setup_big, teardown);
+    tcase_add_test(tc, answers_beyond_a_turns_share_wait_for_the_next_turns_and_keep_their_order);
+    tcase_add_test(tc, small_answers_leave_in_their_turn_however_many_they_are);
+    tcase_add_test(tc, who_is_behind_gets_no_answer_until_it_has_taken_those_before);
+    tcase_add_test(tc, a_session_ends_behind_the_answers_that_wait);
+    tcase_add_test(tc, a_client_that_closes_its_session_and_goes_has_closed_it);
+    tcase_add_test(tc, a_turns_answers_to_all_are_bounded_too_and_everybodys_turn_comes);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
