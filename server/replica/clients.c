@@ -373,6 +373,32 @@ void client_reply(struct replica *r, struct client *c, const struct request *q, 
     note_latency(r, c, q, state_zxid(r->state));
 }
 
+static void give_up_telling(struct replica *r, struct client *c)
+{
+    outbox_news(r, REPLICA_WARN, "client at %s closed: it watches more than it can be told of at once", c->address);
+    r->turn_bytes -= c->out->len < r->turn_bytes ? c->out->len : r->turn_bytes;
+    zk_buf_fini(c->out);
+    outbox_close(r, c);
+}
+
+void client_tell(struct replica *r, struct client *c, int32_t type, struct zk_slice path, int64_t zxid)
+{
+    if (c->close_due)
+        return;
+    struct zk_buf *out = outbox_client(r, c);
+    if (!pace_may_tell(r, c)) {
+        give_up_telling(r, c);
+        return;
+    }
+    size_t start = zk_jute_begin_frame(out);
+    zk_reply_header_encode(out, (struct zk_reply_header){ZK_XID_NOTIFICATION, zxid, ZK_ERR_OK});
+    zk_watcher_event_encode(out, &(struct zk_watcher_event){type, ZK_STATE_SYNC_CONNECTED, path});
+    zk_jute_end_frame(out, start);
+    r->turn_bytes += out->len - start;
+    c->seen.sent++;
+    r->figures.packets_sent++;
+}
+
 static void pop_answered(struct replica *r, struct client *c)
 {
     bool closes = c->first->closes;

@@ -273,6 +273,8 @@ void client_join_result(struct replica *r, struct client *c, const struct comman
 void client_write_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx);
 void client_serve_queue(struct replica *r, struct client *c);
 void client_reply(struct replica *r, struct client *c, const struct request *q, int err, struct zk_slice record);
+/* An event; who cannot be sent all of them is left. */
+void client_tell(struct replica *r, struct client *c, int32_t type, struct zk_slice path, int64_t zxid);
 void client_push(struct replica *r, struct client *c, struct request *q);
 void client_touch(struct replica *r, struct client *c);
 /* To who is followed anew: what was reported on a connection that has ended may not have arrived. */
@@ -287,6 +289,7 @@ void clients_syncs_done(struct replica *r, uint64_t round);
 void pace_pause_if_full(struct replica *r, struct client *c);
 void pace_resume_if_room(struct replica *r, struct client *c);
 void pace_resume_all(struct replica *r); /* a client paused for the sake of all has nothing that would wake it */
+bool pace_may_tell(const struct replica *r, const struct client *c); /* events do not wait: false ends it */
 bool pace_may_answer(const struct replica *r, const struct client *c);
 void pace_put_off(struct replica *r, struct client *c); /* may not be answered now */
 void pace_serve_late(struct replica *r); /* a turn ends: go on with what the one before put off */

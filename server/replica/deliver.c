@@ -14,17 +14,12 @@ static void tell_watcher(void *arg, uint64_t conn)
     struct client *c = client_find(f->r, conn);
     if (c == NULL || c->close_due || !state_may_read(f->r->state, c->session, f->event->acl))
         return;
-    struct zk_buf *out = outbox_client(f->r, c);
-    size_t start = zk_jute_begin_frame(out);
-    zk_reply_header_encode(out, (struct zk_reply_header){ZK_XID_NOTIFICATION, (int64_t)f->zxid, ZK_ERR_OK});
-    zk_watcher_event_encode(out, &(struct zk_watcher_event){f->event->type, ZK_STATE_SYNC_CONNECTED, f->event->path});
-    zk_jute_end_frame(out, start);
-    c->seen.sent++;
-    f->r->figures.packets_sent++;
+    client_tell(f->r, c, f->event->type, f->event->path, (int64_t)f->zxid);
 }
 
-static void fire_watches(struct replica *r, const struct state_effects *fx)
+static void fire_watches(void *arg, const struct state_effects *fx)
 {
+    struct replica *r = arg;
     for (size_t i = 0; i < fx->event_count; i++) {
         struct firing f = {r, &fx->events[i], fx->zxid};
         watches_fire(r->watches, (enum zk_event_type)f.event->type, f.event->path, tell_watcher, &f);
@@ -79,8 +74,14 @@ static void note_digest(struct replica *r, uint64_t zxid)
     r->digests[at].digest = state_digest(r->state);
 }
 
+static void nobody_watches(void *arg, const struct state_effects *fx)
+{
+}
+
 static void apply_command(struct replica *r, const struct entry *e, const struct command *cmd, bool live)
 {
+    r->fx.portion = live ? fire_watches : nobody_watches;
+    r->fx.portion_arg = r;
     state_apply(r->state, e->zxid, cmd, &r->fx);
     if (!live)
         return;

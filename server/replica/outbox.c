@@ -140,12 +140,12 @@ static void collect_client(struct replica *r, struct client *c)
 {
     if (c->ready_due)
         outbox_effect(r, REPLICA_CLIENT_READY)->conn = c->conn;
-    if (c->out != NULL) {
+    if (c->out != NULL && c->out->len > 0) {
         struct replica_effect *effect = outbox_effect(r, REPLICA_CLIENT_SEND);
         effect->conn = c->conn;
         effect->bytes = zk_buf_slice(c->out);
-        c->out = NULL;
     }
+    c->out = NULL;
     c->ready_due = false;
     if (!c->close_due)
         return;

@@ -42,6 +42,14 @@ void pace_resume_all(struct replica *r)
 
 /* --- answering --- */
 
+/* A change may have as many events as a turn may bring answers, and for as many clients; who gets more than its share
+ * then has none. */
+bool pace_may_tell(const struct replica *r, const struct client *c)
+{
+    size_t bytes = c->out != NULL ? c->out->len : 0;
+    return bytes < REPLICA_CLIENT_TURN_BYTES || (bytes < REPLICA_OUTPUT_BYTES_MAX && r->turn_bytes < REPLICA_TURN_BYTES);
+}
+
 bool pace_may_answer(const struct replica *r, const struct client *c)
 {
     size_t most = r->config.client_turn_bytes ? r->config.client_turn_bytes : REPLICA_CLIENT_TURN_BYTES;

@@ -66,8 +66,7 @@ static int list_ephemerals(struct replica *r, struct client *c, struct zk_jute *
     struct zk_slice prefix = zk_jute_string(in);
     if (in->bad)
         return ZK_ERR_MARSHALLING_ERROR;
-    state_get_ephemerals(r->state, c->session, prefix, out);
-    return ZK_ERR_OK;
+    return state_get_ephemerals(r->state, c->session, prefix, REPLICA_GATHERED_BYTES_MAX, out);
 }
 
 /* --- multiRead --- */
@@ -101,7 +100,7 @@ static int multi_read(struct replica *r, struct client *c, struct zk_jute *in, s
         struct zk_path_watch q = zk_path_watch_decode(in);
         if (in->bad || read_step(r, c, h.type, q.path, out) == ZK_ERR_MARSHALLING_ERROR)
             return ZK_ERR_MARSHALLING_ERROR;
-        if (out->len > REPLICA_MULTI_READ_BYTES_MAX)
+        if (out->len > REPLICA_GATHERED_BYTES_MAX)
             return ZK_ERR_BAD_ARGUMENTS;
     }
     zk_multi_header_encode(out, ZK_MULTI_END);
@@ -162,17 +161,6 @@ static enum zk_event_type missed_event(const struct replica *r, enum rearm_kind 
     }
 }
 
-static void put_event(struct replica *r, struct client *c, enum zk_event_type type, struct zk_slice path, int64_t zxid)
-{
-    struct zk_buf *out = outbox_client(r, c);
-    size_t start = zk_jute_begin_frame(out);
-    zk_reply_header_encode(out, (struct zk_reply_header){ZK_XID_NOTIFICATION, zxid, ZK_ERR_OK});
-    zk_watcher_event_encode(out, &(struct zk_watcher_event){type, ZK_STATE_SYNC_CONNECTED, path});
-    zk_jute_end_frame(out, start);
-    c->seen.sent++;
-    r->figures.packets_sent++;
-}
-
 static bool rearm(struct replica *r, struct client *c, enum rearm_kind kind, struct zk_slice path, int64_t seen)
 {
     static const enum watch_kind kinds[] = {WATCH_DATA, WATCH_DATA, WATCH_CHILD, WATCH_PERSISTENT, WATCH_RECURSIVE};
@@ -181,7 +169,7 @@ static bool rearm(struct replica *r, struct client *c, enum rearm_kind kind, str
         return watch(r, c, path, kinds[kind]);
     struct zk_slice acl = state_acl_of(r->state, path);
     if (acl.ptr == NULL || state_may_read(r->state, c->session, acl))
-        put_event(r, c, type, path, -1);
+        client_tell(r, c, type, path, -1);
     return true;
 }
 

@@ -35,8 +35,8 @@
 /* The same for all clients together. */
 #define REPLICA_TURN_BYTES (64u << 20)
 #define REPLICA_WATCHES_PER_CLIENT_MAX 1000000
-/* The answer to one multiRead; more is BAD_ARGUMENTS. No client takes larger frames. */
-#define REPLICA_MULTI_READ_BYTES_MAX (64u << 20)
+/* The answer to one multiRead or getEphemerals; more is BAD_ARGUMENTS. No client takes larger frames. */
+#define REPLICA_GATHERED_BYTES_MAX (64u << 20)
 
 struct replica_config {
     struct zab_config zab;

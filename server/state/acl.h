@@ -19,6 +19,8 @@ struct acl {
     uint32_t refs;
     uint32_t chain;
     uint32_t len;
+    uint64_t told;  /* the round (effects.h) in which it was put into the effects' arena, at: */
+    size_t told_at;
     uint8_t world; /* what everybody may: saves decoding in the usual case */
     uint8_t bytes[];
 };
@@ -39,7 +41,7 @@ void acls_fini(struct acls *acls);
 uint32_t acls_intern(struct acls *acls, struct zk_slice encoded);
 void acls_unref(struct acls *acls, uint32_t id);
 
-static inline const struct acl *acls_at(const struct acls *acls, uint32_t id)
+static inline struct acl *acls_at(const struct acls *acls, uint32_t id)
 {
     return acls->by_id[id];
 }

@@ -5,27 +5,22 @@
 /* --- the end of a session --- */
 
 struct doomed {
+    const struct tree *tree;
     uint32_t handle;
-    size_t path_at;
-    struct zk_slice path;
 };
 
 static int by_path(const void *a, const void *b)
 {
-    return zk_slice_cmp(((const struct doomed *)a)->path, ((const struct doomed *)b)->path);
+    const struct doomed *x = a, *y = b;
+    return tree_path_cmp(x->tree, x->handle, y->handle);
 }
 
-/* The session's ephemerals in the order of their paths, which lie in `paths`. */
-static struct doomed *list_ephemerals(const struct state *s, const struct session *session, struct zk_buf *paths)
+/* The session's ephemerals in the order of their paths; no path is made, for they may be many, long, and alike. */
+static struct doomed *list_ephemerals(const struct state *s, const struct session *session)
 {
     struct doomed *doomed = zk_alloc((session->ephemeral_count + 1) * sizeof *doomed);
-    for (uint32_t i = 0; i < session->ephemeral_count; i++) {
-        size_t at = paths->len;
-        tree_path(&s->tree, session->ephemerals[i], paths);
-        doomed[i] = (struct doomed){session->ephemerals[i], at, {NULL, paths->len - at}};
-    }
     for (uint32_t i = 0; i < session->ephemeral_count; i++)
-        doomed[i].path.ptr = paths->ptr + doomed[i].path_at;
+        doomed[i] = (struct doomed){&s->tree, session->ephemerals[i]};
     qsort(doomed, session->ephemeral_count, sizeof *doomed, by_path);
     return doomed;
 }
@@ -34,23 +29,25 @@ static struct doomed *list_ephemerals(const struct state *s, const struct sessio
  * not that of their creation: it is that of the paths. */
 static void remove_ephemerals(struct state *s, struct session *session, struct state_effects *fx)
 {
-    struct zk_buf paths;
-    zk_buf_init(&paths);
     uint32_t count = session->ephemeral_count;
-    struct doomed *doomed = list_ephemerals(s, session, &paths);
+    struct doomed *doomed = list_ephemerals(s, session);
     for (uint32_t i = 0; i < count; i++) {
+        s->path.len = 0;
+        tree_path(&s->tree, doomed[i].handle, &s->path);
         change_begin(s);
-        write_remove(s, doomed[i].handle, doomed[i].path, fx);
+        write_remove(s, doomed[i].handle, zk_buf_slice(&s->path), fx);
         change_commit(s);
+        effects_hand_out(s, fx);
     }
-    zk_buf_fini(&paths);
     free(doomed);
 }
 
 static void end_session(struct state *s, struct session *session, bool was_expired, struct state_effects *fx)
 {
+    s->ending = session->id;
     remove_ephemerals(s, session, fx);
     change_session_end_life(s, session, was_expired);
+    s->ending = 0;
     fx->session_change = STATE_SESSION_ENDED;
 }
 
@@ -305,7 +302,7 @@ static void apply_config(struct state *s, const struct command *c, struct state_
     uint32_t handle = tree_find(&s->tree, zk_slice_str(config_path));
     change_begin(s);
     change_config(s, handle, zk_buf_slice(&s->list));
-    effects_event(fx, ZK_EVENT_DATA_CHANGED, zk_slice_str(config_path), node_acl(s, state_node(s, handle)));
+    effects_event(s, fx, ZK_EVENT_DATA_CHANGED, zk_slice_str(config_path), state_node(s, handle)->acl);
     change_commit(s);
 }
 
@@ -357,6 +354,7 @@ void state_apply(struct state *s, uint64_t zxid, const struct command *c, struct
     if (c->time_ms > s->time_ms)
         s->time_ms = c->time_ms;
     effects_reset(fx);
+    s->round++;
     fx->zxid = zxid;
     fx->time_ms = s->time_ms;
     apply_kind(s, c, fx);

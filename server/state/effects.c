@@ -15,38 +15,76 @@ void state_effects_fini(struct state_effects *fx)
 
 void effects_reset(struct state_effects *fx)
 {
-    struct zk_buf reply = fx->reply;
-    struct zk_buf arena = fx->arena;
-    struct state_watch_event *events = fx->events;
-    size_t cap = fx->event_cap;
-    reply.len = arena.len = 0;
-    *fx = (struct state_effects){.reply = reply, .arena = arena, .events = events, .event_cap = cap};
+    if (fx->reply.cap > STATE_EFFECTS_KEPT_BYTES)
+        zk_buf_fini(&fx->reply);
+    if (fx->arena.cap > STATE_EFFECTS_KEPT_BYTES)
+        zk_buf_fini(&fx->arena);
+    if (fx->event_cap * sizeof *fx->events > STATE_EFFECTS_KEPT_BYTES) {
+        free(fx->events);
+        fx->events = NULL;
+        fx->event_cap = 0;
+    }
+    fx->reply.len = fx->arena.len = 0;
+    *fx = (struct state_effects){.reply = fx->reply,
+                                 .arena = fx->arena,
+                                 .events = fx->events,
+                                 .event_cap = fx->event_cap,
+                                 .portion = fx->portion,
+                                 .portion_arg = fx->portion_arg};
 }
 
-void effects_event(struct state_effects *fx, int32_t type, struct zk_slice path, struct zk_slice acl)
+static size_t put_bytes(struct state_effects *fx, struct zk_slice bytes)
+{
+    size_t at = fx->arena.len;
+    zk_buf_append_slice(&fx->arena, bytes);
+    return at;
+}
+
+/* A thousand events of nodes that share a large list need it once. */
+static size_t put_acl(struct state *s, struct state_effects *fx, struct acl *acl)
+{
+    if (acl->told != s->round) {
+        acl->told = s->round;
+        acl->told_at = put_bytes(fx, acl_bytes(acl));
+    }
+    return acl->told_at;
+}
+
+void effects_event(struct state *s, struct state_effects *fx, int32_t type, struct zk_slice path, uint32_t acl)
 {
     if (fx->event_count == fx->event_cap) {
         fx->event_cap = fx->event_cap ? fx->event_cap * 2 : 8;
         fx->events = zk_realloc(fx->events, fx->event_cap * sizeof *fx->events);
     }
-    fx->events[fx->event_count++] = (struct state_watch_event){type, {NULL, path.len}, {NULL, acl.len}};
-    zk_buf_append_slice(&fx->arena, path);
-    zk_buf_append_slice(&fx->arena, acl);
+    struct acl *list = acls_at(&s->acls, acl);
+    size_t path_at = put_bytes(fx, path);
+    size_t acl_at = put_acl(s, fx, list);
+    fx->events[fx->event_count++] = (struct state_watch_event){
+        .type = type, .path = {NULL, path.len}, .acl = {NULL, list->len}, .path_at = path_at, .acl_at = acl_at};
 }
 
-void effects_drop_events(struct state_effects *fx)
+void effects_drop_events(struct state *s, struct state_effects *fx)
 {
     fx->event_count = 0;
     fx->arena.len = 0;
+    s->round++;
 }
 
 void effects_finish(struct state_effects *fx)
 {
-    const uint8_t *at = fx->arena.ptr;
     for (size_t i = 0; i < fx->event_count; i++) {
         struct state_watch_event *e = &fx->events[i];
-        e->path.ptr = at;
-        e->acl.ptr = at + e->path.len;
-        at += e->path.len + e->acl.len;
+        e->path.ptr = fx->arena.ptr + e->path_at;
+        e->acl.ptr = fx->arena.ptr + e->acl_at;
     }
+}
+
+void effects_hand_out(struct state *s, struct state_effects *fx)
+{
+    size_t bytes = fx->arena.len + fx->event_count * sizeof *fx->events;
+    if (fx->portion == NULL || bytes < STATE_EVENTS_PORTION_BYTES)
+        return;
+    effects_finish(fx);
+    fx->portion(fx->portion_arg, fx);
+    effects_drop_events(s, fx);
 }

@@ -45,6 +45,8 @@ struct state {
     uint64_t zxid;
     int64_t time_ms;
     int32_t level;
+    uint64_t round;  /* see effects.h */
+    uint64_t ending; /* the session that is at its end while its events are handed out: it has no rights any more */
     struct zk_buf path;  /* of the create at hand */
     struct zk_buf list;  /* the ACL at hand */
     bool loading;

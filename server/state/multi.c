@@ -60,7 +60,7 @@ int multi_apply(struct call *call, struct zk_slice payload, struct zk_buf *out, 
         change_commit(call->s);
     } else {
         change_rollback(call->s);
-        effects_drop_events(call->fx);
+        effects_drop_events(call->s, call->fx);
         out->len = start;
         if (*ret_cause == ZK_ERR_MARSHALLING_ERROR)
             return ZK_ERR_MARSHALLING_ERROR; /* an ACL with a null id: no part's failure, the request is no request */

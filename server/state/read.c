@@ -26,7 +26,7 @@ bool node_allows(const struct state *s, const struct node *n, int32_t perms, str
 
 static struct zk_slice identities_of(const struct state *s, uint64_t session)
 {
-    const struct session *known = sessions_find_live(&s->sessions, session);
+    const struct session *known = session != s->ending ? sessions_find_live(&s->sessions, session) : NULL;
     return known ? session_identities(known) : zk_slice("\0\0\0", 4);
 }
 
@@ -132,7 +132,8 @@ static bool begins_with(struct zk_slice path, struct zk_slice prefix)
     return path.len >= prefix.len && memcmp(path.ptr, prefix.ptr, prefix.len) == 0;
 }
 
-void state_get_ephemerals(const struct state *s, uint64_t session, struct zk_slice prefix, struct zk_buf *out)
+int state_get_ephemerals(const struct state *s, uint64_t session, struct zk_slice prefix, size_t bytes_max,
+                         struct zk_buf *out)
 {
     const struct session *known = sessions_find_live(&s->sessions, session);
     size_t count_at = out->len;
@@ -149,8 +150,11 @@ void state_get_ephemerals(const struct state *s, uint64_t session, struct zk_sli
             count++;
         else
             out->len = at;
+        if (out->len - count_at > bytes_max)
+            return ZK_ERR_BAD_ARGUMENTS;
     }
     zk_jute_set_int(out, count_at, count);
+    return 0;
 }
 
 /* A digest id is "user:hash": the user. Any other is told as it is. */

@@ -37,7 +37,17 @@ struct state_watch_event {
                      listed too, in the order Apache fires them: node first, then parent */
     struct zk_slice path;
     struct zk_slice acl; /* encoded ACL vector in force for READ on it (node's own; parent's for child events) */
+    size_t path_at, acl_at; /* in the arena */
 };
+
+/* Bytes of events that the end of a session collects before it hands them out. */
+#define STATE_EVENTS_PORTION_BYTES 262144
+/* Effects that became larger than this are given back when the next command comes. */
+#define STATE_EFFECTS_KEPT_BYTES 1048576
+
+struct state_effects;
+/* Takes the events in `fx` and nothing else of it; may ask the state, must not change it. */
+typedef void state_portion_fn(void *arg, const struct state_effects *fx);
 
 enum state_session_change { STATE_SESSION_NONE, STATE_SESSION_OPENED, STATE_SESSION_ATTACHED, STATE_SESSION_ENDED };
 
@@ -59,6 +69,9 @@ struct state_effects {
     struct state_watch_event *events;
     size_t event_cap;
     struct zk_buf arena; /* bytes the events point into */
+    state_portion_fn *portion; /* the caller's: gets the events of a session's end while it is applied, in order, when
+                                  they are many; only the rest is in `events`. NULL: all are */
+    void *portion_arg;
 };
 void state_effects_init(struct state_effects *fx);
 void state_effects_fini(struct state_effects *fx);
@@ -104,7 +117,8 @@ int state_get_acl(const struct state *s, uint64_t session, struct zk_slice path,
 int state_get_all_children_number(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
 /* The session's ephemerals whose paths begin with these characters (which need not end a component), in no order; a
  * prefix that is absent, blank or "/" means all. */
-void state_get_ephemerals(const struct state *s, uint64_t session, struct zk_slice prefix, struct zk_buf *out);
+int state_get_ephemerals(const struct state *s, uint64_t session, struct zk_slice prefix, size_t bytes_max,
+                         struct zk_buf *out);
 /* Its identities, each with its scheme and what of it may be told: no password hashes. */
 void state_who_am_i(const struct state *s, uint64_t session, struct zk_buf *out);
 /* For setWatches and the reads' watches: false if there is no such node. */

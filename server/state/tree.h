@@ -83,6 +83,9 @@ uint32_t tree_find(const struct tree *t, struct zk_slice path);
 /* Appends the node's path. */
 void tree_path(const struct tree *t, uint32_t handle, struct zk_buf *out);
 
+/* As zk_slice_cmp of the two paths, which need not be made for it. */
+int tree_path_cmp(const struct tree *t, uint32_t a, uint32_t b);
+
 /* A node with a copy of name and data and so many bytes of room behind, all else zero but `hash`; not linked. tree_drop
  * gives it back. */
 uint32_t tree_make(struct tree *t, uint64_t hash, struct zk_slice name, struct zk_slice data, size_t room);

@@ -43,7 +43,7 @@ static void put_stat(struct zk_buf *out, const struct node *n)
 
 static void tell(struct call *call, int32_t type, struct zk_slice path, uint32_t handle)
 {
-    effects_event(call->fx, type, path, node_acl(call->s, state_node(call->s, handle)));
+    effects_event(call->s, call->fx, type, path, state_node(call->s, handle)->acl);
 }
 
 /* --- create, create2, createContainer, createTTL --- */
@@ -193,9 +193,9 @@ void write_remove(struct state *s, uint32_t handle, struct zk_slice path, struct
 {
     const struct node *n = state_node(s, handle);
     uint32_t parent = n->parent;
-    effects_event(fx, ZK_EVENT_DELETED, path, node_acl(s, n));
+    effects_event(s, fx, ZK_EVENT_DELETED, path, n->acl);
     change_remove(s, handle);
-    effects_event(fx, ZK_EVENT_CHILDREN_CHANGED, shown_parent_of(path), node_acl(s, state_node(s, parent)));
+    effects_event(s, fx, ZK_EVENT_CHILDREN_CHANGED, shown_parent_of(path), state_node(s, parent)->acl);
 }
 
 static int op_delete(struct call *call, struct zk_jute *in)

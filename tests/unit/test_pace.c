@@ -156,6 +156,44 @@ START_TEST(a_turns_answers_to_all_are_bounded_too_and_everybodys_turn_comes)
 }
 END_TEST
 
+/* --- events --- */
+
+START_TEST(who_watches_more_than_it_can_be_told_of_at_once_is_closed_and_its_memory_given_back)
+{
+    enum { COUNT = 4400, LONG = 16300 }; /* some 68 MiB of paths */
+    static char path[LONG + 10];
+    memset(path, 'd', LONG);
+    path[0] = '/';
+    open_session(2);
+    open_session(3);
+    send_create(3, 1, path, 0);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(path + LONG, 10, "/%04d", i);
+        send_create(3, 2 + i, path, ZK_FLAG_EPHEMERAL);
+        if (i % 100 != 0)
+            continue;
+        send_bare(1, ZK_XID_PING, ZK_OP_PING);
+        send_bare(2, ZK_XID_PING, ZK_OP_PING);
+        turn();
+        now_ms += 5;
+        disk_advance(disk, now_ms);
+        replica_storage(r);
+    }
+    pass(20);
+    zk_buf_reset(&lines[2].in);
+    begin(2, ZK_OP_ADD_WATCH);
+    zk_path_kind_encode(&frame, (struct zk_path_kind){zk_slice_str("/"), ZK_ADD_WATCH_PERSISTENT_RECURSIVE});
+    send_frame(2);
+    turn();
+    ck_assert_int_eq(expect_reply(2, 2), ZK_ERR_OK);
+    send_bare(3, 9999, ZK_OP_CLOSE_SESSION);
+    pass(50);
+    ck_assert(lines[2].closed && !lines[1].closed);
+    ck_assert_uint_eq(state_ephemeral_count(replica_state(r)), 0);
+    ck_assert_uint_lt(lines[2].in.len, REPLICA_CLIENT_TURN_BYTES);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pace");
@@ -167,6 +205,8 @@ int main(void)
     tcase_add_test(tc, a_session_ends_behind_the_answers_that_wait);
     tcase_add_test(tc, a_client_that_closes_its_session_and_goes_has_closed_it);
     tcase_add_test(tc, a_turns_answers_to_all_are_bounded_too_and_everybodys_turn_comes);
+    tcase_add_test(tc, who_watches_more_than_it_can_be_told_of_at_once_is_closed_and_its_memory_given_back);
+    tcase_set_timeout(tc, 30);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -148,6 +148,106 @@ START_TEST(a_failed_request_uses_up_its_number)
 }
 END_TEST
 
+/* What portions brought, and what was left at the end, in one row. */
+struct told {
+    size_t count, portions;
+    char last[32]; /* of a node's own event: the end of its path */
+};
+
+static void take_events(void *arg, const struct state_effects *fx)
+{
+    struct told *told = arg;
+    for (size_t i = 0; i < fx->event_count; i++, told->count++) {
+        const struct state_watch_event *e = &fx->events[i];
+        ck_assert_int_eq(e->type, told->count % 2 ? ZK_EVENT_CHILDREN_CHANGED : ZK_EVENT_DELETED);
+        ck_assert_uint_gt(e->acl.len, 50000);
+        if (told->count % 2)
+            continue;
+        char name[32] = "";
+        memcpy(name, e->path.ptr + e->path.len - 5, 5);
+        ck_assert_int_gt(strcmp(name, told->last), 0);
+        memcpy(told->last, name, sizeof name);
+    }
+    told->portions++;
+}
+
+/* As large as one may be, of what nobody has. */
+static void make_large_acl(struct kit *k)
+{
+    char user[120] = "";
+    memset(user, 'u', sizeof user - 1);
+    zk_buf_reset(&k->acl);
+    zk_jute_put_int(&k->acl, 401);
+    zk_acl_encode(&k->acl, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("world"), zk_slice_str("anyone")});
+    for (int i = 0; i < 400; i++) {
+        snprintf(user, 5, "%04d", i);
+        user[4] = ':';
+        zk_acl_encode(&k->acl, &(struct zk_acl){ZK_PERM_READ, zk_slice_str("digest"), zk_slice_str(user)});
+    }
+}
+
+START_TEST(a_session_with_many_long_ephemerals_ends_in_bounded_memory)
+{
+    enum { COUNT = 1000, LONG = 16000 };
+    static char path[LONG + 10];
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make_large_acl(&k);
+    memset(path, 'd', LONG);
+    path[0] = '/';
+    ck_assert_int_eq(kit_create(&k, a, path, "", 0), 0);
+    for (int i = COUNT; i > 0; i--) {
+        struct command c = kit_next(&k, a, COMMAND_REQUEST);
+        snprintf(path + LONG, 10, "/%05d", i);
+        zk_buf_reset(&k.payload);
+        kit_put_create(&k, path, "", ZK_FLAG_EPHEMERAL);
+        c.op = ZK_OP_CREATE;
+        c.payload = zk_buf_slice(&k.payload);
+        state_apply(k.s, ++k.zxid, &c, &k.fx); /* without looking at it all each time */
+        ck_assert_int_eq(k.fx.err, 0);
+    }
+    struct zk_buf out;
+    zk_buf_init(&out);
+    ck_assert_int_eq(state_get_ephemerals(k.s, a, zk_slice(NULL, 0), 100000, &out), ZK_ERR_BAD_ARGUMENTS);
+    ck_assert_uint_lt(out.len, 100000 + 2 * LONG);
+    zk_buf_fini(&out);
+
+    struct told told = {0};
+    k.fx.portion = take_events;
+    k.fx.portion_arg = &told;
+    ck_assert_int_eq(kit_close(&k, a), 0);
+    ck_assert_uint_gt(told.portions, 10);
+    ck_assert_uint_lt(k.fx.arena.cap, 2 * STATE_EVENTS_PORTION_BYTES + 4 * LONG);
+    take_events(&told, &k.fx);
+    ck_assert_uint_eq(told.count, 2 * COUNT);
+    ck_assert_uint_eq(state_ephemeral_count(k.s), 0);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_list_that_many_events_share_is_there_once_and_large_effects_do_not_stay)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make_large_acl(&k);
+    ck_assert_int_eq(kit_create(&k, a, "/n", "", 0), 0);
+    zk_buf_reset(&k.payload);
+    for (int i = 0; i < 20000; i++) {
+        zk_multi_header_encode(&k.payload, (struct zk_multi_header){ZK_OP_SET_DATA, false, -1});
+        zk_set_data_request_encode(&k.payload, &(struct zk_set_data_request){zk_slice_str("/n"), zk_slice_str(""), -1});
+    }
+    zk_multi_header_encode(&k.payload, ZK_MULTI_END);
+    ck_assert_int_eq(kit_send(&k, a, ZK_OP_MULTI), 0);
+    ck_assert_uint_eq(k.fx.event_count, 20000);
+    ck_assert_uint_lt(k.fx.arena.cap, 400000);
+    ck_assert(k.fx.events[19999].acl.ptr == k.fx.events[0].acl.ptr && k.fx.events[0].acl.len > 50000);
+    ck_assert_uint_gt(k.fx.reply.cap, STATE_EFFECTS_KEPT_BYTES);
+    ck_assert_int_eq(kit_set(&k, a, "/n", "", -1), 0);
+    ck_assert_uint_lt(k.fx.reply.cap + k.fx.arena.cap, STATE_EFFECTS_KEPT_BYTES);
+    kit_free(&k);
+}
+END_TEST
+
 START_TEST(closing_deletes_the_sessions_ephemerals_in_the_order_of_their_paths)
 {
     struct kit k = kit_new();
@@ -614,6 +714,8 @@ int main(void)
     tcase_add_test(tc, a_number_applied_before_is_a_duplicate_and_a_skipped_one_a_gap);
     tcase_add_test(tc, a_failed_request_uses_up_its_number);
     tcase_add_test(tc, closing_deletes_the_sessions_ephemerals_in_the_order_of_their_paths);
+    tcase_add_test(tc, a_session_with_many_long_ephemerals_ends_in_bounded_memory);
+    tcase_add_test(tc, a_list_that_many_events_share_is_there_once_and_large_effects_do_not_stay);
     tcase_add_test(tc, expiry_needs_the_generation_of_the_verdict);
     tcase_add_test(tc, malformed_commands_about_sessions_change_nothing);
     tcase_add_test(tc, a_session_has_at_most_so_many_identities);

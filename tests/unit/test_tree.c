@@ -1,5 +1,6 @@
 /* test_tree.c: proves server/state/tree.c and index.c: every node is found by its path and no other path finds it,
  * however many there are and in whatever order they come and go. */
+#include "common/path.h"
 #include "common/rng.h"
 #include "server/state/tree.h"
 #include "tests/unit/state_kit.h"
@@ -136,6 +137,27 @@ START_TEST(a_path_is_written_out_from_the_names)
 }
 END_TEST
 
+START_TEST(paths_compare_as_their_bytes_without_being_made)
+{
+    static const char *const paths[] = {"/",      "/a",   "/a-",   "/a-/z", "/a/-",  "/a/b", "/a/b/c",
+                                        "/a/b.c", "/a0",  "/a0/b", "/ab",   "/ab/c", "/b",   "/b/a",
+                                        "/b/a/a"};
+    uint32_t handles[ZK_COUNT_OF(paths)];
+    struct tree t;
+    tree_init(&t);
+    for (size_t i = 0; i < ZK_COUNT_OF(paths); i++)
+        handles[i] = plant(&t, paths[i], i == 0 ? 0 : tree_find(&t, zk_path_parent(zk_slice_str(paths[i]))));
+    for (size_t i = 0; i < ZK_COUNT_OF(paths); i++) {
+        for (size_t k = 0; k < ZK_COUNT_OF(paths); k++) {
+            int want = zk_slice_cmp(zk_slice_str(paths[i]), zk_slice_str(paths[k]));
+            int have = tree_path_cmp(&t, handles[i], handles[k]);
+            ck_assert_msg((have > 0) - (have < 0) == (want > 0) - (want < 0), "%s and %s", paths[i], paths[k]);
+        }
+    }
+    tree_fini(&t);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("tree");
@@ -143,5 +165,6 @@ int main(void)
     tcase_add_test(tc, thousands_come_and_go_and_each_is_found);
     tcase_add_test(tc, relinking_in_reverse_restores_the_order_of_siblings);
     tcase_add_test(tc, a_path_is_written_out_from_the_names);
+    tcase_add_test(tc, paths_compare_as_their_bytes_without_being_made);
     return kit_run("tree", tc);
 }
