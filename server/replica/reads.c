@@ -1,5 +1,6 @@
 /* reads.c: what is answered from the local state, in its place behind the client's own writes; and the watches that
  * reads leave. A watch is set together with the read, so nothing can happen in between. */
+#include "common/path.h"
 #include "server/replica/core.h"
 
 bool read_is_local(int32_t op)
@@ -25,9 +26,13 @@ bool read_is_local(int32_t op)
     }
 }
 
-static bool watch(struct replica *r, struct client *c, struct zk_slice path, enum watch_kind kind)
+/* A path that no node can have is refused: nothing could ever happen there. */
+static int watch(struct replica *r, struct client *c, struct zk_slice path, enum watch_kind kind)
 {
-    return watches_add(r->watches, c->conn, path, kind, REPLICA_WATCHES_PER_CLIENT_MAX);
+    static const struct watch_limit limit = {REPLICA_WATCHES_PER_CLIENT_MAX, REPLICA_WATCHED_BYTES_PER_CLIENT_MAX};
+    if (path.len > ZK_PATH_BYTES_MAX)
+        return ZK_ERR_BAD_ARGUMENTS;
+    return watches_add(r->watches, c->conn, path, kind, limit) ? ZK_ERR_OK : ZK_ERR_SYSTEM_ERROR;
 }
 
 /* exists leaves a watch on a node that is not there, but none on one that may not be read; the others only on success. */
@@ -44,9 +49,8 @@ static int read_node(struct replica *r, struct client *c, int32_t op, struct zk_
         kind = WATCH_CHILD;
     }
     bool leaves = err == ZK_ERR_OK || (op == ZK_OP_EXISTS && err == ZK_ERR_NO_NODE);
-    if (q.watch && leaves && !watch(r, c, q.path, kind))
-        return ZK_ERR_SYSTEM_ERROR;
-    return err;
+    int refused = q.watch && leaves ? watch(r, c, q.path, kind) : ZK_ERR_OK;
+    return refused != ZK_ERR_OK ? refused : err;
 }
 
 static int read_acl(struct replica *r, struct client *c, struct zk_jute *in, struct zk_buf *out)
@@ -118,8 +122,9 @@ static int add_watch(struct replica *r, struct client *c, struct zk_path_kind q,
         kind = WATCH_RECURSIVE;
     else
         return ZK_ERR_MARSHALLING_ERROR;
-    if (!watch(r, c, q.path, kind))
-        return ZK_ERR_SYSTEM_ERROR;
+    int refused = watch(r, c, q.path, kind);
+    if (refused != ZK_ERR_OK)
+        return refused;
     zk_jute_put_int(out, ZK_ERR_OK); /* an ErrorResponse that says 0 */
     return ZK_ERR_OK;
 }
@@ -166,7 +171,7 @@ static bool rearm(struct replica *r, struct client *c, enum rearm_kind kind, str
     static const enum watch_kind kinds[] = {WATCH_DATA, WATCH_DATA, WATCH_CHILD, WATCH_PERSISTENT, WATCH_RECURSIVE};
     enum zk_event_type type = missed_event(r, kind, path, seen);
     if (type == ZK_EVENT_NONE)
-        return watch(r, c, path, kinds[kind]);
+        return watch(r, c, path, kinds[kind]) == ZK_ERR_OK;
     struct zk_slice acl = state_acl_of(r->state, path);
     if (acl.ptr == NULL || state_may_read(r->state, c->session, acl))
         client_tell(r, c, type, path, -1);

@@ -34,7 +34,9 @@
 #define REPLICA_CLIENT_TURN_BYTES (1u << 20)
 /* The same for all clients together. */
 #define REPLICA_TURN_BYTES (64u << 20)
+/* Of one client: its watches, and the bytes of their paths. */
 #define REPLICA_WATCHES_PER_CLIENT_MAX 1000000
+#define REPLICA_WATCHED_BYTES_PER_CLIENT_MAX (64u << 20)
 /* The answer to one multiRead or getEphemerals; more is BAD_ARGUMENTS. No client takes larger frames. */
 #define REPLICA_GATHERED_BYTES_MAX (64u << 20)
 

@@ -28,6 +28,7 @@ struct watcher {
     uint64_t heard; /* the number of the change it was last told of */
     uint32_t count; /* 0: free, and `last` leads to the next free one */
     uint32_t last;
+    uint64_t bytes; /* of its watches' paths */
 };
 
 /* A chained hash table over the records of a pool, by linear hashing: bucket after bucket is split as records come. */
@@ -319,6 +320,7 @@ static void watch_remove(struct watches *w, uint32_t at)
 {
     struct watch *me = &w->watch[at];
     uint32_t conn = me->conn;
+    w->conn[conn].bytes -= w->path[me->path].len;
     table_remove(&w->watch_table, at);
     unlink_path(w, at);
     unlink_conn(w, at);
@@ -344,18 +346,21 @@ static void watch_insert(struct watches *w, uint32_t path, uint32_t conn, enum w
     link_path(w, at);
     link_conn(w, at);
     w->conn[conn].count++;
+    w->conn[conn].bytes += w->path[path].len;
     w->recursive_count += kind == WATCH_RECURSIVE;
 }
 
 /* --- verbs --- */
 
-bool watches_add(struct watches *w, uint64_t conn, struct zk_slice path, enum watch_kind kind, size_t limit)
+bool watches_add(struct watches *w, uint64_t conn, struct zk_slice path, enum watch_kind kind,
+                 struct watch_limit limit)
 {
     uint32_t p = path_find(w, path);
     uint32_t c = conn_find(w, conn);
     if (p != 0 && c != 0 && watch_find(w, p, c, kind) != 0)
         return true;
-    if ((c != 0 ? w->conn[c].count : 0) >= limit)
+    size_t count = c != 0 ? w->conn[c].count : 0, bytes = c != 0 ? w->conn[c].bytes : 0;
+    if (count >= limit.count || bytes + path.len > limit.bytes)
         return false;
     if (p == 0)
         p = path_make(w, path);

@@ -17,8 +17,14 @@ struct watches;
 struct watches *watches_new(void);
 void watches_free(struct watches *w);
 
-/* Arm (again: nothing changes). False: `conn` holds `limit` watches already. Copies the path. */
-bool watches_add(struct watches *w, uint64_t conn, struct zk_slice path, enum watch_kind kind, size_t limit);
+/* What one connection may hold. */
+struct watch_limit {
+    size_t count;
+    size_t bytes; /* of paths, each counted for each watch on it */
+};
+/* Arm (again: nothing changes). False: `conn` would hold more than `limit`. Copies the path. */
+bool watches_add(struct watches *w, uint64_t conn, struct zk_slice path, enum watch_kind kind,
+                 struct watch_limit limit);
 /* removeWatches/checkWatches: is there one that `type` (enum zk_watcher_type) covers? remove drops what it covers. As
  * Apache: CHILDREN = child, DATA = data, ANY = all of the path, PERSISTENT and PERSISTENT_RECURSIVE = just those. */
 bool watches_contains(const struct watches *w, uint64_t conn, struct zk_slice path, enum zk_watcher_type type);

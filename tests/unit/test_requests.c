@@ -1,4 +1,5 @@
 /* test_requests.c: proves server/replica's answers opcode by opcode: the smaller reads, and what is refused. */
+#include "common/path.h"
 #include "tests/unit/replica_kit.h"
 
 /* The record of the reply to `xid`, which must have gone well. */
@@ -456,6 +457,47 @@ START_TEST(credentials_cut_short_end_the_connection_without_a_word)
 }
 END_TEST
 
+START_TEST(nothing_is_watched_at_a_path_that_no_node_can_have)
+{
+    static char path[ZK_PATH_BYTES_MAX + 2];
+    open_session(1);
+    memset(path, 'p', sizeof path - 1);
+    path[0] = '/';
+    send_path(1, 2, ZK_OP_EXISTS, path, true);
+    begin(1 + 2, ZK_OP_ADD_WATCH);
+    zk_path_kind_encode(&frame, (struct zk_path_kind){zk_slice_str(path), ZK_ADD_WATCH_PERSISTENT});
+    send_frame(1);
+    send_path(1, 4, ZK_OP_EXISTS, path, false);
+    path[ZK_PATH_BYTES_MAX] = '\0';
+    send_path(1, 5, ZK_OP_EXISTS, path, true);
+    turn();
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_BAD_ARGUMENTS);
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_BAD_ARGUMENTS);
+    ck_assert_int_eq(expect_reply(1, 4), ZK_ERR_NO_NODE);
+    ck_assert_int_eq(expect_reply(1, 5), ZK_ERR_NO_NODE);
+    struct replica_report report;
+    replica_report_get(r, &report);
+    ck_assert_uint_eq(report.watches, 1);
+}
+END_TEST
+
+START_TEST(a_client_can_be_told_that_its_watched_paths_are_too_many_bytes)
+{
+    static char path[ZK_PATH_BYTES_MAX + 1];
+    const int32_t fit = REPLICA_WATCHED_BYTES_PER_CLIENT_MAX / ZK_PATH_BYTES_MAX;
+    open_session(1);
+    memset(path, 'p', ZK_PATH_BYTES_MAX);
+    path[0] = '/';
+    for (int32_t i = 1; i <= fit + 1; i++) {
+        snprintf(path + 1, 9, "%08d", i);
+        path[9] = 'p';
+        send_path(1, i, ZK_OP_EXISTS, path, true);
+        turn();
+        ck_assert_int_eq(expect_reply(1, i), i <= fit ? ZK_ERR_NO_NODE : ZK_ERR_SYSTEM_ERROR);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("requests");
@@ -479,6 +521,8 @@ int main(void)
     tcase_add_test(tc, a_pings_answer_has_a_pings_number_whatever_it_came_with);
     tcase_add_test(tc, a_user_without_a_colon_has_his_name_for_a_password);
     tcase_add_test(tc, credentials_cut_short_end_the_connection_without_a_word);
+    tcase_add_test(tc, nothing_is_watched_at_a_path_that_no_node_can_have);
+    tcase_add_test(tc, a_client_can_be_told_that_its_watched_paths_are_too_many_bytes);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -4,7 +4,8 @@
 #include <check.h>
 #include <stdio.h>
 
-#define NO_LIMIT SIZE_MAX
+#define NO_LIMIT ((struct watch_limit){SIZE_MAX, SIZE_MAX})
+#define TWO ((struct watch_limit){2, SIZE_MAX})
 
 static struct watches *w;
 static char heard[256]; /* "1 2 ": the connections that were told, in order */
@@ -116,13 +117,28 @@ START_TEST(events_come_in_the_order_of_arming)
 }
 END_TEST
 
+START_TEST(the_bytes_of_a_connections_paths_are_limited_too_and_come_back_with_its_watches)
+{
+    const struct watch_limit ten = {SIZE_MAX, 10};
+    ck_assert(watches_add(w, 1, zk_slice_str("/four"), WATCH_DATA, ten));
+    ck_assert(watches_add(w, 1, zk_slice_str("/four"), WATCH_CHILD, ten)); /* counts again: it may be the last here */
+    ck_assert(!watches_add(w, 1, zk_slice_str("/"), WATCH_DATA, ten));
+    ck_assert(watches_add(w, 2, zk_slice_str("/"), WATCH_DATA, ten));
+    ck_assert_str_eq(fire(ZK_EVENT_DATA_CHANGED, "/four"), "1 ");
+    ck_assert(!watches_add(w, 1, zk_slice_str("/fives"), WATCH_DATA, ten));
+    ck_assert(watches_add(w, 1, zk_slice_str("/fivs"), WATCH_DATA, ten));
+    ck_assert(watches_remove(w, 1, zk_slice_str("/four"), ZK_WATCHER_ANY));
+    ck_assert(watches_add(w, 1, zk_slice_str("/five"), WATCH_DATA, ten));
+}
+END_TEST
+
 START_TEST(a_connection_may_not_pass_its_limit)
 {
-    ck_assert(watches_add(w, 1, zk_slice_str("/a"), WATCH_DATA, 2));
-    ck_assert(watches_add(w, 1, zk_slice_str("/a"), WATCH_CHILD, 2));
-    ck_assert(!watches_add(w, 1, zk_slice_str("/b"), WATCH_DATA, 2));
-    ck_assert(watches_add(w, 1, zk_slice_str("/a"), WATCH_CHILD, 2)); /* there already */
-    ck_assert(watches_add(w, 2, zk_slice_str("/b"), WATCH_DATA, 2));
+    ck_assert(watches_add(w, 1, zk_slice_str("/a"), WATCH_DATA, TWO));
+    ck_assert(watches_add(w, 1, zk_slice_str("/a"), WATCH_CHILD, TWO));
+    ck_assert(!watches_add(w, 1, zk_slice_str("/b"), WATCH_DATA, TWO));
+    ck_assert(watches_add(w, 1, zk_slice_str("/a"), WATCH_CHILD, TWO)); /* there already */
+    ck_assert(watches_add(w, 2, zk_slice_str("/b"), WATCH_DATA, TWO));
     ck_assert_uint_eq(watches_count(w), 3);
     ck_assert_uint_eq(watches_path_count(w), 2);
     ck_assert_uint_eq(watches_conn_count(w), 2);
@@ -261,6 +277,7 @@ int main(void)
     tcase_add_test(tests, a_recursive_watch_hears_of_all_below_but_never_of_children_changed);
     tcase_add_test(tests, events_come_in_the_order_of_arming);
     tcase_add_test(tests, a_connection_may_not_pass_its_limit);
+    tcase_add_test(tests, the_bytes_of_a_connections_paths_are_limited_too_and_come_back_with_its_watches);
     tcase_add_test(tests, remove_takes_what_its_type_covers);
     tcase_add_test(tests, dropping_a_connection_leaves_the_others);
     tcase_add_test(tests, any_sequence_agrees_with_a_naive_table);
