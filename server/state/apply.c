@@ -216,7 +216,7 @@ static void apply_attach(struct state *s, const struct command *c, struct state_
     session->timeout_ms = a.timeout_ms;
     session->server = a.server;
     session_set_identities(session, a.identities);
-    if (!a.keeps_memory)
+    if (!a.keeps_memory && !ZK_PLANTED(18))
         change_session_end_memory(s, session);
     change_session_end(s, session);
     fx->generation = session->generation;

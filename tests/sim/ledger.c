@@ -231,6 +231,8 @@ static void count_marks(struct ledger *l, const struct ledger_entry *e)
     const struct command *c = &e->command;
     if (e->is_recalled)
         world_count(w, MARK_SENT_AGAIN);
+    if (l->expected.forgot_count > 0)
+        world_count(w, MARK_MEMORY_ENDED);
     if (l->fx.duplicate)
         world_count(w, MARK_FORWARDED_AGAIN);
     if (c->kind == COMMAND_EXPIRE && e->session_change == STATE_SESSION_ENDED) {

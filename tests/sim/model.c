@@ -606,8 +606,10 @@ static void do_attach(struct request *q)
     s->timeout_ms = a.timeout_ms;
     zk_buf_reset(&s->identities);
     add_identities(s, a.identities);
-    if (!a.keeps_memory)
+    if (!a.keeps_memory) {
+        q->result->forgot_count = s->memory > 0 ? s->result_count : 0;
         forget_results(s);
+    }
 }
 
 static bool is_of_session(const struct model_node *node, uint64_t id)

@@ -45,6 +45,7 @@ struct model_result {
     struct model_event *events;
     size_t steps_done; /* of a multi that failed: parts before the failing one */
     size_t step_count;
+    size_t forgot_count; /* results that a memory held which another's coming ended */
 };
 
 struct model *model_new(void);

@@ -2,6 +2,7 @@
 #include "common/err.h"
 #include "tests/sim/work.h"
 #include <inttypes.h>
+#include <stdio.h>
 
 #define MILLISECOND 1000ull
 
@@ -88,6 +89,7 @@ void persons_free_lives(struct world *w)
             zk_buf_fini(&life->ops[i].record);
         }
         free(life->ops);
+        free(life->held);
         free(life);
     }
 }
@@ -127,6 +129,8 @@ static void begin_event(struct world *w, void *arg, uint64_t token)
         return;
     if (world_chance(w, WORLD_CHANCE_CLIENT, 30000))
         person_impersonate(p);
+    if (!p->life && world_chance(w, WORLD_CHANCE_TAKEOVER, 150000))
+        person_take_over(p);
     if (!p->life)
         person_begin(p);
 }
@@ -159,7 +163,10 @@ static void begin_core(struct person *p, struct life *life, uint64_t session, co
     struct zkc_config config = {.server_count = (uint32_t)w->host_count,
                                 .session_timeout_ms = timeout_ms,
                                 .rng = rng,
+                                .session_id = (int64_t)session,
                                 .close_grace_ms = 5000};
+    if (password)
+        memcpy(config.password, password, sizeof(config.password));
     p->zkc = zkc_new(&config);
     ZK_ASSERT(p->zkc);
 }
@@ -270,14 +277,14 @@ static bool is_unknown(int32_t err)
 }
 
 /* libzk's session has ended: a write that was sent has its true result or, having never happened, "session expired";
- * only when the session has been forgotten may it be lost. */
+ * only when the session has been forgotten, or its memory has gone to who took it over, may it be lost. */
 static void judge_unknown(struct life *life, struct op *op)
 {
     const struct world *w = life->person->world;
+    const struct model_session *s = model_session(ledger_model(w->ledger), life->session);
     if (life->memory == 0)
         return;
-    if (op->err == ZK_ERR_CONNECTION_LOSS && !life->person->is_closing) {
-        const struct model_session *s = model_session(ledger_model(w->ledger), life->session);
+    if (op->err == ZK_ERR_CONNECTION_LOSS && !life->person->is_closing && !(s && s->memory == 0)) {
         if (!op->is_write || !s || s->ended_zxid == 0 || s->ended_zxid > ledger_forgotten(w->ledger))
             FAIL(life, "memory", "xid %" PRId32 " op %" PRId32 " is lost with its connection", op->xid, op->code);
     }
@@ -372,6 +379,8 @@ static void on_state(struct person *p, const struct zkc_effect *effect)
     if (effect->state == ZKC_STATE_CONNECTED) {
         p->life->session = core_session(p);
         p->life->memory = p->zkc ? zkc_memory(p->zkc) : 0;
+        if (p->life->is_taker && p->life->memory > 0)
+            FAIL(p->life, "memory", "%s", "is given a memory that is another's");
         p->world->tally.sessions++;
     }
 }
@@ -586,10 +595,19 @@ bool person_move(struct person *p)
     return true;
 }
 
+/* Has this person ever held it? Then it is not another's: those who share a session are told apart by their node. */
+static bool has_held(const struct person *p, uint64_t session)
+{
+    for (const struct life *life = p->world->lives; life; life = life->next)
+        if (life->person == p && life->session == session && !life->is_thief)
+            return true;
+    return false;
+}
+
 void person_impersonate(struct person *p)
 {
     const struct life *other = p->world->lives;
-    while (other && (other->person == p || other->is_over || other->is_thief || other->session == 0))
+    while (other && (other->is_over || other->is_thief || other->session == 0 || has_held(p, other->session)))
         other = other->next;
     if (!other)
         return;
@@ -603,6 +621,47 @@ void person_impersonate(struct person *p)
     begin_core(p, life, victim, password);
     core_step(p, ZKC_EVENT_TICK, (struct zk_slice){0});
     drive(p);
+}
+
+static void kill_event(struct world *w, void *arg, uint64_t token)
+{
+    struct person *p = arg;
+    if (p->life && p->life_count == token)
+        person_kill(p);
+}
+
+static struct life *find_takeable(const struct person *p)
+{
+    const struct model *m = ledger_model(p->world->ledger);
+    for (struct life *life = p->world->lives; life; life = life->next) {
+        const struct model_session *s = life->is_thief ? NULL : model_session(m, life->session);
+        if (s && s->ended_zxid == 0 && !has_held(p, life->session))
+            return life;
+    }
+    return NULL;
+}
+
+void person_take_over(struct person *p)
+{
+    struct world *w = p->world;
+    struct life *other = find_takeable(p);
+    if (!other)
+        return;
+    const struct model_session *s = model_session(ledger_model(w->ledger), other->session);
+    struct life *life = life_new(p);
+    life->is_apache = zk_rng_below(&p->rng, 2);
+    life->is_taker = true;
+    life->session = other->session;
+    life->attached = other->attached;
+    SAY(w, "client %" PRIu32 ".%" PRIu32 " takes over session %" PRIx64 " of %" PRIu32 ".%" PRIu32 ", %s", p->number,
+        life->number, other->session, other->person->number, other->number, life->is_apache ? "as Apache's" : "libzk");
+    if (!other->is_over) /* two that live would take it from each other for ever */
+        world_after(w, world_between(w, WORLD_CHANCE_TAKEOVER, 0, 100 * MILLISECOND), kill_event, other->person,
+                    other->person->life_count);
+    begin_core(p, life, other->session, s->password);
+    core_step(p, ZKC_EVENT_TICK, (struct zk_slice){0});
+    drive(p);
+    work_later(p);
 }
 
 void person_close(struct person *p)
@@ -624,20 +683,38 @@ bool person_is_idle(const struct person *p)
 
 /* --- what others tell and ask --- */
 
-static struct life *life_of(const struct world *w, uint64_t session)
+static bool holds(const struct life *life, uint64_t session)
+{
+    return life->session == session && !life->is_thief;
+}
+
+/* Whose request of this session it is that came with this generation: of a taker, if it held the session then. */
+static struct life *life_of(const struct world *w, uint64_t session, uint32_t generation)
+{
+    struct life *opener = NULL;
+    for (struct life *life = w->lives; life; life = life->next) {
+        if (!holds(life, session))
+            continue;
+        if (!life->is_taker)
+            opener = life;
+        for (size_t i = 0; i < life->held_count; i++)
+            if (life->held[i] == generation)
+                return life;
+    }
+    return opener;
+}
+
+static struct life *life_at(const struct world *w, uint32_t node, uint64_t session)
 {
     for (struct life *life = w->lives; life; life = life->next)
-        if (life->session == session && !life->is_thief)
+        if (holds(life, session) && life->person->node == node)
             return life;
     return NULL;
 }
 
 bool person_password_is_right(const struct world *w, uint32_t from_node, uint64_t session)
 {
-    for (const struct life *life = w->lives; life; life = life->next)
-        if (life->session == session && !life->is_thief && life->person->node == from_node)
-            return true;
-    return false;
+    return life_at(w, from_node, session) != NULL;
 }
 
 static struct op *op_of(const struct life *life, int32_t xid)
@@ -656,29 +733,73 @@ static bool has_write_in_flight(const struct life *life)
     return false;
 }
 
+/* The node from which a session comes to a connection is in the address that the server saw. */
+static uint32_t node_of(const struct ledger_entry *e)
+{
+    struct command_attach a;
+    uint32_t node = 0;
+    if (e->command.kind != COMMAND_ATTACH || !command_attach_decode(e->command.payload, &a))
+        return 0;
+    struct zk_jute in = zk_jute(a.identities);
+    (void)zk_jute_count(&in, 8);
+    (void)zk_jute_string(&in);
+    struct zk_slice address = zk_jute_string(&in);
+    char text[32];
+    snprintf(text, sizeof(text), "%.*s", (int)address.len, (const char *)address.ptr);
+    return sscanf(text, "10.0.0.%" SCNu32, &node) == 1 ? node : 0;
+}
+
+static void note_held(struct life *life, uint32_t generation)
+{
+    if (life->held_count == life->held_cap) {
+        life->held_cap = life->held_cap ? 2 * life->held_cap : 8;
+        life->held = zk_realloc(life->held, life->held_cap * sizeof(*life->held));
+    }
+    life->held[life->held_count++] = generation;
+}
+
+static void session_attached(struct world *w, const struct ledger_entry *e)
+{
+    const struct model_session *s = model_session(ledger_model(w->ledger), e->session);
+    struct life *holder = life_at(w, node_of(e), e->session);
+    if (!holder)
+        world_fail(w, "I20", "%" PRIx64 ": session %" PRIx64 " is attached to who never held it", e->entry.zxid,
+                   e->session);
+    const struct life *last = life_of(w, e->session, s->generation - 1);
+    if (last != holder)
+        world_count(w, holder->is_taker ? MARK_SESSION_TAKEN : MARK_SESSION_TAKEN_BACK);
+    if (holder->is_taker)
+        note_held(holder, s->generation);
+    bool in_flight = false;
+    for (struct life *life = w->lives; life; life = life->next) {
+        if (!holds(life, e->session))
+            continue;
+        life->attached = e->entry.zxid;
+        in_flight |= has_write_in_flight(life);
+    }
+    if (in_flight)
+        world_count(w, MARK_SESSION_MOVED_IN_FLIGHT);
+}
+
 void person_session_entry(struct world *w, const struct ledger_entry *e)
 {
-    struct life *life = life_of(w, e->session);
-    if (!life)
-        return;
-    if (e->session_change == STATE_SESSION_ATTACHED) {
-        life->attached = e->entry.zxid;
-        if (has_write_in_flight(life))
-            world_count(w, MARK_SESSION_MOVED_IN_FLIGHT);
-    }
-    if (e->command.kind == COMMAND_EXPIRE && e->session_change == STATE_SESSION_ENDED && has_write_in_flight(life))
-        world_count(w, MARK_SESSION_EXPIRED_UNANSWERED);
+    if (e->session_change == STATE_SESSION_ATTACHED)
+        session_attached(w, e);
+    bool is_expired = e->command.kind == COMMAND_EXPIRE && e->session_change == STATE_SESSION_ENDED;
+    for (struct life *life = w->lives; is_expired && life; life = life->next)
+        if (holds(life, e->session) && has_write_in_flight(life))
+            world_count(w, MARK_SESSION_EXPIRED_UNANSWERED);
 }
 
 uint64_t person_attached(const struct world *w, uint64_t session)
 {
-    const struct life *life = life_of(w, session);
+    const struct life *life = life_of(w, session, 0);
     return life ? life->attached : 0;
 }
 
-uint64_t person_effect(const struct world *w, uint64_t session, int32_t xid)
+uint64_t person_effect(const struct world *w, uint32_t from_node, uint64_t session, int32_t xid)
 {
-    const struct life *life = life_of(w, session);
+    const struct life *life = life_at(w, from_node, session);
     const struct op *op = life ? op_of(life, xid) : NULL;
     return op ? op->effect_zxid : 0;
 }
@@ -710,7 +831,7 @@ void person_committed(struct world *w, const struct ledger_entry *e)
 {
     if (e->command.kind != COMMAND_REQUEST || !e->had_effect || e->err == ZK_ERR_SESSION_EXPIRED)
         return;
-    struct life *life = life_of(w, e->command.session);
+    struct life *life = life_of(w, e->command.session, e->command.generation);
     if (!life)
         world_fail(w, "I3", "%" PRIx64 ": session %" PRIx64 " has never written anything", e->entry.zxid,
                    e->command.session);

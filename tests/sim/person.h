@@ -1,14 +1,15 @@
 /* person.h: one user of the ensemble: a client core (libzk's own, or one that behaves as Apache's) on the simulated
  * network, with a workload on top, and a memory of all that was asked and answered.
  *
- * A person leads one life (a session from its opening to its end) after another. What every life asked is kept to the
- * end, for the ledger may still bring it about long after the client is dead.
+ * A person leads one life (a session from its opening to its end) after another. Now and then it goes on with a session
+ * that another person holds or has left behind, by libzk or as Apache's clients do, in a life of its own. What every
+ * life asked is kept to the end, for the ledger may still bring it about long after the client is dead.
  *
  * CHECKS      requests complete in the order of submission, each once (C1); what is in the history was asked, as it
  * is there, once, in order (I3, I6, I15); what was acknowledged is there with that result, what was refused is not
  * (I15); a write that began after another had been acknowledged comes after it (I16); with a memory, nothing is ever
- * unknown, even if the session expires; reads never go back (I14); a one-shot watch fires at most once, and one still
- * armed at the end has missed nothing (I24, I25).
+ * unknown, even if the session expires, unless another has taken it over; reads never go back (I14); a one-shot watch
+ * fires at most once, and one still armed at the end has missed nothing (I24, I25).
  */
 #pragma once
 #include "client/core.h"
@@ -47,6 +48,10 @@ struct life {
     uint32_t number;
     bool is_apache;
     bool is_thief; /* comes with a password that it made up */
+    bool is_taker; /* goes on with another client's session, and knows its password */
+    size_t held_count; /* of a taker: the generations of the session in which it was on its connection */
+    size_t held_cap;
+    uint32_t *held;
     bool is_over;
     int32_t memory;
     uint64_t session;
@@ -94,6 +99,8 @@ void person_thaw(struct person *p);
 bool person_move(struct person *p);
 /* A stranger comes with the person's session id and a wrong password. */
 void person_impersonate(struct person *p);
+/* The person goes on with a session of somebody else's, who has died or soon will. */
+void person_take_over(struct person *p);
 /* Ends its session properly when its requests are answered. */
 void person_close(struct person *p);
 /* Every request answered and, after person_close, the session ended. */
@@ -108,8 +115,8 @@ void person_committed(struct world *w, const struct ledger_entry *e);
 /* The session has come to a connection, or has ended: what was in flight then. */
 void person_session_entry(struct world *w, const struct ledger_entry *e);
 uint64_t person_attached(const struct world *w, uint64_t session);
-/* The zxid at which this session's request happened; 0: it has not. */
-uint64_t person_effect(const struct world *w, uint64_t session, int32_t xid);
+/* The zxid at which this session's request, asked from this node, happened; 0: it has not. */
+uint64_t person_effect(const struct world *w, uint32_t from_node, uint64_t session, int32_t xid);
 /* Does (or did) who sits at this node hold this session rightfully? */
 bool person_password_is_right(const struct world *w, uint32_t from_node, uint64_t session);
 /* Every life of the seed, at its end. */

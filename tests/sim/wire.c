@@ -552,7 +552,7 @@ static void judge_watch_op(struct wire *wire, const struct asked *a, const struc
 /* The entry that brought this request about, as of `zxid`; NULL: there is none. */
 static const struct ledger_entry *entry_of(const struct wire *wire, int32_t xid, uint64_t zxid)
 {
-    uint64_t at = person_effect(wire->world, wire->session, xid);
+    uint64_t at = person_effect(wire->world, wire->from_node, wire->session, xid);
     return at && at <= zxid ? ledger_find(wire->world->ledger, at) : NULL;
 }
 
