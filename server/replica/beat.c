@@ -159,6 +159,7 @@ void beat_publish(struct replica *r)
     zk_jute_put_long(beat, (int64_t)zxid);
     zk_jute_put_long(beat, (int64_t)digest);
     zab_set_beat(r->zab, zk_buf_slice(beat));
+    zab_set_state_in_doubt(r->zab, leads && count_compared(r, DIGEST_DIFFERS) > 0 && zxid < r->last_checkpoint_zxid);
 }
 
 static struct peer_view *view_of(struct replica *r, uint64_t peer)

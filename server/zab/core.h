@@ -215,6 +215,7 @@ struct zab {
     uint64_t next_incarnation; /* while a rename is on its way to the disk */
     bool was_damaged;
     char damage[256];
+    bool state_in_doubt; /* others hold another, and no majority is known to hold ours: it is sent to nobody */
     bool wants_state; /* what the log makes and what the replica holds differ: only a leader's state helps */
 
     /* the log and what is known of it */

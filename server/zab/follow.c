@@ -319,6 +319,11 @@ void zab_rebuild(struct zab *z, uint64_t now_ms)
         look(z, election_delay(z), "this server's state is not the quorum's");
 }
 
+void zab_set_state_in_doubt(struct zab *z, bool in_doubt)
+{
+    z->state_in_doubt = in_doubt;
+}
+
 void follow_tick(struct zab *z)
 {
     if (z->role != ROLE_FOLLOWING)

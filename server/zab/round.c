@@ -3,6 +3,7 @@
  * R1  a round is answered only by who has promised exactly the leader's epoch, follows it and is no stranger.
  * R2  a confirmation belongs to a round that began after it was asked for; none outlives its leader.
  * R3  a leader that hears no quorum for the sync limit, or whose disk is silent for half of it, stops leading.
+ * R4  a follower that is not heard for the sync limit (the init limit, until it is level) is closed.
  */
 #include "server/zab/core.h"
 
@@ -254,10 +255,28 @@ static bool must_step_down(struct zab *z)
     return false;
 }
 
+/* Who hears us but is not heard, its way to us being stalled, would go on following while what its clients say reaches
+ * nobody: their sessions would end. On a new connection it is heard, or it knows that it has lost its leader. */
+static void drop_silent(struct zab *z)
+{
+    for (size_t i = 0; i < z->config.member_count; i++) {
+        const struct peer *p = &z->peers[i];
+        const struct stream *s = &p->stream;
+        bool is_level = s->state == STREAM_GROUPS && !s->live_at && s->got >= s->level;
+        uint64_t limit = (uint64_t)z->config.tick_ms * (is_level ? z->config.sync_limit : z->config.init_limit);
+        if (i == z->self || p->in.followed_epoch != z->epoch || z->now_ms - s->heard_ms <= limit)
+            continue;
+        fx_news(z, "server %" PRIu64 " follows and was not heard for the %s limit: closing its connection", p->member.id,
+                is_level ? "sync" : "init");
+        fx_close(z, i, true);
+    }
+}
+
 void leader_tick(struct zab *z)
 {
     if (z->role != ROLE_LEADING || must_step_down(z))
         return;
+    drop_silent(z);
     bool counter_ends = zxid_counter(z->tail.last_zxid) >= z->config.counter_roll && z->commit >= z->newleader_zxid;
     if (counter_ends || (z->roll_at_ms && z->now_ms >= z->roll_at_ms)) {
         fx_news(z, "opening a new epoch: %s",

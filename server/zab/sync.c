@@ -172,8 +172,9 @@ static void read_on(struct zab *z, struct stream *s)
 static void start_snapshot(struct zab *z, size_t peer, const char *why)
 {
     struct stream *s = &z->peers[peer].stream;
-    if (z->wants_state) {
-        fx_news(z, "server %" PRIu64 " needs a state, and this leader's is wrong itself", z->peers[peer].member.id);
+    if (z->wants_state || z->state_in_doubt) {
+        fx_news(z, "server %" PRIu64 " needs a state, and this leader's is %s", z->peers[peer].member.id,
+                z->wants_state ? "wrong itself" : "in doubt: another server holds another");
         fx_close(z, peer, true);
         return;
     }

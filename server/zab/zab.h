@@ -168,6 +168,9 @@ const struct zab_effects *zab_drain(struct zab *z);
  * takes its place (ZAB_SNAP_*). A leader stands down. Until then this server votes as ever, its log is whole; should it be
  * the only one that can lead, it does, sends nobody its state, and hands over as soon as somebody is level. */
 void zab_rebuild(struct zab *z, uint64_t now_ms);
+/* Leader: somebody holds another state, and no majority is known to hold the one in our storage. It is sent to nobody, or
+ * the next blank server would make a majority for what may be wrong. */
+void zab_set_state_in_doubt(struct zab *z, bool in_doubt);
 
 /* --- getters --- */
 

@@ -3,6 +3,7 @@
 #include "server/state/state.h"
 #include "server/zab/msg.h"
 #include "tests/sim/check.h"
+#include "tests/sim/nemesis.h"
 #include <inttypes.h>
 
 /* The slow checks look every so many turns. */
@@ -281,6 +282,8 @@ void check_message(struct host *h, uint64_t peer, bool inbound, struct zk_slice 
         world_fail(h->world, "protocol", "server %" PRIu64 " sends what it would not take", h->id);
     if (h->world->is_talking)
         tell(h, peer, inbound, &m);
+    if (m.type == TELL_SNAP)
+        nemesis_snapshot_sent(h);
     uint64_t hash;
     bool is_stranger = zab_is_stranger(replica_zab(h->replica));
     if (m.type == TELL_ACK && m.zxid > disk_last_zxid(h->disk, &hash))

@@ -118,19 +118,10 @@ static void go_astray(struct world *w)
     host_flush_soon(h);
 }
 
-static bool anyone_staging(const struct world *w)
+/* A leader whose state is astray may send it in the moments before it knows: beyond help, and no proof. */
+void nemesis_snapshot_sent(struct host *h)
 {
-    for (size_t i = 0; i < w->host_count; i++)
-        if (tap_is_staging(w->hosts[i]->tap))
-            return true;
-    return false;
-}
-
-/* A leader whose state is astray may send it whole, in the moments before it knows: beyond help, and no proof. */
-static void unseat_if_astray(struct host *h)
-{
-    bool leads = h->seen_phase == ZAB_ELECTED || h->seen_phase == ZAB_LEADING;
-    if (h->is_astray && leads && !h->replica->rebuilding && anyone_staging(h->world))
+    if (h->is_astray || check_checkpoint_is_astray(h))
         world_after(h->world, 0, crash_event, h, h->start);
 }
 
@@ -147,7 +138,6 @@ static uint32_t temptation(const struct host *h)
 void nemesis_turn(struct host *h)
 {
     struct world *w = h->world;
-    unseat_if_astray(h);
     if (w->is_over || !w->swarm.crash_every_us || !world_chance(w, WORLD_CHANCE_PROCESS, temptation(h)))
         return;
     world_after(w, world_below(w, WORLD_CHANCE_PROCESS, 2000), crash_event, h, h->start);

@@ -12,5 +12,7 @@ void nemesis_begin(struct world *w);
 void nemesis_end(struct world *w);
 /* A turn is over: moments that luck alone would rarely hit tempt it. */
 void nemesis_turn(struct host *h);
+/* This server sends somebody its state. */
+void nemesis_snapshot_sent(struct host *h);
 /* A process has ended by itself: somebody will start it again. */
 void nemesis_host_died(struct host *h);

@@ -573,6 +573,23 @@ START_TEST(an_epoch_far_above_all_others_is_not_believed)
 }
 END_TEST
 
+/* Its way to the leader stalls, the other does not: what its clients say would reach nobody for as long as it lasts. */
+START_TEST(a_follower_that_is_not_heard_for_the_sync_limit_is_closed)
+{
+    struct world *w = founded_ensemble(3, 0);
+    uint64_t leader = world_leader(w, 10), deaf = other_than(leader, leader);
+    world_cut(w, deaf, leader, true);
+    const struct zab_config *config = &world_zab(w, leader)->config;
+    world_run(w, (uint64_t)config->tick_ms * (config->sync_limit + 1));
+    ck_assert(world_heard(w, leader, "not heard for the sync limit"));
+    ck_assert_uint_eq(world_leader(w, 10), leader);
+    ck_assert_int_ne(zab_phase(world_zab(w, deaf)), ZAB_FOLLOWING);
+    world_heal(w);
+    ck_assert(world_settle(w, 20000));
+    end(w);
+}
+END_TEST
+
 /* --- a state that is not the quorum's --- */
 
 START_TEST(a_follower_whose_state_is_wrong_gets_the_leaders_and_votes_meanwhile)
@@ -791,6 +808,7 @@ int main(void)
     tcase_add_test(tests, a_state_that_goes_away_while_it_is_sent_ends_that_stream_only);
     tcase_add_test(tests, a_readmitted_servers_acknowledgement_proves_its_readmission_committed);
     tcase_add_test(tests, an_epoch_far_above_all_others_is_not_believed);
+    tcase_add_test(tests, a_follower_that_is_not_heard_for_the_sync_limit_is_closed);
     tcase_add_test(tests, a_follower_whose_state_is_wrong_gets_the_leaders_and_votes_meanwhile);
     tcase_add_test(tests, a_state_found_wrong_between_summary_and_answer_is_asked_for_all_the_same);
     tcase_add_test(tests, a_leader_whose_state_is_wrong_stands_down_first);
