@@ -343,7 +343,7 @@ static void note_latency(struct replica *r, struct client *c, const struct reque
 /* Answers that in Apache's server never come near the state show no zxid of it. */
 static bool is_from_the_door(const struct request *q)
 {
-    return q->op == ZK_OP_AUTH || (q->closes && q->op != ZK_OP_CLOSE_SESSION);
+    return q->op == ZK_OP_AUTH || q->turned_away;
 }
 
 /* What the header shows: the state's zxid at the moment of the reply, or else 0; an opcode that nobody knows gets -1. */
@@ -515,7 +515,7 @@ void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t 
     q->kind = REQUEST_DONE;
     q->xid = xid;
     q->op = op;
-    q->closes = closes;
+    q->closes = q->turned_away = closes;
     settle(r, c, q, err, (struct zk_slice){NULL, 0});
     c->request_bytes -= q->len; /* client_push counts it */
     client_push(r, c, q);

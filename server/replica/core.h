@@ -43,6 +43,7 @@ struct request {
     struct pending *pending; /* WRITE, until applied */
     uint64_t round;          /* SYNC: answered by this quorum round or a later one */
     bool closes;             /* the connection ends behind its reply */
+    bool turned_away;        /* at the door, for good: it never came near the state, whose zxid its reply does not show */
     uint64_t arrived_ms;
     size_t len;
     uint8_t *bytes; /* READ: the record; DONE: the reply frame */

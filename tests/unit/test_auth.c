@@ -158,6 +158,21 @@ START_TEST(who_has_not_what_is_enforced_is_told_so_and_closed_at_its_first_reque
 }
 END_TEST
 
+START_TEST(closing_too_is_refused_to_who_has_not_authenticated_and_shows_no_zxid)
+{
+    snprintf(rules.enforced, sizeof rules.enforced, ",digest,");
+    restart();
+    open_session(1);
+    send_bare(1, 1, ZK_OP_CLOSE_SESSION);
+    turn();
+    struct zk_jute in = next_frame(1);
+    struct zk_reply_header h = zk_reply_header_decode(&in);
+    ck_assert_int_eq(h.err, ZK_ERR_SESSION_CLOSED_REQUIRE_SASL_AUTH);
+    ck_assert_int_eq(h.zxid, 0);
+    ck_assert(lines[1].closed);
+}
+END_TEST
+
 START_TEST(the_wrong_ensembles_name_closes_without_a_word)
 {
     snprintf(rules.ensembles, sizeof rules.ensembles, ",red,");
@@ -188,6 +203,7 @@ int main(void)
     tcase_add_test(tc, the_super_user_may_everything_and_others_not);
     tcase_add_test(tc, where_acls_are_skipped_all_may_everything_and_nobody_is_told_an_identity_for_it);
     tcase_add_test(tc, who_has_not_what_is_enforced_is_told_so_and_closed_at_its_first_request);
+    tcase_add_test(tc, closing_too_is_refused_to_who_has_not_authenticated_and_shows_no_zxid);
     tcase_add_test(tc, the_wrong_ensembles_name_closes_without_a_word);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -402,6 +402,10 @@ START_TEST(answers_that_have_nothing_to_do_with_the_state_show_no_zxid_of_it)
     open_session(2);
     send_credentials(2, "magic", zk_slice_str("x"));
     ck_assert_int_eq(reply_zxid(2, ZK_XID_AUTH), 0);
+    open_session(3);
+    send_bare(3, 1, ZK_OP_CLOSE_SESSION);
+    pass(20);
+    ck_assert_int_gt(reply_zxid(3, 1), 0);
 }
 END_TEST
 
