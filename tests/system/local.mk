@@ -1,6 +1,8 @@
 # tests/system: real processes, real disks, foreign clients.
 EXTRA_DIST += tests/system/ensemble.py tests/system/frames.py \
 	tests/system/differ/acls.py \
+	tests/system/differ/configured.py \
+	tests/system/differ/extended.py \
 	tests/system/differ/known.py \
 	tests/system/differ/malformed.py \
 	tests/system/differ/multis.py \
@@ -22,6 +24,7 @@ dist_check_SCRIPTS += \
 	tests/system/faults \
 	tests/system/foreign_kazoo \
 	tests/system/foreign_zkcli \
+	tests/system/kazoo_tests \
 	tests/system/kill_loop \
 	tests/system/net_garbage \
 	tests/system/net_partition \
@@ -55,6 +58,7 @@ LONG_TESTS += \
 	tests/system/damage \
 	tests/system/faults \
 	tests/system/foreign_zkcli \
+	tests/system/kazoo_tests \
 	tests/system/kill_loop \
 	tests/system/net_partition
 check_PROGRAMS += tests/system/client_recipes_run tests/system/client_worker tests/system/writer

@@ -23,6 +23,15 @@ KNOWN = [
           "ZOOKEEPER-4466 (3.9.0): a watch is found by its path as it was set; before, odd paths tripped over their parents"),
     Known("a path with nothing in it", "'getAllChildrenNumber'", r"a: getAllChildrenNumber err=0 zxid=\S+ number=6",
           r"a: getAllChildrenNumber err=0 zxid=\S+ number=5", "defect: by its other name the root is counted below itself"),
+    Known("an ACL of none", "'multi'", r"a: multi err=0 zxid=\S+ .error err=-114 -114.", r"a: multi err=-5 zxid=\S+",
+          "ZOOKEEPER-4026 (3.9.0), which decodes a multi otherwise: a null ACL spoils it as a whole"),
+    Known("the configuration's node", "'getData'",
+          r"(.): getData err=0 zxid=~z0 data=b'(server.\d=127.0.0.1:port:port:participant\\n){3}version=0' czxid=0 mzxid=0"
+          r" ctime=0 mtime=now version=-1 cversion=0 aversion=-1 .*",
+          r"(.): getData err=0 zxid=~z1 data=b'(server.\d=127.0.0.1:port:port:participant\\n){3}version=1\d+' czxid=0 mzxid=z1"
+          r" ctime=0 mtime=now version=-1 cversion=0 aversion=-1 .*",
+          "ours: the server lines are written by a command, whose zxid is their version; Apache's are not, until a reconfig"),
+    Known("the configuration's node", "", r"(.): \w+ err=(0|-102) zxid=~z0.*", r"(.): \w+ err=(0|-102) zxid=~z1.*", "the same"),
     Known("a wrong password", "'connect'", r"(.: connected .* timeout=0 .*)\na: closed\n.: closed",
           r".: connected .* timeout=0 .*\n.: closed",
           "defect: whoever knows a session's id can close its connection, for it is closed before the password is looked at"),

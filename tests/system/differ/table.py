@@ -10,12 +10,13 @@ Paths are below the scenario's own node, and "/" is that node; Verbatim ones and
 """
 from collections import namedtuple
 
-# `three`: on three servers too. `config`: lines for zoo.cfg, the same for both.
-Setting = namedtuple("Setting", "name three config")
+# `three`: on three servers too. `config`: lines for zoo.cfg, the same for both. `java`: what Apache's server takes from
+# the command line only.
+Setting = namedtuple("Setting", "name three config java")
 Scenario = namedtuple("Scenario", "setting name steps expected")
 
 SETTINGS = [
-    Setting("plain", True, ""),
+    Setting("plain", True, "", []),
 ]
 SCENARIOS = []
 

@@ -258,8 +258,8 @@ scenario(
 FRESH = "version=0 cversion=0 aversion=0 ephemeralOwner=0 dataLength=0 numChildren=0"
 
 
-def told(who, *events):
-    return "\n".join(f"{who}: event {event} state=3 err=0 zxid=-1" for event in events)
+def told(who, zxid, *events):
+    return "\n".join(f"{who}: event {event} state=3 err=0 zxid={zxid}" for event in events)
 
 
 def answer(who, name, zxid, rest=""):
@@ -274,11 +274,11 @@ ours(
     (("a", "addWatch", "/n", RECURSIVE), answer("a", "addWatch", "~z1", " err=0")),
     (("a", EXIST, "/n", True), answer("a", "exists", "~z1", f" czxid=z1 mzxid=z1 ctime=now mtime=now {FRESH} pzxid=z1")),
     (("b", "create", "/n/c", b"", OPEN, 0), "\n".join((
-        answer("b", "create", "z2", " path=/n/c"), told("a", "NodeCreated /n/c", "NodeChildrenChanged /n")))),
+        answer("b", "create", "z2", " path=/n/c"), told("a", "~z2", "NodeCreated /n/c", "NodeChildrenChanged /n")))),
     (("a", "removeWatches", "/n", PERSISTENT_TYPE), answer("a", "removeWatches", "~z2")),
-    (("b", "delete", "/n/c", -1), answer("b", "delete", "z3") + "\n" + told("a", "NodeDeleted /n/c")),
+    (("b", "delete", "/n/c", -1), answer("b", "delete", "z3") + "\n" + told("a", "~z3", "NodeDeleted /n/c")),
     (("a", "removeWatches", "/n", RECURSIVE_TYPE), answer("a", "removeWatches", "~z3")),
-    (("b", "delete", "/n", -1), answer("b", "delete", "z4") + "\n" + told("a", "NodeDeleted /n")),
+    (("b", "delete", "/n", -1), answer("b", "delete", "z4") + "\n" + told("a", "~z4", "NodeDeleted /n")),
     (("b", "create", "/n", b"", OPEN, 0), answer("b", "create", "z5", " path=/n")),
 )
 
@@ -314,3 +314,14 @@ for what, kind in ALL_TYPES.items():
               (("a", "checkWatches", path, ANY_TYPE), "a: checkWatches err=-121 zxid=~z0"),
           )],
     )
+
+# ZOOKEEPER-4655 (3.9.0)
+ours(
+    "an event carries the zxid of its change, one that setWatches finds none",
+    (("a", "create", "/n", b"", OPEN, 0), answer("a", "create", "z1", " path=/n")),
+    (("b", "addWatch", "/n", PERSISTENT), answer("b", "addWatch", "~z1", " err=0")),
+    (("a", "multi", [("create", "/n/c", b"", OPEN, 0), ("delete", "/n/c", 0)]),
+     answer("a", "multi", "z2", " [create err=0 path=/n/c] [delete err=0]") + "\n"
+     + told("b", "~z2", "NodeChildrenChanged /n", "NodeChildrenChanged /n")),
+    (("a", "setWatches", 0, [], ["/n"], []), told("a", "-1", "NodeCreated /n") + "\na: setWatches err=0 zxid=~z2 xid=-8"),
+)
