@@ -849,7 +849,8 @@ static void check_memory(const struct life *life)
 {
     for (size_t i = 0; i < life->op_count; i++) {
         const struct op *op = &life->ops[i];
-        bool may_be_refused = life->person->world->swarm.disk_full_every_us; /* at the door, and deletes are not */
+        const struct swarm *swarm = &life->person->world->swarm;
+        bool may_be_refused = swarm->disk_full_every_us || swarm->astray_every_us; /* at the door; deletes are not */
         if (op->is_write && op->is_sent && op->effects == 0 && !op->was_refused && op->xid < life->last_effect_xid &&
             !may_be_refused)
             FAIL(life, "I6", "xid %" PRId32 " op %" PRId32 " was skipped, xid %" PRId32 " happened", op->xid,
