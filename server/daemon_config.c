@@ -147,6 +147,7 @@ struct replica_config daemon_config_make(const struct settings *s)
         .throttle = make_throttle(s),
         .jute_max_buffer = (uint32_t)s->jute_max_buffer,
         .memory = STATE_MEMORY_K,
+        .enforce_quota = s->enforce_quota,
         .extended_types = s->extended_types,
         .container_check_ms = (uint32_t)s->container_check_ms,
         .container_max_per_minute = (uint32_t)s->container_max_per_minute,

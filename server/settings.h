@@ -52,6 +52,7 @@ struct settings {
     int32_t throttle_new_weight, throttle_renew_weight;
     bool throttle_weighted;
     struct throttle_rules throttle_parts; /* drop_increase, drop_decrease, decrease_ratio only */
+    bool enforce_quota;               /* hard quotas refuse, soft ones are told */
     bool extended_types;              /* TTL nodes */
     int32_t container_check_ms;       /* between the leader's looks for containers and TTL nodes that have ended */
     int32_t container_max_per_minute; /* that it ends */

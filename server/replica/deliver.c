@@ -39,12 +39,26 @@ static void answer_join(struct replica *r, const struct command *cmd, const stru
         client_join_result(r, c, cmd, fx);
 }
 
+#define QUOTA_WARN_EVERY_MS 1000
+
+/* The server that was asked says it, now and then. */
+static void warn_of_quota(struct replica *r, const struct state_effects *fx)
+{
+    if (fx->warning.len == 0 || (r->quota_warned_ms != 0 && r->now_ms - r->quota_warned_ms < QUOTA_WARN_EVERY_MS))
+        return;
+    r->quota_warned_ms = r->now_ms;
+    outbox_news(r, REPLICA_WARN, "a soft quota is exceeded: %.*s", (int)fx->warning.len,
+                (const char *)fx->warning.ptr);
+}
+
 static void answer_numbered(struct replica *r, const struct command *cmd, const struct state_effects *fx)
 {
     struct tracked *t = tracker_find(r, cmd->session);
     struct client *c = t != NULL && t->conn ? client_find(r, t->conn) : NULL;
-    if (c != NULL && c->phase == CLIENT_LIVE)
+    if (c != NULL && c->phase == CLIENT_LIVE) {
+        warn_of_quota(r, fx);
         client_write_result(r, c, cmd, fx);
+    }
     if (fx->session_change == STATE_SESSION_ENDED)
         tracker_applied(r, fx, 0);
 }

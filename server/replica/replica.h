@@ -53,6 +53,7 @@ struct replica_config {
     uint32_t checkpoint_slice_rows;  /* at most so many a turn; 0: the default */
     struct zk_slice ensemble;    /* the server lines as /zookeeper/config shows them; copied. Empty: it shows none */
     uint32_t client_turn_bytes;      /* 0: REPLICA_CLIENT_TURN_BYTES */
+    bool enforce_quota;          /* hard quotas refuse the writes of this server's clients */
     bool extended_types;         /* clients of this server may make TTL nodes */
     uint32_t container_check_ms; /* between the leader's walks over containers and TTL nodes; 0: the default */
     uint32_t container_max_per_minute; /* that it ends; 0: the default */

@@ -68,7 +68,8 @@ static bool write_is_well_formed(int32_t op, struct zk_slice record)
 /* What this server's configuration allows travels with the command: every replica must decide alike. */
 static uint8_t options_of(const struct replica *r)
 {
-    return r->config.extended_types ? COMMAND_EXTENDED_TYPES : 0;
+    return (uint8_t)((r->config.extended_types ? COMMAND_EXTENDED_TYPES : 0) |
+                     (r->config.enforce_quota ? COMMAND_ENFORCE_QUOTA : 0));
 }
 
 static void submit(struct replica *r, struct client *c, struct request *q, uint8_t kind, struct zk_slice payload)

@@ -164,6 +164,14 @@ void change_data(struct state *s, uint32_t handle, struct zk_slice data)
     set_data(s, handle, data, next_version(state_node(s, handle)->version));
 }
 
+void change_quietly(struct state *s, uint32_t handle, struct zk_slice data)
+{
+    struct undo *undo = touch(s, handle);
+    struct node *n = state_node(s, handle);
+    replace_data(s, undo, n, data);
+    touched(s, n);
+}
+
 void change_config(struct state *s, uint32_t handle, struct zk_slice data)
 {
     set_data(s, handle, data, -1);

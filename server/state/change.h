@@ -25,6 +25,7 @@ struct change_create {
 uint32_t change_create(struct state *s, const struct change_create *c);
 void change_remove(struct state *s, uint32_t handle);
 void change_data(struct state *s, uint32_t handle, struct zk_slice data);
+void change_quietly(struct state *s, uint32_t handle, struct zk_slice data); /* no version, no time, no zxid */
 void change_config(struct state *s, uint32_t handle, struct zk_slice data); /* its version is always -1, as Apache's */
 void change_acl(struct state *s, uint32_t handle, uint32_t acl); /* adopts the reference */
 

@@ -1,5 +1,5 @@
 /* Recomputes every invariant of this folder. For tests and the simulator: it costs as much as the state is large. */
-#include "server/state/inside.h"
+#include "server/state/quota.h"
 
 struct recount {
     struct totals totals;
@@ -139,6 +139,8 @@ const char *state_check(const struct state *s)
         why = check_totals(s, &r);
     if (why == NULL)
         why = mortals_check(&s->mortals, &s->tree);
+    if (why == NULL)
+        why = quota_invariant(s);
     if (why == NULL && s->journal.count != 0)
         why = "the journal is not empty between commands";
     if (why == NULL)

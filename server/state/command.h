@@ -30,11 +30,12 @@ enum command_kind {
 /* What the configuration of the server that took a request allows it. */
 enum command_option {
     COMMAND_EXTENDED_TYPES = 1, /* TTL nodes */
+    COMMAND_ENFORCE_QUOTA = 2,  /* what passes a hard quota is refused */
 };
 
 struct command {
     uint8_t kind;
-    uint8_t options;     /* of REQUEST: COMMAND_EXTENDED_TYPES */
+    uint8_t options;     /* of REQUEST: enum command_option */
     int64_t time_ms;     /* wall clock of the leader, never decreasing in the log */
     uint64_t session;    /* 0 for OPEN, FORGET, LEVEL */
     uint32_t generation; /* of the session, as told by OPEN (1) or ATTACH; ATTACH: 0 */

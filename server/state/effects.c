@@ -9,6 +9,7 @@ void state_effects_fini(struct state_effects *fx)
 {
     zk_buf_fini(&fx->reply);
     zk_buf_fini(&fx->arena);
+    zk_buf_fini(&fx->warning);
     free(fx->events);
     memset(fx, 0, sizeof *fx);
 }
@@ -24,9 +25,10 @@ void effects_reset(struct state_effects *fx)
         fx->events = NULL;
         fx->event_cap = 0;
     }
-    fx->reply.len = fx->arena.len = 0;
+    fx->reply.len = fx->arena.len = fx->warning.len = 0;
     *fx = (struct state_effects){.reply = fx->reply,
                                  .arena = fx->arena,
+                                 .warning = fx->warning,
                                  .events = fx->events,
                                  .event_cap = fx->event_cap,
                                  .portion = fx->portion,

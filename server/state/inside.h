@@ -49,6 +49,7 @@ struct state {
     uint64_t ending; /* the session that is at its end while its events are handed out: it has no rights any more */
     struct zk_buf path;  /* of the create at hand */
     struct zk_buf list;  /* the ACL at hand */
+    struct zk_buf quota_dir; /* the quota at hand */
     bool loading;
 };
 

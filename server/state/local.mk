@@ -17,6 +17,7 @@ libstate_la_SOURCES = \
 	server/state/load.c \
 	server/state/mortal.c server/state/mortal.h \
 	server/state/multi.c \
+	server/state/quota.c server/state/quota.h \
 	server/state/read.c \
 	server/state/rows.c server/state/rows.h \
 	server/state/session.c server/state/session.h \

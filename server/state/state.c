@@ -24,6 +24,7 @@ void state_free(struct state *s)
     free(s->mortals.nodes);
     zk_buf_fini(&s->path);
     zk_buf_fini(&s->list);
+    zk_buf_fini(&s->quota_dir);
     free(s);
 }
 

@@ -72,6 +72,7 @@ struct state_effects {
     state_portion_fn *portion; /* the caller's: gets the events of a session's end while it is applied, in order, when
                                   they are many; only the rest is in `events`. NULL: all are */
     void *portion_arg;
+    struct zk_buf warning; /* a soft quota was passed: whose, and by what. For the log of the server that was asked */
 };
 void state_effects_init(struct state_effects *fx);
 void state_effects_fini(struct state_effects *fx);

@@ -1,5 +1,6 @@
 #include "common/path.h"
 #include "server/state/effects.h"
+#include "server/state/quota.h"
 #include "server/state/write.h"
 #include <stdio.h>
 
@@ -8,6 +9,13 @@
 static bool allows(const struct call *call, uint32_t handle, int32_t perm)
 {
     return node_allows(call->s, state_node(call->s, handle), perm, session_identities(call->session));
+}
+
+static int check_quota(const struct call *call, struct zk_slice path, int64_t count, int64_t bytes)
+{
+    if ((call->options & COMMAND_ENFORCE_QUOTA) == 0)
+        return 0;
+    return quota_check(call->s, path, (struct quota_change){count, bytes}, call->fx);
 }
 
 /* -1 asks for no version. */
@@ -161,7 +169,7 @@ static int check_create(struct call *call, const struct creation *c, uint32_t *r
         return ZK_ERR_NO_CHILDREN_FOR_EPHEMERALS;
     *ret_parent = parent;
     *ret_path = path;
-    return 0;
+    return check_quota(call, path, 1, (int64_t)r->data.len);
 }
 
 static int op_create(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *out)
@@ -184,6 +192,8 @@ static int op_create(struct call *call, int32_t op, struct zk_jute *in, struct z
     zk_jute_put_string(out, c.path);
     if (with_stat)
         put_stat(out, state_node(s, handle));
+    quota_charge(s, c.path, (struct quota_change){1, (int64_t)asked.r.data.len});
+    quota_written(s, c.path);
     return 0;
 }
 
@@ -193,8 +203,10 @@ void write_remove(struct state *s, uint32_t handle, struct zk_slice path, struct
 {
     const struct node *n = state_node(s, handle);
     uint32_t parent = n->parent;
+    struct quota_change change = {-1, -(int64_t)n->data_len};
     effects_event(s, fx, ZK_EVENT_DELETED, path, n->acl);
     change_remove(s, handle);
+    quota_charge(s, path, change);
     effects_event(s, fx, ZK_EVENT_CHILDREN_CHANGED, shown_parent_of(path), state_node(s, parent)->acl);
 }
 
@@ -244,11 +256,17 @@ static int op_set_data(struct call *call, struct zk_jute *in, struct zk_buf *out
     int err = find_allowed(call, r.path, ZK_PERM_WRITE, &handle);
     if (err != 0)
         return err;
+    int64_t grown = (int64_t)r.data.len - (int64_t)state_node(call->s, handle)->data_len;
+    err = check_quota(call, r.path, 0, grown);
+    if (err != 0)
+        return err;
     if (!version_fits(r.version, state_node(call->s, handle)->version))
         return ZK_ERR_BAD_VERSION;
     change_data(call->s, handle, r.data);
     tell(call, ZK_EVENT_DATA_CHANGED, r.path, handle);
     put_stat(out, state_node(call->s, handle));
+    quota_charge(call->s, r.path, (struct quota_change){0, grown});
+    quota_written(call->s, r.path);
     return 0;
 }
 

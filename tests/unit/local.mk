@@ -130,6 +130,11 @@ TESTS += tests/unit/test_state_load
 tests_unit_test_state_load_SOURCES = tests/unit/test_state_load.c tests/unit/state_kit.h
 tests_unit_test_state_load_LDADD = libstate.la $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/test_state_quota
+TESTS += tests/unit/test_state_quota
+tests_unit_test_state_quota_SOURCES = tests/unit/test_state_quota.c tests/unit/state_kit.h
+tests_unit_test_state_quota_LDADD = libstate.la $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/test_state_mortal
 TESTS += tests/unit/test_state_mortal
 tests_unit_test_state_mortal_SOURCES = tests/unit/test_state_mortal.c tests/unit/state_kit.h

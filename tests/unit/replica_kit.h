@@ -85,7 +85,7 @@ static inline void start(void)
         .min_session_timeout_ms = 200, .max_session_timeout_ms = 2000, .jute_max_buffer = 0xfffff,
         .memory = STATE_MEMORY_K, .auth = rules, .random = fill_random, .random_arg = &rng,
         .ensemble = zk_slice_str("server.1=a:1:2:participant\n"),
-        .extended_types = true, .container_check_ms = 300, .container_max_per_minute = 600,
+        .enforce_quota = true, .extended_types = true, .container_check_ms = 300, .container_max_per_minute = 600,
     };
     char why[256];
     r = replica_new(&config, disk_open(disk, now_ms), now_ms, (int64_t)now_ms, why, sizeof why);

@@ -330,6 +330,30 @@ START_TEST(a_leader_shows_its_server_lines_and_they_are_nobodys_to_write)
 }
 END_TEST
 
+START_TEST(a_hard_quota_refuses_on_a_server_that_enforces_quotas)
+{
+    open_session(1);
+    make(1, "/zookeeper/quota/a", 0);
+    make(1, "/a", 0);
+    begin(2, ZK_OP_CREATE2);
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_acl_vector_world(&acl, ZK_PERM_ALL);
+    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str("/zookeeper/quota/a/zookeeper_limits"),
+                                                                 zk_slice_str("count=-1,bytes=-1=;countHardLimit=2"),
+                                                                 zk_buf_slice(&acl), 0});
+    zk_buf_fini(&acl);
+    send_frame(1);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    make(1, "/zookeeper/quota/a/zookeeper_stats", 0);
+    make(1, "/a/b", 0);
+    send_create(1, 3, "/a/c", 0);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_QUOTA_EXCEEDED);
+}
+END_TEST
+
 /* --- refused --- */
 
 START_TEST(what_is_the_servers_own_is_unknown_when_a_client_sends_it)
@@ -518,6 +542,7 @@ int main(void)
     tcase_add_test(tc, the_leader_ends_containers_and_ttl_nodes_whose_time_has_come);
     tcase_add_test(tc, no_more_nodes_are_ended_in_a_minute_than_allowed);
     tcase_add_test(tc, a_leader_shows_its_server_lines_and_they_are_nobodys_to_write);
+    tcase_add_test(tc, a_hard_quota_refuses_on_a_server_that_enforces_quotas);
     tcase_add_test(tc, what_is_the_servers_own_is_unknown_when_a_client_sends_it);
     tcase_add_test(tc, a_reconfiguration_is_disabled_and_a_truncated_one_malformed);
     tcase_add_test(tc, answers_that_have_nothing_to_do_with_the_state_show_no_zxid_of_it);

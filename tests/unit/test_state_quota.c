@@ -1,0 +1,257 @@
+/* test_state_quota.c: proves server/state/quota.h. state_check recounts every quota behind each command. */
+#include "tests/unit/state_kit.h"
+
+static void make(struct kit *k, uint64_t session, const char *path, const char *data)
+{
+    ck_assert_int_eq(kit_create(k, session, path, data, 0), 0);
+}
+
+/* As zkCli's setquota does it. */
+static void set_quota(struct kit *k, uint64_t session, const char *path, const char *limits)
+{
+    char text[128];
+    snprintf(text, sizeof text, "/zookeeper/quota%s", path);
+    make(k, session, text, "");
+    snprintf(text, sizeof text, "/zookeeper/quota%s/zookeeper_limits", path);
+    make(k, session, text, limits);
+    snprintf(text, sizeof text, "/zookeeper/quota%s/zookeeper_stats", path);
+    make(k, session, text, "count=0,bytes=0");
+}
+
+static void expect_data(struct kit *k, const char *path, const char *expected)
+{
+    struct zk_buf out;
+    zk_buf_init(&out);
+    ck_assert_int_eq(state_get_data(k->s, 0, zk_slice_str(path), &out), 0);
+    struct zk_jute in = zk_jute(zk_buf_slice(&out));
+    struct zk_slice data = zk_jute_buffer(&in);
+    ck_assert_msg(zk_slice_eq(data, zk_slice_str(expected)), "%.*s instead of %s", (int)data.len, data.ptr, expected);
+    zk_buf_fini(&out);
+}
+
+#define STATS "/zookeeper/quota/a/zookeeper_stats"
+
+/* One request on a server that enforces quotas. */
+static int send_enforced(struct kit *k, uint64_t session, int32_t op)
+{
+    struct command c = kit_next(k, session, COMMAND_REQUEST);
+    c.op = op;
+    c.options = COMMAND_ENFORCE_QUOTA;
+    c.payload = zk_buf_slice(&k->payload);
+    kit_apply(k, c);
+    return k->fx.err;
+}
+
+static int create_enforced(struct kit *k, uint64_t session, const char *path, const char *data)
+{
+    zk_buf_reset(&k->payload);
+    kit_put_create(k, path, data, 0);
+    return send_enforced(k, session, ZK_OP_CREATE);
+}
+
+static int set_enforced(struct kit *k, uint64_t session, const char *path, const char *data, int32_t version)
+{
+    zk_buf_reset(&k->payload);
+    zk_set_data_request_encode(&k->payload,
+                               &(struct zk_set_data_request){zk_slice_str(path), zk_slice_str(data), version});
+    return send_enforced(k, session, ZK_OP_SET_DATA);
+}
+
+START_TEST(stats_count_the_node_itself_and_all_below_it)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "12345");
+    make(&k, a, "/a/b", "123");
+    make(&k, a, "/ab", "not below /a");
+    set_quota(&k, a, "/a", "count=10,bytes=100");
+    expect_data(&k, STATS, "count=2,bytes=8");
+    make(&k, a, "/a/b/c", "x");
+    expect_data(&k, STATS, "count=3,bytes=9");
+    kit_set(&k, a, "/a/b", "", -1);
+    expect_data(&k, STATS, "count=3,bytes=6");
+    kit_delete(&k, a, "/a/b/c", -1);
+    expect_data(&k, STATS, "count=2,bytes=5");
+    make(&k, a, "/ab/c", "elsewhere");
+    expect_data(&k, STATS, "count=2,bytes=5");
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(counting_is_no_change_that_anyone_is_told_of)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "");
+    set_quota(&k, a, "/a", "count=10,bytes=-1");
+    struct zk_stat before = kit_stat(&k, STATS);
+    make(&k, a, "/a/b", "1234567890");
+    ck_assert_uint_eq(k.fx.event_count, 2); /* /a/b and its parent */
+    struct zk_stat after = kit_stat(&k, STATS);
+    ck_assert_int_eq(after.version, before.version);
+    ck_assert_int_eq(after.mzxid, before.mzxid);
+    ck_assert_int_eq(after.mtime_ms, before.mtime_ms);
+    ck_assert_int_eq(after.data_length, (int32_t)strlen("count=2,bytes=10"));
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(ephemerals_count_until_their_session_ends)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k), b = kit_open(&k);
+    make(&k, a, "/a", "");
+    set_quota(&k, a, "/a", "count=10,bytes=-1");
+    kit_create(&k, b, "/a/e1", "12", ZK_FLAG_EPHEMERAL);
+    kit_create(&k, b, "/a/e2", "12", ZK_FLAG_EPHEMERAL);
+    expect_data(&k, STATS, "count=3,bytes=4");
+    kit_close(&k, b);
+    expect_data(&k, STATS, "count=1,bytes=0");
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_hard_limit_refuses_what_passes_it_and_not_what_reaches_it)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "");
+    set_quota(&k, a, "/a", "count=-1,bytes=-1=;byteHardLimit=10;countHardLimit=3");
+    ck_assert_int_eq(create_enforced(&k, a, "/a/b", "12345"), 0);
+    ck_assert_int_eq(create_enforced(&k, a, "/a/c", "123456"), ZK_ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(create_enforced(&k, a, "/a/c", "12345"), 0);
+    ck_assert_int_eq(create_enforced(&k, a, "/a/d", ""), ZK_ERR_QUOTA_EXCEEDED);
+    expect_data(&k, STATS, "count=3,bytes=10");
+    ck_assert_int_eq(set_enforced(&k, a, "/a/c", "123456", -1), ZK_ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(set_enforced(&k, a, "/a/c", "54321", -1), 0); /* as much as before */
+    ck_assert_int_eq(set_enforced(&k, a, "/a/c", "123456", 9), ZK_ERR_QUOTA_EXCEEDED); /* before the version */
+    ck_assert_int_eq(kit_create(&k, a, "/a/d", "much more than ten", 0), 0);          /* where it is not enforced */
+    ck_assert_int_eq(kit_delete(&k, a, "/a/d", -1), 0);
+    expect_data(&k, STATS, "count=3,bytes=10");
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_soft_limit_refuses_nothing_and_is_told_once_it_is_passed)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "");
+    set_quota(&k, a, "/a", "count=2,bytes=4");
+    ck_assert_int_eq(create_enforced(&k, a, "/a/b", "1234"), 0);
+    ck_assert_uint_eq(k.fx.warning.len, 0);
+    ck_assert_int_eq(create_enforced(&k, a, "/a/c", ""), 0);
+    ck_assert_str_eq(zk_buf_text(&k.fx.warning), "/a [current count=3, softLimit=2]");
+    ck_assert_int_eq(set_enforced(&k, a, "/a/c", "1", -1), 0);
+    ck_assert_str_eq(zk_buf_text(&k.fx.warning), "/a [current bytes=5, softLimit=4]");
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(of_nested_quotas_each_counts_and_each_refuses)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "");
+    make(&k, a, "/a/b", "");
+    set_quota(&k, a, "/a", "count=-1,bytes=-1=;countHardLimit=3");
+    set_quota(&k, a, "/a/b", "count=-1,bytes=-1=;countHardLimit=9");
+    ck_assert_int_eq(create_enforced(&k, a, "/a/b/c", "x"), 0);
+    expect_data(&k, STATS, "count=3,bytes=1");
+    expect_data(&k, "/zookeeper/quota/a/b/zookeeper_stats", "count=2,bytes=1");
+    ck_assert_int_eq(create_enforced(&k, a, "/a/b/d", ""), ZK_ERR_QUOTA_EXCEEDED);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(whatever_a_client_writes_into_a_quota_its_stats_are_right)
+{
+    static const char *const texts[] = {"",          "x",           "count",     "count=,bytes=", "=;,=",
+                                        "count=1=2", "count=99999999999999999999", "countHardLimit=-5", "bytes= 7"};
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "123");
+    set_quota(&k, a, "/a", "nonsense");
+    for (size_t i = 0; i < ZK_COUNT_OF(texts); i++) {
+        kit_set(&k, a, STATS, texts[i], -1);
+        kit_set(&k, a, "/zookeeper/quota/a/zookeeper_limits", texts[i], -1);
+        expect_data(&k, STATS, "count=1,bytes=3");
+        ck_assert_int_eq(set_enforced(&k, a, "/a", "1234", -1), 0);
+        ck_assert_int_eq(set_enforced(&k, a, "/a", "123", -1), 0);
+    }
+    /* limits that go and come back: what happened meanwhile is counted */
+    kit_delete(&k, a, "/zookeeper/quota/a/zookeeper_limits", -1);
+    make(&k, a, "/a/b", "1");
+    make(&k, a, "/zookeeper/quota/a/zookeeper_limits", "count=1,bytes=1");
+    expect_data(&k, STATS, "count=2,bytes=4");
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_quota_of_what_is_not_there_waits_for_it)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    set_quota(&k, a, "/a", "count=1,bytes=1");
+    expect_data(&k, STATS, "count=0,bytes=0");
+    make(&k, a, "/a", "1");
+    expect_data(&k, STATS, "count=1,bytes=1");
+    kit_delete(&k, a, "/a", -1);
+    expect_data(&k, STATS, "count=0,bytes=0");
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(neither_the_root_nor_what_is_the_servers_own_has_a_quota)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/zookeeper/quota/zookeeper_limits", "count=-1,bytes=-1=;countHardLimit=1");
+    make(&k, a, "/zookeeper/quota/zookeeper_stats", "mine");
+    expect_data(&k, "/zookeeper/quota/zookeeper_stats", "mine");
+    set_quota(&k, a, "/zookeeper", "count=-1,bytes=-1=;countHardLimit=1");
+    ck_assert_int_eq(create_enforced(&k, a, "/zookeeper/x", "x"), 0);
+    ck_assert_int_eq(create_enforced(&k, a, "/x", "x"), 0);
+    kit_free(&k);
+}
+END_TEST
+
+/* The second part sees what the first has added; when the third fails all is as it was. */
+START_TEST(a_multi_is_counted_part_by_part_and_taken_back_as_a_whole)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "");
+    set_quota(&k, a, "/a", "count=-1,bytes=-1=;countHardLimit=3");
+    for (int parts = 2; parts <= 3; parts++) {
+        zk_buf_reset(&k.payload);
+        for (int i = 0; i < parts; i++) {
+            char path[32];
+            snprintf(path, sizeof path, "/a/%d-%d", parts, i);
+            zk_multi_header_encode(&k.payload, (struct zk_multi_header){ZK_OP_CREATE, false, -1});
+            kit_put_create(&k, path, "x", 0);
+        }
+        zk_multi_header_encode(&k.payload, ZK_MULTI_END);
+        ck_assert_int_eq(send_enforced(&k, a, ZK_OP_MULTI), 0);
+        expect_data(&k, STATS, "count=3,bytes=2");
+        ck_assert(parts == 2 || !kit_has(&k, "/a/3-0"));
+    }
+    kit_free(&k);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tc = tcase_create("quota");
+    tcase_add_test(tc, stats_count_the_node_itself_and_all_below_it);
+    tcase_add_test(tc, counting_is_no_change_that_anyone_is_told_of);
+    tcase_add_test(tc, ephemerals_count_until_their_session_ends);
+    tcase_add_test(tc, a_hard_limit_refuses_what_passes_it_and_not_what_reaches_it);
+    tcase_add_test(tc, a_soft_limit_refuses_nothing_and_is_told_once_it_is_passed);
+    tcase_add_test(tc, of_nested_quotas_each_counts_and_each_refuses);
+    tcase_add_test(tc, whatever_a_client_writes_into_a_quota_its_stats_are_right);
+    tcase_add_test(tc, a_quota_of_what_is_not_there_waits_for_it);
+    tcase_add_test(tc, neither_the_root_nor_what_is_the_servers_own_has_a_quota);
+    tcase_add_test(tc, a_multi_is_counted_part_by_part_and_taken_back_as_a_whole);
+    return kit_run("quota", tc);
+}
