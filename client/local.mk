@@ -37,6 +37,7 @@ zk_shell_SOURCES = \
 	client/shell/main.c \
 	client/shell/nodes.c \
 	client/shell/print.c \
+	client/shell/quota.c \
 	client/shell/shell.h \
 	client/shell/talk.c
 zk_shell_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE

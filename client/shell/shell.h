@@ -3,6 +3,7 @@
  *   main.c     options, one command, a script, or a person
  *   nodes.c    commands on nodes         talk.c    commands on sessions and servers
  *   follow.c   commands that go on until interrupted: watch, lock, elect
+ *   quota.c    quotas
  *   print.c    what ends up on the terminal
  */
 #pragma once
@@ -60,6 +61,11 @@ int shell_ephemerals(struct shell *sh, int argc, char **argv);
 int shell_getacl(struct shell *sh, int argc, char **argv);
 int shell_setacl(struct shell *sh, int argc, char **argv);
 int shell_sync(struct shell *sh, int argc, char **argv);
+
+/* quota.c */
+int shell_setquota(struct shell *sh, int argc, char **argv);
+int shell_delquota(struct shell *sh, int argc, char **argv);
+int shell_quota(struct shell *sh, int argc, char **argv);
 
 /* talk.c */
 int shell_addauth(struct shell *sh, int argc, char **argv);
