@@ -256,6 +256,7 @@ static struct replica_config make_config(struct host *h)
         .checkpoint_floor_bytes = s->checkpoint_bytes,
         .checkpoint_slice_rows = s->checkpoint_rows,
         .client_turn_bytes = s->client_turn_bytes,
+        .enforce_quota = s->quota_servers >> h->id & 1,
         .extended_types = s->ttl_servers >> h->id & 1,
         .container_check_ms = s->container_check_ms,
         .container_max_per_minute = s->container_max_per_minute,

@@ -242,6 +242,8 @@ static void count_marks(struct ledger *l, const struct ledger_entry *e)
     }
     if (c->kind == COMMAND_REAP)
         count_end(l, e);
+    if (e->err == ZK_ERR_QUOTA_EXCEEDED)
+        world_count(w, MARK_QUOTA_EXCEEDED);
     if (c->op == ZK_OP_MULTI && l->expected.step_count > 1 && l->expected.steps_done == l->expected.step_count - 1)
         world_count(w, MARK_MULTI_FAILED_LATE);
 }

@@ -91,6 +91,8 @@ static void draw_containers(struct swarm *s, struct zk_rng *rng)
 {
     s->ttl_servers = is_on(rng, 50) ? UINT32_MAX : (uint32_t)zk_rng_u64(rng);
     s->has_odd_configs = is_on(rng, 30);
+    s->quota_servers = is_on(rng, 50) ? UINT32_MAX : (uint32_t)zk_rng_u64(rng);
+    s->quota_percent = is_on(rng, 40) ? zk_rng_between(rng, 2, 15) : 0;
     s->container_check_ms = (uint32_t)draw(rng, 20, 5000);
     s->container_max_per_minute = (uint32_t)draw(rng, 600, 100000);
     s->container_never_used_ms = (uint32_t)draw_if(rng, 50, 10, 10000);

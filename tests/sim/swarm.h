@@ -24,6 +24,8 @@ struct swarm {
     uint32_t checkpoint_rows;  /* a turn */
     uint32_t client_turn_bytes; /* answers to one client in a turn; 0: more than there ever are */
     uint32_t ttl_servers;      /* bits: those that let their clients make TTL nodes */
+    uint32_t quota_servers;    /* bits: those that enforce quotas */
+    uint32_t quota_percent;    /* of the writes: make, change, remove quotas */
     bool has_odd_configs;      /* the servers' zoo.cfg do not all say the same */
     uint32_t container_check_ms;
     uint32_t container_max_per_minute;

@@ -73,9 +73,37 @@ static void draw_create(struct work *work, struct zkc_request *r, char *path, st
     }
 }
 
+/* Limits that a few nodes pass, soft ones, nonsense. */
+static struct zk_slice draw_limits(struct world *w)
+{
+    static const char *const TEXTS[] = {"count=-1,bytes=-1=;byteHardLimit=500;countHardLimit=4",
+                                        "count=-1,bytes=-1=;countHardLimit=6",
+                                        "count=-1,bytes=-1=;byteHardLimit=200",
+                                        "count=2,bytes=50",
+                                        "count=,bytes",
+                                        ""};
+    return zk_slice_str(TEXTS[below(w, ZK_COUNT_OF(TEXTS))]);
+}
+
+static void draw_quota(struct zkc_request *r, char *path, struct world *w)
+{
+    static const char *const NAMES[] = {"", "/zookeeper_limits", "/zookeeper_stats"};
+    uint32_t which = below(w, 3), kind = below(w, 10);
+    snprintf(path, WORK_PATH_BYTES, "/zookeeper/quota/n%" PRIu32 "%s", below(w, w->swarm.paths), NAMES[which]);
+    r->path = zk_slice_str(path);
+    r->op = kind < 7 ? ZK_OP_CREATE2 : kind < 9 ? ZK_OP_SET_DATA : ZK_OP_DELETE;
+    r->version = -1;
+    if (r->op != ZK_OP_DELETE)
+        r->data = draw_limits(w);
+}
+
 static void draw_single(struct work *work, struct zkc_request *r, char *path, struct world *w)
 {
     uint32_t kind = below(w, 100);
+    if (percent(w, w->swarm.quota_percent)) {
+        draw_quota(r, path, w);
+        return;
+    }
     if (kind < 45) {
         draw_create(work, r, path, w);
         return;
@@ -114,6 +142,11 @@ static void draw_read(struct work *work, struct world *w)
     r->path = draw_path(w, work->paths[0]);
     if (percent(w, 10))
         r->path = zk_slice_str(percent(w, 70) ? "/" : "/zookeeper/config");
+    if (w->swarm.quota_percent && percent(w, 5)) {
+        snprintf(work->paths[0], WORK_PATH_BYTES, "/zookeeper/quota/n%" PRIu32 "/zookeeper_stats",
+                 below(w, w->swarm.paths));
+        r->path = zk_slice_str(work->paths[0]);
+    }
     if (r->op != ZK_OP_SYNC && percent(w, w->swarm.watch_percent))
         r->watch_tag = 1; /* the person numbers it */
 }
