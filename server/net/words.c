@@ -10,23 +10,25 @@
 #include <unistd.h>
 #include "server/net/conns.h"
 #include "server/net/loop.h"
+#include "server/net/words_look.h"
 
 /* The Apache release whose protocol and words these are: clients parse it. */
 #define APACHE_VERSION "3.9.5"
 #define NOT_SERVING "This ZooKeeper instance is not currently serving requests\n"
 
-typedef void word_fn(const struct words *words, uint64_t now_ms, struct zk_buf *out);
-
 static word_fn answer_srvr, answer_ruok, answer_stat, answer_mntr, answer_isro, answer_envi;
 
 static const struct {
     char name[WORDS_LENGTH + 1];
-    word_fn *answer; /* NULL: Apache's, not served */
+    word_fn *answer;    /* NULL: Apache's, not served */
+    bool needs_service; /* else it is answered that there is none */
 } table[] = {
-    {"srvr", answer_srvr}, {"ruok", answer_ruok}, {"stat", answer_stat}, {"mntr", answer_mntr},
-    {"isro", answer_isro}, {"envi", answer_envi}, {"conf", NULL}, {"cons", NULL}, {"crst", NULL},
-    {"dirs", NULL}, {"dump", NULL}, {"gtmk", NULL}, {"hash", NULL}, {"srst", NULL}, {"stmk", NULL},
-    {"wchc", NULL}, {"wchp", NULL}, {"wchs", NULL},
+    {"srvr", answer_srvr, false}, {"ruok", answer_ruok, false}, {"stat", answer_stat, false},
+    {"mntr", answer_mntr, false}, {"isro", answer_isro, false}, {"envi", answer_envi, false},
+    {"conf", words_conf, true},   {"cons", words_cons, true},   {"crst", words_crst, true},
+    {"dirs", words_dirs, true},   {"dump", words_dump, true},   {"gtmk", words_gtmk, false},
+    {"hash", words_hash, true},   {"srst", words_srst, true},   {"stmk", NULL, false},
+    {"wchc", words_wchc, true},   {"wchp", words_wchp, true},   {"wchs", words_wchs, true},
 };
 
 static int word_find(const uint8_t word[WORDS_LENGTH])
@@ -42,14 +44,27 @@ bool words_are(const uint8_t first[WORDS_LENGTH])
     return word_find(first) >= 0;
 }
 
+static void put_not_serving(const struct replica_report *r, struct zk_buf *out)
+{
+    zk_buf_printf(out, NOT_SERVING);
+    if (r->waiting_for != NULL && r->waiting_for[0] != '\0')
+        zk_buf_printf(out, "%s\n", r->waiting_for);
+}
+
 void words_answer(const struct words *words, const uint8_t word[WORDS_LENGTH], uint64_t now_ms, struct zk_buf *out)
 {
     int at = word_find(word);
+    struct replica_report r;
     ZK_ASSERT(at >= 0);
-    if (table[at].answer != NULL && settings_word_allowed(words->settings, table[at].name))
-        table[at].answer(words, now_ms, out);
-    else
+    if (table[at].answer == NULL || !settings_word_allowed(words->settings, table[at].name)) {
         zk_buf_printf(out, "%s is not executed because it is not in the whitelist.\n", table[at].name);
+        return;
+    }
+    replica_report_get(words->loop->replica, &r);
+    if (table[at].needs_service && !r.serving)
+        put_not_serving(&r, out);
+    else
+        table[at].answer(words, now_ms, out);
 }
 
 const char *words_version(void)
@@ -82,13 +97,6 @@ static void put_mean_ms(struct zk_buf *out, const struct replica_report *r)
     while (len > 2 && text[len - 1] == '0' && text[len - 2] != '.')
         text[--len] = '\0';
     zk_buf_printf(out, "%s", text);
-}
-
-static void put_not_serving(const struct replica_report *r, struct zk_buf *out)
-{
-    zk_buf_printf(out, NOT_SERVING);
-    if (r->waiting_for != NULL && r->waiting_for[0] != '\0')
-        zk_buf_printf(out, "%s\n", r->waiting_for);
 }
 
 static void put_clients(const struct words *words, struct zk_buf *out)

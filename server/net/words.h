@@ -1,6 +1,6 @@
 /* words.h: 4-letter words: what `echo srvr | nc host 2181` is answered, in Apache ZooKeeper's formats, which monitoring
- * reads. Served: srvr, ruok, stat, mntr, isro, envi. The other words of Apache's are known, so that they are answered
- * that they may not be used rather than taken for the length of a frame. */
+ * reads. Served are all but stmk, which sets a mask of what is traced; it is known, so that it is answered that it may not
+ * be used rather than taken for the length of a frame. */
 #pragma once
 #include "server/replica/replica.h"
 #include "server/settings.h"

@@ -13,6 +13,7 @@ void replica_client_open(struct replica *r, uint64_t conn, const char *address)
     outbox_recycle(r);
     struct client *c = zk_calloc(1, sizeof *c);
     c->conn = conn;
+    c->seen.opened_wall_ms = r->wall_ms;
     r->conn_limit = zk_max_u64(r->conn_limit, conn + 1);
     snprintf(c->address, sizeof c->address, "%s", address);
     c->is_authenticated = auth_satisfies(&r->config.auth, zk_slice_str("ip"));
@@ -333,6 +334,8 @@ static void note_latency(struct replica *r, struct client *c, const struct reque
     own->latency_max_us = zk_max_u64(own->latency_max_us, us);
     own->latency_sum_us += us;
     own->latency_last_us = us;
+    own->has_op = true;
+    own->last_response_ms = r->now_ms;
     own->last_op = q->op;
     own->last_xid = q->xid;
     own->last_zxid = zxid;

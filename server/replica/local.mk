@@ -14,6 +14,7 @@ libreplica_la_SOURCES = \
 	server/replica/clients.c \
 	server/replica/core.h \
 	server/replica/deliver.c \
+	server/replica/figures.c \
 	server/replica/forward.c \
 	server/replica/outbox.c \
 	server/replica/pace.c \

@@ -161,6 +161,9 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
 
 struct replica_client_report {
     uint64_t session;
+    int64_t opened_wall_ms;
+    uint64_t last_response_ms; /* monotonic */
+    bool has_op;               /* the three below tell of an answer */
     int32_t timeout_ms;
     size_t queued;
     uint64_t received, sent;
@@ -170,6 +173,28 @@ struct replica_client_report {
 };
 /* False: no such connection. */
 bool replica_client_report_get(const struct replica *r, uint64_t conn, struct replica_client_report *ret_report);
+
+/* Every watch but those on children alone, each connection and path once: path by path or connection by connection. */
+typedef void replica_watch_fn(void *arg, uint64_t conn, uint64_t session, struct zk_slice path);
+void replica_each_watch(const struct replica *r, bool by_path, replica_watch_fn *fn, void *arg);
+/* Sessions in the order of their ids, from `after` (0: the first); false at the end. */
+struct replica_session {
+    uint64_t id;
+    int32_t timeout_ms;
+    size_t ephemeral_count;
+};
+bool replica_session_next(const struct replica *r, uint64_t after, struct replica_session *ret_session);
+/* Its ephemeral nodes, as a jute vector of strings; false: they are more bytes than that. */
+bool replica_session_ephemerals(const struct replica *r, uint64_t session, size_t bytes_max, struct zk_buf *out);
+/* What /zookeeper/config shows. */
+void replica_config_text(const struct replica *r, struct zk_buf *out);
+/* When a leader gives a session up, monotonic; false: this is no leader, or there is no such session. */
+bool replica_session_deadline(const struct replica *r, uint64_t session, uint64_t *ret_ms);
+/* Of the state at this zxid, if it is one of the last; 0: unknown. */
+uint64_t replica_digest_at(const struct replica *r, uint64_t zxid);
+/* Count afresh: packets, latencies, proposal sizes; the same of every connection. */
+void replica_reset_figures(struct replica *r);
+void replica_reset_client_figures(struct replica *r);
 
 const struct state *replica_state(const struct replica *r);
 struct zab *replica_zab(struct replica *r);

@@ -493,6 +493,43 @@ void watches_fire(struct watches *w, enum zk_event_type type, struct zk_slice pa
 
 /* --- what there is to see --- */
 
+/* Of those that one connection has on one path, the one that is shown. */
+static bool is_shown(const struct watches *w, uint32_t at)
+{
+    const struct watch *me = &w->watch[at];
+    for (int kind = 0; kind < me->kind; kind++)
+        if (kind != WATCH_CHILD && watch_find(w, me->path, me->conn, (enum watch_kind)kind) != 0)
+            return false;
+    return me->kind != WATCH_CHILD;
+}
+
+static void show(const struct watches *w, uint32_t at, watches_each_fn *fn, void *arg)
+{
+    const struct watched_path *p = &w->path[w->watch[at].path];
+    if (is_shown(w, at))
+        fn(arg, w->conn[w->watch[at].conn].conn, zk_slice(p->name, p->len));
+}
+
+static void show_ring(const struct watches *w, uint32_t last, bool by_path, watches_each_fn *fn, void *arg)
+{
+    for (uint32_t at = last; at != 0;) {
+        at = by_path ? w->watch[at].path_next : w->watch[at].conn_next;
+        show(w, at, fn, arg);
+        if (at == last)
+            break;
+    }
+}
+
+void watches_each(const struct watches *w, bool by_path, watches_each_fn *fn, void *arg)
+{
+    for (uint32_t p = 1; by_path && p < w->path_pool.used; p++)
+        for (int kind = 0; w->path[p].name != NULL && kind < KINDS; kind++)
+            show_ring(w, w->path[p].last[kind], true, fn, arg);
+    for (uint32_t c = 1; !by_path && c < w->conn_pool.used; c++)
+        if (w->conn[c].count > 0)
+            show_ring(w, w->conn[c].last, false, fn, arg);
+}
+
 size_t watches_count(const struct watches *w)
 {
     return w->watch_table.count;

@@ -39,6 +39,10 @@ void watches_drop_conn(struct watches *w, uint64_t conn);
 typedef void watches_fn(void *arg, uint64_t conn);
 void watches_fire(struct watches *w, enum zk_event_type type, struct zk_slice path, watches_fn *fn, void *arg);
 
+/* All but child watches, each connection and path once. `fn` must not change the watches. */
+typedef void watches_each_fn(void *arg, uint64_t conn, struct zk_slice path);
+void watches_each(const struct watches *w, bool by_path, watches_each_fn *fn, void *arg);
+
 size_t watches_count(const struct watches *w);
 size_t watches_path_count(const struct watches *w);
 size_t watches_conn_count(const struct watches *w);

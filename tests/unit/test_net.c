@@ -1,5 +1,6 @@
 /* test_net.c: proves server/net/conns.h and loop.h: real sockets on loopback, and a replica that is only a script. */
 #include "common/jute.h"
+#include "common/proto.h"
 #include "server/net/conns.h"
 #include "server/net/peers.h"
 #include <arpa/inet.h>
@@ -22,6 +23,8 @@ struct replica {
     bool behind[8]; /* what was told, the first first */
     uint64_t last_conn;
     bool serving;
+    bool has_session; /* every connection: for cons */
+    size_t resets;
 };
 
 static struct replica fake;
@@ -98,6 +101,7 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
                                           .phase = ZAB_LEADING,
                                           .last_zxid = 0x100000002,
                                           .nodes = 5,
+                                          .sessions = 1,
                                           .latency_min_us = 1000,
                                           .latency_max_us = 4000,
                                           .latency_sum_us = 5000,
@@ -107,7 +111,70 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
 
 bool replica_client_report_get(const struct replica *r, uint64_t conn, struct replica_client_report *ret_report)
 {
-    return false;
+    if (!r->has_session)
+        return false;
+    *ret_report = (struct replica_client_report){.session = 0x1a,
+                                                 .opened_wall_ms = 1700,
+                                                 .timeout_ms = 4000,
+                                                 .has_op = true,
+                                                 .last_op = ZK_OP_GET_DATA,
+                                                 .last_xid = 31,
+                                                 .last_zxid = 0x20,
+                                                 .last_response_ms = 99,
+                                                 .received = 2,
+                                                 .sent = 3,
+                                                 .latency_last_us = 1000,
+                                                 .latency_max_us = 5000,
+                                                 .latency_sum_us = 6000,
+                                                 .latency_count = 2};
+    return true;
+}
+
+bool replica_session_next(const struct replica *r, uint64_t after, struct replica_session *ret_session)
+{
+    *ret_session = (struct replica_session){.id = 0x1a, .timeout_ms = 4000, .ephemeral_count = 1};
+    return r->has_session && after == 0;
+}
+
+bool replica_session_ephemerals(const struct replica *r, uint64_t session, size_t bytes_max, struct zk_buf *out)
+{
+    zk_jute_put_int(out, 1);
+    zk_jute_put_cstring(out, "/e");
+    return true;
+}
+
+void replica_config_text(const struct replica *r, struct zk_buf *out)
+{
+}
+
+/* Connection 1 of session a watches /x and /y, connection 2 of session b /y. */
+void replica_each_watch(const struct replica *r, bool by_path, replica_watch_fn *fn, void *arg)
+{
+    struct zk_slice x = zk_slice_str("/x"), y = zk_slice_str("/y");
+    fn(arg, 1, 0xa, x);
+    fn(arg, 1, 0xa, y);
+    fn(arg, 2, 0xb, y);
+}
+
+bool replica_session_deadline(const struct replica *r, uint64_t session, uint64_t *ret_ms)
+{
+    *ret_ms = 5000;
+    return true;
+}
+
+uint64_t replica_digest_at(const struct replica *r, uint64_t zxid)
+{
+    return zxid < 0x100000000 ? 0 : zxid; /* epoch 0 has none */
+}
+
+void replica_reset_figures(struct replica *r)
+{
+    r->resets++;
+}
+
+void replica_reset_client_figures(struct replica *r)
+{
+    r->resets += 10;
 }
 
 void replica_peer_up(struct replica *r, uint64_t peer, bool inbound)
@@ -506,6 +573,41 @@ START_TEST(words_are_answered_and_the_connection_ends)
 }
 END_TEST
 
+/* The formats are those of Apache's server, character by character. */
+START_TEST(the_words_that_look_closer_speak_as_apaches_do)
+{
+    snprintf(settings.words, sizeof settings.words, ",*,");
+    start();
+    ck_assert_str_eq(ask("wchs", 4), "2 connections watching 2 paths\nTotal watches:3\n");
+    ck_assert_str_eq(ask("wchc", 4), "0xa\n\t/x\n\t/y\n0xb\n\t/y\n\n");
+    ck_assert_str_eq(ask("wchp", 4), "/x\n\t0xa\n/y\n\t0xa\n\t0xb\n\n");
+    ck_assert_str_eq(ask("crst", 4), "Connection stats reset.\n");
+    ck_assert_str_eq(ask("srst", 4), "Server stats reset.\n");
+    ck_assert_uint_eq(fake.resets, 11);
+    ck_assert_str_eq(ask("gtmk", 4), "306");
+    const char *cons = ask("cons", 4);
+    ck_assert_ptr_nonnull(strstr(cons, "[1](queued=0,recved=0,sent=0)\n\n"));
+    fake.has_session = true;
+    cons = ask("cons", 4);
+    ck_assert_int_eq(strncmp(cons, " /127.0.0.1:", 12), 0);
+    ck_assert_ptr_nonnull(strstr(cons, "[1](queued=0,recved=2,sent=3,sid=0x1a,lop=GETD,est=1700,to=4000,lcxid=0x1f,"
+                                       "lzxid=0x20,lresp=99,llat=1,minlat=0,avglat=3,maxlat=5)\n\n"));
+    const char *dump = ask("dump", 4);
+    ck_assert_ptr_eq(strstr(dump, "SessionTracker dump:\nSession Sets (1)/(1):\n1 expire at "), dump);
+    ck_assert_ptr_nonnull(strstr(dump, ":\n\t0x1a\nephemeral nodes dump:\nSessions with Ephemerals (1):\n0x1a:\n\t/e\n"
+                                       "Connections dump:\n"));
+    ck_assert_str_eq(ask("hash", 4), "100000000: 4294967296\n");
+    snprintf(settings.data_dir, sizeof settings.data_dir, "/nowhere");
+    ck_assert_str_eq(ask("dirs", 4), "datadir_size: 0\nlogdir_size: 0\n");
+    const char *conf = ask("conf", 4);
+    ck_assert_ptr_eq(strstr(conf, "clientPort=0\nsecureClientPort=-1\ndataDir=/nowhere\ndataDirSize=0\n"), conf);
+    ck_assert_ptr_nonnull(strstr(conf, "\ntickTime=3000\nmaxClientCnxns=60\nminSessionTimeout="));
+    ck_assert_ptr_nonnull(strstr(conf, "\nclientPortListenBacklog=-1\nserverId="));
+    fake.serving = false;
+    ck_assert_int_eq(strncmp(ask("cons", 4), "This ZooKeeper instance is not", 30), 0);
+}
+END_TEST
+
 START_TEST(a_word_off_the_list_is_refused)
 {
     snprintf(settings.words, sizeof settings.words, ",srvr,");
@@ -554,6 +656,7 @@ static TCase *all_tests(void)
     tcase_add_test(tests, sockets_in_all_are_bounded);
     tcase_add_test(tests, without_a_file_descriptor_left_it_waits_for_one);
     tcase_add_test(tests, words_are_answered_and_the_connection_ends);
+    tcase_add_test(tests, the_words_that_look_closer_speak_as_apaches_do);
     tcase_add_test(tests, a_word_off_the_list_is_refused);
     tcase_add_test(tests, a_server_that_does_not_serve_says_so_and_why);
     tcase_add_test(tests, an_idle_loop_sleeps);

@@ -62,6 +62,45 @@ bool replica_client_report_get(const struct replica *r, uint64_t conn, struct re
     return false;
 }
 
+bool replica_session_next(const struct replica *r, uint64_t after, struct replica_session *ret_session)
+{
+    *ret_session = (struct replica_session){.id = 0x1a, .timeout_ms = 4000, .ephemeral_count = 1};
+    return false;
+}
+
+bool replica_session_ephemerals(const struct replica *r, uint64_t session, size_t bytes_max, struct zk_buf *out)
+{
+    zk_jute_put_int(out, 1);
+    zk_jute_put_cstring(out, "/e");
+    return true;
+}
+
+void replica_config_text(const struct replica *r, struct zk_buf *out)
+{
+}
+
+void replica_each_watch(const struct replica *r, bool by_path, replica_watch_fn *fn, void *arg)
+{
+}
+
+bool replica_session_deadline(const struct replica *r, uint64_t session, uint64_t *ret_ms)
+{
+    return false;
+}
+
+uint64_t replica_digest_at(const struct replica *r, uint64_t zxid)
+{
+    return 0;
+}
+
+void replica_reset_figures(struct replica *r)
+{
+}
+
+void replica_reset_client_figures(struct replica *r)
+{
+}
+
 void replica_peer_up(struct replica *r, uint64_t peer, bool inbound)
 {
     ck_assert(!r->up[inbound]);

@@ -265,6 +265,36 @@ START_TEST(the_tables_grow_and_empty_again)
 }
 END_TEST
 
+struct shown {
+    char text[256];
+};
+
+static void note(void *arg, uint64_t conn, struct zk_slice path)
+{
+    struct shown *shown = arg;
+    size_t len = strlen(shown->text);
+    snprintf(shown->text + len, sizeof shown->text - len, "%llu%.*s ", (unsigned long long)conn, (int)path.len,
+             (const char *)path.ptr);
+}
+
+START_TEST(all_but_child_watches_are_shown_each_connection_and_path_once)
+{
+    struct watches *all = watches_new();
+    struct shown by_path = {""}, by_conn = {""};
+    watches_add(all, 1, zk_slice_str("/a"), WATCH_DATA, NO_LIMIT);
+    watches_add(all, 1, zk_slice_str("/a"), WATCH_RECURSIVE, NO_LIMIT);
+    watches_add(all, 1, zk_slice_str("/a"), WATCH_CHILD, NO_LIMIT);
+    watches_add(all, 2, zk_slice_str("/a"), WATCH_PERSISTENT, NO_LIMIT);
+    watches_add(all, 1, zk_slice_str("/b"), WATCH_CHILD, NO_LIMIT);
+    watches_add(all, 2, zk_slice_str("/b"), WATCH_DATA, NO_LIMIT);
+    watches_each(all, true, note, &by_path);
+    watches_each(all, false, note, &by_conn);
+    ck_assert_str_eq(by_path.text, "1/a 2/a 2/b ");
+    ck_assert_str_eq(by_conn.text, "1/a 2/a 2/b ");
+    watches_free(all);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("watches");
@@ -282,6 +312,7 @@ int main(void)
     tcase_add_test(tests, dropping_a_connection_leaves_the_others);
     tcase_add_test(tests, any_sequence_agrees_with_a_naive_table);
     tcase_add_test(tests, the_tables_grow_and_empty_again);
+    tcase_add_test(tests, all_but_child_watches_are_shown_each_connection_and_path_once);
     Suite *suite = suite_create("watches");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
