@@ -7,6 +7,7 @@ EXTRA_DIST += tests/system/ensemble.py tests/system/frames.py \
 	tests/system/differ/malformed.py \
 	tests/system/differ/multis.py \
 	tests/system/differ/nodes.py \
+	tests/system/differ/quotas.py \
 	tests/system/differ/sessions.py \
 	tests/system/differ/table.py \
 	tests/system/differ/watches.py
