@@ -682,6 +682,7 @@ static void do_open(struct request *q)
     struct model_session *s = &m->sessions[m->session_count++];
     *s = (struct model_session){.id = q->zxid,
                                 .opened_zxid = q->zxid,
+                                .joined_zxid = q->zxid,
                                 .generation = 1,
                                 .timeout_ms = o.timeout_ms,
                                 .memory = o.memory,
@@ -714,6 +715,7 @@ static void do_attach(struct request *q)
     if (q->result->is_duplicate)
         return;
     s->origin = q->command->origin;
+    s->joined_zxid = q->zxid;
     s->generation++;
     s->number = 0;
     s->server = a.server;

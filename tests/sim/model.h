@@ -74,7 +74,8 @@ void model_each(const struct model *m, uint64_t zxid, model_node_fn *fn, void *a
 struct model_session {
     uint64_t id;
     uint64_t opened_zxid;
-    uint64_t ended_zxid; /* 0: it lives */
+    uint64_t joined_zxid; /* its last OPEN or ATTACH */
+    uint64_t ended_zxid;  /* 0: it lives */
     bool was_expired;    /* not closed by its client */
     uint32_t generation;
     uint64_t number;

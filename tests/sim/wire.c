@@ -502,11 +502,13 @@ static void judge_ephemerals(struct wire *wire, const struct asked *a, const str
     judge_end(wire, a, in);
 }
 
-/* Nobody proves an identity here, so all there is is the address. */
+/* Nobody proves an identity here, so all there is is the address; of whoever has it, as far as this server knows. */
 static void judge_who_am_i(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
                            struct zk_jute *in)
 {
     const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->session);
+    if (s->joined_zxid > (uint64_t)h->zxid)
+        return;
     struct zk_jute own = zk_jute(zk_buf_slice(&s->identities));
     bool ok = h->err == ZK_ERR_OK && zk_jute_count(in, 8) == 1;
     ok = ok && zk_slice_eq(zk_jute_string(in), zk_jute_string(&own));
