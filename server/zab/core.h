@@ -61,6 +61,7 @@ struct channel {
 
 enum stream_state {
     STREAM_NONE,
+    STREAM_HELD,      /* needs a state, and this leader must not send its own now */
     STREAM_MATCHING,  /* the log is being read for the last common entry */
     STREAM_OPENING,   /* a snapshot is asked for */
     STREAM_ROWS,

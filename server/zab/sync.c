@@ -3,7 +3,8 @@
  *   FOLLOW -> the last common entry, from the per-epoch summaries
  *          -> in memory: TRUNC to it, groups        (STREAM_GROUPS)
  *          -> on disk: read there (STREAM_MATCHING), TRUNC, groups
- *          -> not in the log any more: snapshot (STREAM_OPENING, STREAM_ROWS), the groups after it, LIVE
+ *          -> not in the log any more: snapshot (STREAM_OPENING, STREAM_ROWS), the groups after it, LIVE;
+ *             STREAM_HELD before, while the leader must not send its state
  *   and on into live traffic: there is one stream, in the log's order, so a hole cannot arise.
  *
  * S1  one synchronisation a connection and epoch: an answer always belongs to the summary it answers.
@@ -173,9 +174,9 @@ static void start_snapshot(struct zab *z, size_t peer, const char *why)
 {
     struct stream *s = &z->peers[peer].stream;
     if (z->wants_state || z->state_in_doubt) {
-        fx_news(z, "server %" PRIu64 " needs a state, and this leader's is %s", z->peers[peer].member.id,
-                z->wants_state ? "wrong itself" : "in doubt: another server holds another");
-        fx_close(z, peer, true);
+        fx_news(z, "server %" PRIu64 " needs a state, and this leader's is %s: it has to wait", z->peers[peer].member.id,
+                z->wants_state ? "wrong itself" : "in doubt, for another server holds another");
+        s->state = STREAM_HELD;
         return;
     }
     fx_news(z, "server %" PRIu64 " %s: sending it the state", z->peers[peer].member.id, why);
@@ -450,7 +451,10 @@ void stream_tick(struct zab *z)
     for (size_t i = 0; i < z->config.member_count; i++)
         z->peers[i].stream.paused = enough && z->peers[i].stream.is_short && i != z->self;
     z->pump_at_ms = 0;
-    for (size_t i = 0; i < z->config.member_count; i++)
+    for (size_t i = 0; i < z->config.member_count; i++) {
+        if (z->peers[i].stream.state == STREAM_HELD && !z->wants_state && !z->state_in_doubt)
+            start_snapshot(z, i, "has waited for a state");
         if (i != z->self)
             stream_pump(z, i);
+    }
 }

@@ -18,7 +18,8 @@ void check_turn(struct host *h);
 void check_news(struct host *h, struct zk_slice news);
 void check_host_starts(struct host *h, const struct storage_image *image);
 void check_host_falls(struct host *h);
-bool check_checkpoint_is_astray(const struct host *h);
+/* Its state is not its log's, or will not be when it starts again. */
+bool check_is_astray(const struct host *h);
 /* It ended itself, or would not start: the adversary starts it again some time. */
 void check_host_died(struct host *h);
 /* A message leaves for a peer. */

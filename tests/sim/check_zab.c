@@ -302,16 +302,21 @@ void check_message(struct host *h, uint64_t peer, bool inbound, struct zk_slice 
 /* A state that was astray, kept by a checkpoint: it comes back when the server starts again before the right one is on the
  * disk.
  */
-bool check_checkpoint_is_astray(const struct host *h)
+static bool checkpoint_is_astray(const struct host *h)
 {
     uint64_t digest;
     uint64_t zxid = disk_checkpoint(h->disk, &digest);
     return h->has_strayed && zxid && digest != ledger_digest(h->world->ledger, zxid);
 }
 
+bool check_is_astray(const struct host *h)
+{
+    return h->is_astray || checkpoint_is_astray(h);
+}
+
 void check_host_starts(struct host *h, const struct storage_image *image)
 {
-    h->is_astray = check_checkpoint_is_astray(h);
+    h->is_astray = checkpoint_is_astray(h);
     if (image->verdict == STORAGE_SOUND && !h->is_impaired) {
         if (image->last_zxid < h->durable_zxid && image->promised <= h->seen_promised)
             world_fail(h->world, "I9",

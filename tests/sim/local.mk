@@ -19,6 +19,7 @@ libsim_la_SOURCES = \
 	tests/sim/ledger.c tests/sim/ledger.h \
 	tests/sim/model.c tests/sim/model.h \
 	tests/sim/nemesis.c tests/sim/nemesis.h \
+	tests/sim/operator.c tests/sim/operator.h \
 	tests/sim/net.c tests/sim/net.h \
 	tests/sim/peers.c \
 	tests/sim/person.c tests/sim/person.h \

@@ -68,11 +68,6 @@ static void crash_event(struct world *w, void *arg, uint64_t token)
         crash_one(h);
 }
 
-static bool is_astray(const struct host *h)
-{
-    return h->is_astray || check_checkpoint_is_astray(h);
-}
-
 /* May this one lose what it promised, or come to a state of its own? Not if with it there were a majority of such, or
  * none left; nor while the ensemble is being founded: that takes them all, each with the store it began with, and beside
  * a damaged store, which may have held all there was, nobody founds. */
@@ -81,13 +76,13 @@ static bool may_impair(const struct host *h)
     const struct world *w = h->world;
     size_t impaired = 0;
     for (size_t i = 0; i < w->host_count; i++) {
-        impaired += (w->hosts[i]->is_impaired || is_astray(w->hosts[i])) && !w->hosts[i]->is_observer;
+        impaired += (w->hosts[i]->is_impaired || check_is_astray(w->hosts[i])) && !w->hosts[i]->is_observer;
         if (tap_last(w->hosts[i]->tap) == 0 && !w->hosts[i]->is_impaired)
             return false;
     }
     if (ledger_last(w->ledger) == 0)
         return false;
-    return h->is_impaired || is_astray(h) || h->is_observer || impaired + 1 <= (w->swarm.servers - 1) / 2;
+    return h->is_impaired || check_is_astray(h) || h->is_observer || impaired + 1 <= (w->swarm.servers - 1) / 2;
 }
 
 /* --- memory --- */
@@ -95,7 +90,7 @@ static bool may_impair(const struct host *h)
 static bool anyone_astray(const struct world *w)
 {
     for (size_t i = 0; i < w->host_count; i++)
-        if (is_astray(w->hosts[i]))
+        if (check_is_astray(w->hosts[i]))
             return true;
     return false;
 }
@@ -121,7 +116,7 @@ static void go_astray(struct world *w)
 /* A leader whose state is astray may send it in the moments before it knows: beyond help, and no proof. */
 void nemesis_snapshot_sent(struct host *h)
 {
-    if (h->is_astray || check_checkpoint_is_astray(h))
+    if (check_is_astray(h))
         world_after(h->world, 0, crash_event, h, h->start);
 }
 

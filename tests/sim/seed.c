@@ -1,6 +1,7 @@
 #include "tests/sim/seed.h"
 #include "tests/sim/check.h"
 #include "tests/sim/nemesis.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/person.h"
 #include <inttypes.h>
 #include <time.h>
@@ -53,7 +54,7 @@ static void unmake(struct world *w)
     world_free(w);
 }
 
-/* Runs on until `is_so`, or fails `check` when patience ends. */
+/* Runs on until `is_so`, or fails `check` when patience ends; after half of it the operator comes to look. */
 static void wait_until(struct world *w, bool (*is_so)(struct world *, char *, size_t), const char *check)
 {
     char why[256] = "";
@@ -62,6 +63,8 @@ static void wait_until(struct world *w, bool (*is_so)(struct world *, char *, si
     while (!is_so(w, why, sizeof(why))) {
         if (w->now_us >= until)
             world_fail(w, check, "%.0f s after the last fault: %s", (double)patience / 1e6, why);
+        if (w->now_us >= until - patience / 2)
+            operator_look(w);
         world_run(w, w->now_us + 200 * MILLISECOND);
     }
 }
