@@ -1,5 +1,14 @@
 # tests/system: real processes, real disks, foreign clients.
 EXTRA_DIST += tests/system/ensemble.py tests/system/frames.py \
+	tests/system/curator/Caches.java \
+	tests/system/curator/Counters.java \
+	tests/system/curator/Framework.java \
+	tests/system/curator/Leaders.java \
+	tests/system/curator/Locks.java \
+	tests/system/curator/Nodes.java \
+	tests/system/curator/Queues.java \
+	tests/system/curator/Recipes.java \
+	tests/system/curator/Stage.java \
 	tests/system/differ/acls.py \
 	tests/system/differ/configured.py \
 	tests/system/differ/extended.py \
@@ -23,6 +32,7 @@ dist_check_SCRIPTS += \
 	tests/system/demo \
 	tests/system/differential \
 	tests/system/faults \
+	tests/system/foreign_curator \
 	tests/system/foreign_kazoo \
 	tests/system/foreign_zkcli \
 	tests/system/kazoo_tests \
@@ -58,6 +68,7 @@ LONG_TESTS += \
 	tests/system/differential \
 	tests/system/damage \
 	tests/system/faults \
+	tests/system/foreign_curator \
 	tests/system/foreign_zkcli \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \

@@ -1,0 +1,169 @@
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.curator.framework.CuratorFramework;
+import org.apache.curator.framework.CuratorFrameworkFactory;
+import org.apache.curator.framework.state.ConnectionState;
+import org.apache.curator.retry.ExponentialBackoffRetry;
+import org.apache.zookeeper.ZooKeeper;
+
+/** What one recipe is tested on: clients, a node of its own, threads, and the leader, who can be killed. */
+final class Stage implements AutoCloseable {
+    static final int SESSION_MS = 20000;
+    static final int PATIENCE_MS = 30000;
+    private static final BufferedReader FROM_DRIVER = new BufferedReader(new InputStreamReader(System.in));
+
+    interface Part {
+        void play() throws Exception;
+    }
+
+    final String root;
+    /** Is the leader killed when a recipe asks for it? */
+    final boolean storm;
+    /** How often any of the clients lost its connection: so many outcomes may be unknown. */
+    final AtomicInteger suspended = new AtomicInteger();
+    private final String hosts;
+    private final AtomicInteger lost = new AtomicInteger();
+    private final List<CuratorFramework> clients = new ArrayList<>();
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+
+    Stage(String hosts, String root, boolean storm) throws Exception {
+        this.hosts = hosts;
+        this.root = root;
+        this.storm = storm;
+        client().create().forPath(root);
+    }
+
+    /** A new client, connected; it is closed with the stage. */
+    CuratorFramework client() throws InterruptedException {
+        CuratorFramework client = CuratorFrameworkFactory.builder()
+                .connectString(hosts)
+                .sessionTimeoutMs(SESSION_MS)
+                .connectionTimeoutMs(10000)
+                .retryPolicy(new ExponentialBackoffRetry(20, 12, 500))
+                .build();
+        client.getConnectionStateListenable().addListener((c, state) -> {
+            if (state == ConnectionState.SUSPENDED)
+                suspended.incrementAndGet();
+            if (state == ConnectionState.LOST)
+                lost.incrementAndGet();
+        });
+        client.start();
+        check(client.blockUntilConnected(PATIENCE_MS, TimeUnit.MILLISECONDS), "a client connects");
+        synchronized (clients) {
+            clients.add(client);
+        }
+        return client;
+    }
+
+    String path(String name) {
+        return root + "/" + name;
+    }
+
+    /** kill -9 of whoever leads now, if this is a storm: it is dead when this returns, and is started again soon. */
+    void disturb() throws IOException {
+        if (!storm)
+            return;
+        synchronized (FROM_DRIVER) {
+            System.out.println("KILL");
+            check("killed".equals(FROM_DRIVER.readLine()), "the driver has killed the leader");
+        }
+    }
+
+    /** Ends a client's session at the servers, as an expiry does. */
+    void expire(CuratorFramework client) throws Exception {
+        ZooKeeper session = client.getZookeeperClient().getZooKeeper();
+        ZooKeeper twin = new ZooKeeper(hosts, SESSION_MS, event -> { }, session.getSessionId(), session.getSessionPasswd());
+        eventually("the session's twin to connect", () -> twin.getState().isConnected());
+        twin.close();
+        int before = lost.get();
+        eventually("the client to learn that its session is gone", () -> lost.get() > 0);
+        check(lost.get() - before <= 1, "only one session ends");
+        lost.set(0);
+    }
+
+    Future<?> start(Part part) {
+        return threads.submit(() -> {
+            part.play();
+            return null;
+        });
+    }
+
+    /** All of them at once; ends when all have, with the first failure. */
+    void together(int count, java.util.function.IntFunction<Part> parts) throws Exception {
+        List<Future<?>> started = new ArrayList<>();
+        for (int i = 0; i < count; i++)
+            started.add(start(parts.apply(i)));
+        finish(started);
+    }
+
+    static void finish(List<Future<?>> started) throws Exception {
+        for (Future<?> one : started)
+            finish(one);
+    }
+
+    static void finish(Future<?> started) throws Exception {
+        try {
+            started.get(2 * PATIENCE_MS, TimeUnit.MILLISECONDS);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof Error)
+                throw (Error) e.getCause();
+            throw (Exception) e.getCause();
+        }
+    }
+
+    static void check(boolean holds, String what) {
+        if (!holds)
+            throw new AssertionError("not so: " + what);
+    }
+
+    static void same(Object expected, Object found, String what) {
+        if (!expected.equals(found))
+            throw new AssertionError(what + ": expected " + expected + ", found " + found);
+    }
+
+    static void eventually(String what, Callable<Boolean> holds) throws Exception {
+        long end = System.nanoTime() + PATIENCE_MS * 1000000L;
+        while (!holds.call()) {
+            check(System.nanoTime() < end, "waited long enough for " + what);
+            Thread.sleep(20);
+        }
+    }
+
+    /** As `eventually`, telling what there is instead. */
+    static <T> void settles(String what, T expected, Callable<T> found) throws Exception {
+        long end = System.nanoTime() + PATIENCE_MS * 1000000L;
+        for (T now = found.call(); !expected.equals(now); now = found.call()) {
+            check(System.nanoTime() < end, what + " becomes " + expected + "; it is " + now);
+            Thread.sleep(20);
+        }
+    }
+
+    static void refused(Class<? extends Exception> why, Part part) throws Exception {
+        try {
+            part.play();
+        } catch (Exception e) {
+            if (why.isInstance(e))
+                return;
+            throw e;
+        }
+        throw new AssertionError("was not refused with " + why.getSimpleName());
+    }
+
+    @Override
+    public void close() {
+        threads.shutdownNow();
+        for (CuratorFramework client : clients)
+            client.close();
+        check(lost.get() == 0, "no client has lost its session");
+    }
+}
