@@ -5,7 +5,7 @@
 #include "tests/sim/disk.h"
 #include "common/proto.h"
 #include "common/rng.h"
-#include <check.h>
+#include "tests/unit/run.h"
 #include <stdio.h>
 
 #define CONNS 8

@@ -2,7 +2,7 @@
  * command is followed by state_check, so each test also proves the invariants. */
 #pragma once
 #include "server/state/state.h"
-#include <check.h>
+#include "tests/unit/run.h"
 #include <stdio.h>
 
 struct kit {
@@ -210,11 +210,5 @@ static inline void kit_identity(struct zk_buf *out, const char *scheme, const ch
 
 static inline int kit_run(const char *name, TCase *tc)
 {
-    Suite *suite = suite_create(name);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests(name, tc);
 }

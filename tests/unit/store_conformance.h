@@ -2,7 +2,7 @@
  * the simulator's disk. */
 #pragma once
 #include "server/replica/storage.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 /* Something that holds a store and can be opened again. */
 struct store_medium {

@@ -193,7 +193,6 @@ static void setup_auth(void)
 
 int main(void)
 {
-    Suite *suite = suite_create("auth");
     TCase *tc = tcase_create("auth");
     tcase_add_checked_fixture(tc, setup_auth, teardown);
     tcase_add_test(tc, a_password_becomes_the_hash_that_acls_hold);
@@ -205,10 +204,5 @@ int main(void)
     tcase_add_test(tc, who_has_not_what_is_enforced_is_told_so_and_closed_at_its_first_request);
     tcase_add_test(tc, closing_too_is_refused_to_who_has_not_authenticated_and_shows_no_zxid);
     tcase_add_test(tc, the_wrong_ensembles_name_closes_without_a_word);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("auth", tc);
 }

@@ -2,7 +2,7 @@
  * of five servers on an empty disk, its role and its peers' heartbeats set by hand. */
 #include "server/replica/core.h"
 #include "tests/sim/disk.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 #define SERVERS 5
 #define TICK_MS 100
@@ -185,7 +185,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("beat");
     TCase *tc = tcase_create("beat");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, one_differing_follower_never_unseats_a_leader);
@@ -196,10 +195,5 @@ int main(void)
     tcase_add_test(tc, a_leader_that_went_astray_finds_nobody_to_agree_with);
     tcase_add_test(tc, writes_are_refused_while_nobody_has_a_majority);
     tcase_add_test(tc, what_was_not_compared_is_neither_agreement_nor_dissent);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("beat", tc);
 }

@@ -1,6 +1,6 @@
 /* test_client_core.c: proves client/core.h, with a server played by hand: bytes in, effects out. */
 #include "client/core_private.h"
-#include <check.h>
+#include "tests/unit/run.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -1147,11 +1147,5 @@ int main(void)
     tcase_add_test(tests, many_watches_are_set_again_in_pieces);
     tcase_add_test(tests, removing_watches_ends_those_its_kind_names);
     tcase_add_test(tests, any_bytes_at_all_are_survived);
-    Suite *suite = suite_create("client core");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("client core", tests);
 }

@@ -3,8 +3,8 @@
 #include "client/zk.h"
 #include "common/err.h"
 #include "common/proto.h"
+#include "tests/unit/run.h"
 #include <arpa/inet.h>
-#include <check.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -303,11 +303,5 @@ int main(void)
     tcase_add_test(tests, all_runs_on_the_callers_event_base_and_leaves_it_empty);
     tcase_add_test(tests, many_threads_share_a_handle);
     tcase_add_test(tests, without_a_server_waiting_ends_and_so_does_closing);
-    Suite *suite = suite_create("client face");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("client face", tests);
 }

@@ -1,7 +1,7 @@
 /* test_client_memory.c: the client core lives in other people's processes, so memory may run out anywhere in it: a
  * story of a session is told again and again, each time with the next allocation failing, until one goes through. */
 #include "client/core.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 /* The linker sends the core's allocations here (-Wl,--wrap). */
 void *__real_malloc(size_t size);
@@ -206,8 +206,5 @@ int main(void)
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int bad = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return bad ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_all(runner);
 }

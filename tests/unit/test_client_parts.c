@@ -4,7 +4,7 @@
 #include "client/hostlist.h"
 #include "client/recipes/place.h"
 #include "client/zk.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 /* "host:port host:port /chroot", or "bad". */
 static const char *read_list(const char *text)
@@ -165,11 +165,5 @@ int main(void)
     tcase_add_test(tests, a_queue_goes_on_when_its_numbers_wrap);
     tcase_add_test(tests, results_of_many_reads_hold_data_and_children_of_each);
     tcase_add_test(tests, percentiles_are_right_to_three_per_cent);
-    Suite *suite = suite_create("client parts");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("client parts", tests);
 }

@@ -368,8 +368,5 @@ int main(void)
 {
     SRunner *runner = srunner_create(store_conformance(&DISK));
     srunner_add_suite(runner, disk_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_all(runner);
 }

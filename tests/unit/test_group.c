@@ -1,7 +1,7 @@
 /* test_group.c: proves server/zab/group.h and the packed rows of server/replica/storage.h. */
 #include "server/replica/storage.h"
 #include "server/zab/group.h"
-#include <check.h>
+#include "tests/unit/run.h"
 #include <stdio.h>
 
 static const uint64_t ZXID = (uint64_t)3 << 32 | 7;
@@ -232,7 +232,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("group");
     TCase *tc = tcase_create("group");
     tcase_add_test(tc, what_was_added_is_read_back_in_order);
     tcase_add_test(tc, a_group_is_laid_out_as_the_header_says);
@@ -246,10 +245,5 @@ int main(void)
     tcase_add_test(tc, head_and_tail_are_groups_that_chain);
     tcase_add_test(tc, an_empty_head_or_tail_is_refused_and_a_whole_one_is_the_group);
     tcase_add_test(tc, rows_come_back_and_an_absent_value_is_not_an_empty_one);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests("group", tc);
 }

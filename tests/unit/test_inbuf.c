@@ -1,7 +1,7 @@
 /* test_inbuf.c: proves server/net/inbuf.h: any bytes in any pieces. */
 #include "common/rng.h"
 #include "server/net/inbuf.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 #define SCRATCH 64
 #define FRAME_MAX 300
@@ -141,8 +141,5 @@ int main(void)
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK); /* 200 forks cost more than all the rest */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_all(runner);
 }

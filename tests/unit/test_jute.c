@@ -1,6 +1,6 @@
 /* test_jute.c: proves common/jute.h and buf.h: what is put is got back, and no length is believed. */
 #include "common/jute.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 START_TEST(what_is_put_is_got_back)
 {
@@ -152,11 +152,5 @@ int main(void)
     tcase_add_test(tc, a_frame_gets_its_length_when_it_ends);
     tcase_add_test(tc, a_buf_at_its_limit_fails_once_and_for_all);
     tcase_add_test(tc, slices_are_ordered_bytewise_and_null_is_not_empty);
-    Suite *suite = suite_create("jute");
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests("jute", tc);
 }

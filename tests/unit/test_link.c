@@ -1,8 +1,7 @@
 /* test_link.c: proves server/net/link.h */
 #include "server/net/link.h"
 #include "common/rng.h"
-
-#include <check.h>
+#include "tests/unit/run.h"
 
 static struct zk_slice text(const char *t)
 {
@@ -219,9 +218,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("link");
     TCase *tests = tcase_create("link");
-    suite_add_tcase(suite, tests);
     tcase_add_test(tests, two_servers_with_one_secret_meet_and_talk_byte_by_byte);
     tcase_add_test(tests, without_a_secret_on_either_side_they_meet_too);
     tcase_add_test(tests, another_secret_or_none_is_refused_and_both_say_why);
@@ -233,9 +230,5 @@ int main(void)
     tcase_add_test(tests, a_flipped_bit_closes_the_link);
     tcase_add_test(tests, a_flipped_bit_of_a_length_closes_the_link_at_once);
     tcase_add_test(tests, no_bytes_whatsoever_open_a_link_or_break_it);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("link", tests);
 }

@@ -1,6 +1,6 @@
 /* test_mark.c: proves server/store/mark.h. */
 #include "server/store/mark.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 static const struct mark MARK = {
     .number = 8, .incarnation = 77, .start_count = 3, .promised = 5, .last_zxid = 0x500000002, .last_hash = 99,
@@ -123,7 +123,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("mark");
     TCase *tc = tcase_create("mark");
     tcase_add_test(tc, the_mark_is_laid_out_as_the_header_says);
     tcase_add_test(tc, the_newer_of_two_slots_counts);
@@ -131,10 +130,5 @@ int main(void)
     tcase_add_test(tc, a_flipped_bit_makes_a_slot_void);
     tcase_add_test(tc, a_later_format_is_told_apart_from_rubbish);
     tcase_add_loop_test(tc, a_store_behind_its_mark_is_told_why, 0, (int)ZK_COUNT_OF(JUDGEMENTS));
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests("mark", tc);
 }

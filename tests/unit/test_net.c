@@ -3,8 +3,8 @@
 #include "common/proto.h"
 #include "server/net/conns.h"
 #include "server/net/peers.h"
+#include "tests/unit/run.h"
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -665,11 +665,5 @@ static TCase *all_tests(void)
 
 int main(void)
 {
-    Suite *suite = suite_create("net");
-    suite_add_tcase(suite, all_tests());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("net", all_tests());
 }

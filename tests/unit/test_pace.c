@@ -196,7 +196,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("pace");
     TCase *tc = tcase_create("all");
     tcase_add_checked_fixture(tc, setup_big, teardown);
     tcase_add_test(tc, answers_beyond_a_turns_share_wait_for_the_next_turns_and_keep_their_order);
@@ -207,10 +206,5 @@ int main(void)
     tcase_add_test(tc, a_turns_answers_to_all_are_bounded_too_and_everybodys_turn_comes);
     tcase_add_test(tc, who_watches_more_than_it_can_be_told_of_at_once_is_closed_and_its_memory_given_back);
     tcase_set_timeout(tc, 30);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("pace", tc);
 }

@@ -1,6 +1,6 @@
 /* test_path.c: proves common/path.h: which paths there can be. */
 #include "common/path.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 static bool is_good(struct zk_slice path)
 {
@@ -94,11 +94,5 @@ int main(void)
     tcase_add_test(tc, length_and_depth_have_limits);
     tcase_add_test(tc, parent_and_name_are_its_parts);
     tcase_add_test(tc, within_goes_by_whole_components);
-    Suite *suite = suite_create("path");
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests("path", tc);
 }

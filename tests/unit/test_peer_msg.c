@@ -1,7 +1,7 @@
 /* test_peer_msg.c: proves server/replica/peer_msg.h. */
 #include "common/rng.h"
 #include "server/replica/peer_msg.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 static struct zk_buf bytes;
 
@@ -88,7 +88,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("peer_msg");
     TCase *tc = tcase_create("peer_msg");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, commands_arrive_as_they_left_in_their_order);
@@ -96,10 +95,5 @@ int main(void)
     tcase_add_test(tc, elements_of_a_newer_server_are_skipped);
     tcase_add_test(tc, no_bytes_are_trusted);
     tcase_add_test(tc, zabs_own_messages_are_not_ours);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("peer_msg", tc);
 }

@@ -4,7 +4,7 @@
 #include "server/net/conns.h"
 #include "server/net/link.h"
 #include "server/net/peers.h"
-#include <check.h>
+#include "tests/unit/run.h"
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -426,11 +426,5 @@ int main(void)
     tcase_add_test(tests, unproven_connections_are_bounded);
     tcase_add_test(tests, a_newer_connection_takes_the_place_of_the_old);
     tcase_add_test(tests, a_server_of_no_line_is_refused);
-    Suite *suite = suite_create("peers");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("peers", tests);
 }

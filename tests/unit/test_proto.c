@@ -1,7 +1,7 @@
 /* test_proto.c: proves common/proto.h against the bytes that Apache's clients and servers send. */
 #include "common/err.h"
 #include "common/proto.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 static void expect_bytes(const struct zk_buf *have, const void *want, size_t len)
 {
@@ -237,11 +237,5 @@ int main(void)
     tcase_add_test(tc, a_record_cut_anywhere_is_bad);
     tcase_add_test(tc, an_acl_vector_may_be_null_and_never_lies_about_its_count);
     tcase_add_test(tc, codes_and_letters_have_names);
-    Suite *suite = suite_create("proto");
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests("proto", tc);
 }

@@ -561,7 +561,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("replica");
     TCase *tc = tcase_create("standalone");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_client_that_sends_no_read_only_byte_gets_none_back);
@@ -595,10 +594,5 @@ int main(void)
     tcase_add_test(tc, nobody_is_let_in_while_the_state_is_wrong);
     tcase_add_test(tc, a_restart_brings_everything_back_and_the_session_goes_on);
     tcase_add_test(tc, a_client_that_asks_too_much_is_paused_and_resumed);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("replica", tc);
 }

@@ -528,7 +528,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("requests");
     TCase *tc = tcase_create("requests");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, all_children_are_those_at_any_depth_and_only_below_the_node_itself);
@@ -552,10 +551,5 @@ int main(void)
     tcase_add_test(tc, credentials_cut_short_end_the_connection_without_a_word);
     tcase_add_test(tc, nothing_is_watched_at_a_path_that_no_node_can_have);
     tcase_add_test(tc, a_client_can_be_told_that_its_watched_paths_are_too_many_bytes);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("requests", tc);
 }

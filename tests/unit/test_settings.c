@@ -1,7 +1,7 @@
 /* test_settings.c: proves server/settings.h. */
 #include "common/rng.h"
 #include "server/settings.h"
-#include <check.h>
+#include "tests/unit/run.h"
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -522,9 +522,5 @@ int main(void)
     tcase_add_test(files, an_ensemble_without_myid_says_which_file_is_missing);
     tcase_add_test(files, a_file_that_cannot_be_read_is_one_sentence);
     suite_add_tcase(suite, files);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_all(srunner_create(suite));
 }

@@ -751,8 +751,5 @@ int main(void)
     zk_log_open(ZK_LOG_STDERR, ZK_LOG_ERROR, "test_store");
     SRunner *runner = srunner_create(store_conformance(&STORE));
     srunner_add_suite(runner, store_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_all(runner);
 }

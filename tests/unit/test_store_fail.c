@@ -421,16 +421,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("a store whose disk fails");
     TCase *tc = tcase_create("fail");
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, nothing_is_told_after_a_call_that_failed, 0, 4);
     tcase_add_loop_test(tc, an_opening_that_failed_harms_nothing, 0, 2);
     tcase_add_loop_test(tc, a_power_cut_loses_nothing_that_was_told, 0, 2);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests("a store whose disk fails", tc);
 }

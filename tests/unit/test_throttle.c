@@ -1,6 +1,6 @@
 /* test_throttle.c: proves server/replica/throttle.h. */
 #include "server/replica/throttle.h"
-#include <check.h>
+#include "tests/unit/run.h"
 
 static struct throttle_rules rules;
 static struct throttle t;
@@ -68,16 +68,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("throttle");
     TCase *tc = tcase_create("throttle");
     tcase_add_test(tc, without_tokens_everybody_is_let_in);
     tcase_add_test(tc, a_burst_is_let_in_and_then_as_many_as_come_back_with_time);
     tcase_add_test(tc, a_session_that_comes_back_weighs_less_than_a_new_one);
     tcase_add_test(tc, a_storm_raises_the_chance_of_refusal_and_quiet_lowers_it_again);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("throttle", tc);
 }

@@ -1,7 +1,7 @@
 /* test_watches.c: proves server/replica/watches.h. */
 #include "common/rng.h"
 #include "server/replica/watches.h"
-#include <check.h>
+#include "tests/unit/run.h"
 #include <stdio.h>
 
 #define NO_LIMIT ((struct watch_limit){SIZE_MAX, SIZE_MAX})
@@ -313,11 +313,5 @@ int main(void)
     tcase_add_test(tests, any_sequence_agrees_with_a_naive_table);
     tcase_add_test(tests, the_tables_grow_and_empty_again);
     tcase_add_test(tests, all_but_child_watches_are_shown_each_connection_and_path_once);
-    Suite *suite = suite_create("watches");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("watches", tests);
 }

@@ -1,8 +1,8 @@
 /* test_zab.c: the broadcast's stories, told in zab_world.h's little world. */
 #include "tests/unit/zab_world.h"
 #include "server/zab/core.h"
+#include "tests/unit/run.h"
 
-#include <check.h>
 #include <stdio.h>
 
 /* As operators run it: ticks of two seconds; what takes milliseconds must not take ticks. */
@@ -780,10 +780,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("zab");
     TCase *tests = tcase_create("stories");
     tcase_set_timeout(tests, 60);
-    suite_add_tcase(suite, tests);
     tcase_add_test(tests, three_blank_servers_found_an_ensemble_when_the_last_has_come);
     tcase_add_test(tests, a_single_server_just_starts_and_starts_again);
     tcase_add_test(tests, initialize_lets_a_quorum_found_and_the_last_is_admitted_later);
@@ -819,9 +817,5 @@ int main(void)
     tcase_add_test(tests, an_observer_follows_and_is_never_counted);
     tcase_add_test(tests, a_leader_short_of_space_hands_over_to_one_that_is_not);
     tcase_add_test(tests, a_configuration_that_names_other_members_than_the_log_is_an_error_at_start);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("zab", tests);
 }

@@ -1,7 +1,6 @@
 /* test_zab_lives.c: random lives of an ensemble, each from its seed, judged after every event (zab_world.h). */
 #include "tests/unit/zab_world.h"
-
-#include <check.h>
+#include "tests/unit/run.h"
 
 /* Seeds that have failed once, with what they found. */
 static const uint64_t once_failed[] = {
@@ -35,16 +34,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("zab lives");
     TCase *tests = tcase_create("lives");
     tcase_set_timeout(tests, 120);
-    suite_add_tcase(suite, tests);
     tcase_add_test(tests, three_hundred_lives_keep_every_invariant_and_end_level);
     tcase_add_test(tests, every_life_that_failed_once_is_lived_again);
     tcase_add_test(tests, peers_that_talk_nonsense_end_no_server_by_an_assertion);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("zab lives", tests);
 }

@@ -6,8 +6,7 @@
 #include "server/zab/quorum.h"
 #include "server/zab/tail.h"
 #include "common/zxid.h"
-
-#include <check.h>
+#include "tests/unit/run.h"
 
 /* --- quorum --- */
 
@@ -372,9 +371,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("zab parts");
     TCase *tests = tcase_create("parts");
-    suite_add_tcase(suite, tests);
     tcase_add_test(tests, a_quorum_is_more_than_half_of_the_participants);
     tcase_add_test(tests, what_a_quorum_has_reached_is_the_middle_value_of_those_that_count);
     tcase_add_test(tests, a_tail_knows_every_entrys_hash_and_every_epochs_end);
@@ -389,9 +386,5 @@ int main(void)
     tcase_add_test(tests, a_newer_servers_additional_fields_are_skipped);
     tcase_add_test(tests, counts_and_lengths_that_are_only_claimed_are_refused);
     tcase_add_test(tests, no_bytes_whatsoever_trouble_the_decoder);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_tests("zab parts", tests);
 }
