@@ -261,7 +261,7 @@ static void roll_back_one(struct state *s, struct undo *undo)
         restore_record(n, &undo->old);
         break;
     case UNDO_REMOVED:
-        tree_relink(&s->tree, undo->handle);
+        tree_link(&s->tree, undo->handle);
         return_to_owner(s, n, undo->handle);
         break;
     }

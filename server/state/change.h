@@ -3,7 +3,7 @@
  *
  * HOW         change_begin, changes of znodes, then change_commit or change_rollback. The journal keeps each old
  *             record whole; nothing is freed and nothing is marked dirty before the commit.
- * INVARIANTS  C1 after a rollback the state is what it was: content, digest, totals, order of siblings, dirty marks.
+ * INVARIANTS  C1 after a rollback the state is what it was: content, digest, totals, dirty marks.
  */
 #pragma once
 #include "server/state/inside.h"

@@ -3,34 +3,21 @@
 
 struct recount {
     struct totals totals;
-    uint64_t linked; /* children met in their parents' lists */
+    uint64_t linked; /* children met under their parents */
     uint32_t *acl_refs;
 };
 
 static const char *check_children(const struct state *s, uint32_t handle, struct recount *r)
 {
-    const struct node *n = state_node(s, handle);
-    uint32_t count = 0;
+    const char *why = children_check(&s->tree, handle);
+    if (why != NULL)
+        return why;
     uint32_t below = 0;
-    uint32_t last = 0;
-    for (uint32_t h = node_first_child(n); h != 0; h = state_node(s, h)->next) {
-        if (state_node(s, h)->parent != handle)
-            return "a child does not name its parent";
-        if (last != 0 && state_node(s, h)->prev != last)
-            return "a child does not name its elder sibling";
-        last = h;
+    struct children_cursor c = children_begin(&s->tree, state_node(s, handle));
+    for (uint32_t h; (h = children_next(&c)) != 0; r->linked++)
         below += 1 + state_node(s, h)->descendants;
-        if (++count > s->totals.node_count)
-            return "the children of a znode run in a circle";
-    }
-    if (count != node_child_count(n))
-        return "a znode does not have as many children as it counts";
-    if (below != n->descendants)
-        return "a znode does not have as many descendants as it counts";
-    if (last != 0 && state_node(s, n->first_child)->prev != last)
-        return "the first child does not name the last";
-    r->linked += count;
-    return NULL;
+    return below == state_node(s, handle)->descendants ? NULL
+                                                       : "a znode does not have as many descendants as it counts";
 }
 
 static const char *check_owner(const struct state *s, uint32_t handle)

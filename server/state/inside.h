@@ -1,6 +1,7 @@
 /* inside.h: the state's own struct, for the files of this folder only. */
 #pragma once
 #include "server/state/acl.h"
+#include "server/state/children.h"
 #include "server/state/dirty.h"
 #include "server/state/mortal.h"
 #include "server/state/session.h"

@@ -8,6 +8,7 @@ libstate_la_SOURCES = \
 	server/state/change.c server/state/change.h \
 	server/state/check.c \
 	server/state/checkpoint.c \
+	server/state/children.c server/state/children.h \
 	server/state/command.c server/state/command.h \
 	server/state/digest.c \
 	server/state/dirty.c server/state/dirty.h \

@@ -204,12 +204,11 @@ void quota_charge(struct state *s, struct zk_slice path, struct quota_change cha
 /* The next node of the subtree under `top`, parents first; 0 at its end. */
 static uint32_t next_below(const struct state *s, uint32_t top, uint32_t at)
 {
-    uint32_t child = node_first_child(state_node(s, at));
-    if (child != 0)
-        return child;
-    while (at != top && state_node(s, at)->next == 0)
-        at = state_node(s, at)->parent;
-    return at == top ? 0 : state_node(s, at)->next;
+    struct children_cursor c = children_begin(&s->tree, state_node(s, at));
+    uint32_t next = children_next(&c);
+    for (; next == 0 && at != top; at = state_node(s, at)->parent)
+        next = children_after(&s->tree, at);
+    return next;
 }
 
 static struct usage recount(const struct state *s, struct zk_slice subject)

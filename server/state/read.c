@@ -80,7 +80,8 @@ int state_get_children(const struct state *s, uint64_t session, struct zk_slice 
     if (n == NULL)
         return err;
     zk_jute_put_int(out, (int32_t)node_child_count(n));
-    for (uint32_t h = node_first_child(n); h != 0; h = state_node(s, h)->next)
+    struct children_cursor c = children_begin(&s->tree, n);
+    for (uint32_t h; (h = children_next(&c)) != 0;)
         zk_jute_put_string(out, node_name(state_node(s, h)));
     if (with_stat)
         put_stat(out, n);

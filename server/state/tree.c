@@ -1,7 +1,7 @@
-#include "server/state/tree.h"
+#include "server/state/children.h"
 #include <xxhash.h>
 
-_Static_assert(sizeof(struct node) == 112, "the README tells what a znode costs");
+_Static_assert(sizeof(struct node) == 104, "the README tells what a znode costs");
 
 static uint64_t hash_of(const void *owner, uint32_t handle)
 {
@@ -29,6 +29,7 @@ static uint32_t chunk_count(const struct tree *t)
 
 void tree_fini(struct tree *t)
 {
+    children_fini(t);
     for (uint32_t i = 1; i < t->used; i++)
         free(tree_at(t, i)->body);
     for (uint32_t i = 0; i < chunk_count(t); i++)
@@ -143,7 +144,7 @@ static uint32_t take_handle(struct tree *t)
 {
     if (t->free != 0) {
         uint32_t handle = t->free;
-        t->free = tree_at(t, handle)->next;
+        t->free = tree_at(t, handle)->chain;
         return handle;
     }
     ZK_ASSERT(t->used < UINT32_MAX);
@@ -175,7 +176,7 @@ void tree_drop(struct tree *t, uint32_t handle)
     struct node *n = tree_at(t, handle);
     free(n->body);
     memset(n, 0, sizeof *n);
-    n->next = t->free;
+    n->chain = t->free;
     t->free = handle;
 }
 
@@ -188,57 +189,17 @@ static void count_below(struct tree *t, uint32_t parent, uint32_t change)
 
 void tree_link(struct tree *t, uint32_t handle)
 {
-    struct node *n = tree_at(t, handle);
     index_insert(&t->index, handle);
-    if (n->parent == 0)
+    uint32_t parent = tree_at(t, handle)->parent;
+    if (parent == 0)
         return;
-    struct node *parent = tree_at(t, n->parent);
-    n->next = 0;
-    if (parent->first_child == 0) {
-        n->prev = handle;
-        parent->first_child = handle;
-    } else {
-        struct node *first = tree_at(t, parent->first_child);
-        n->prev = first->prev;
-        tree_at(t, first->prev)->next = handle;
-        first->prev = handle;
-    }
-    parent->child_count++;
-    count_below(t, n->parent, 1);
+    children_add(t, handle);
+    count_below(t, parent, 1);
 }
 
 void tree_unlink(struct tree *t, uint32_t handle)
 {
-    struct node *n = tree_at(t, handle);
-    struct node *parent = tree_at(t, n->parent);
     index_remove(&t->index, handle);
-    if (parent->first_child == handle)
-        parent->first_child = n->next;
-    else
-        tree_at(t, n->prev)->next = n->next;
-    if (n->next != 0)
-        tree_at(t, n->next)->prev = n->prev;
-    else if (parent->first_child != 0)
-        tree_at(t, parent->first_child)->prev = n->prev;
-    parent->child_count--;
-    count_below(t, n->parent, (uint32_t)-1);
-}
-
-void tree_relink(struct tree *t, uint32_t handle)
-{
-    struct node *n = tree_at(t, handle);
-    struct node *parent = tree_at(t, n->parent);
-    index_insert(&t->index, handle);
-    bool was_only = n->prev == handle;
-    bool was_first = was_only || (n->next != 0 && n->next == parent->first_child);
-    if (was_first)
-        parent->first_child = handle;
-    else
-        tree_at(t, n->prev)->next = handle;
-    if (n->next != 0)
-        tree_at(t, n->next)->prev = handle;
-    else if (!was_only)
-        tree_at(t, parent->first_child)->prev = handle;
-    parent->child_count++;
-    count_below(t, n->parent, 1);
+    children_remove(t, handle);
+    count_below(t, tree_at(t, handle)->parent, (uint32_t)-1);
 }

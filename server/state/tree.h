@@ -1,12 +1,11 @@
 /* tree.h: the znodes: where they are, how a path finds one, who is whose child.
  *
- * WHY HERE    A znode costs sizeof(struct node) = 112 bytes, about 5 in the index and one allocation for its name and
- *             data. Nodes lie in chunks and refer to each other by 32-bit handles, so links cost half a pointer, a
- *             growing tree never moves a node, and no address can reach a result.
+ * WHY HERE    A znode costs sizeof(struct node) = 104 bytes, about 5 in the index, 6 to 12 as a child (children.h) and
+ *             one allocation for its name and data. Nodes lie in chunks and refer to each other by 32-bit handles, so
+ *             links cost half a pointer, a growing tree never moves a node, and no address can reach a result.
  * HOW         The index holds every node under XXH3 of its whole path; a hit is proven by comparing the names up the
- *             parents. Children are a list through the nodes: adding and removing cost the same in any directory. Each
- *             node counts all that is below it, so linking walks up to the root: a handful of nodes that are in the
- *             cache anyway.
+ *             parents. Each node counts all that is below it, so linking walks up to the root: a handful of nodes that
+ *             are in the cache anyway.
  * This file only moves links. What changes a node's content goes through change.h.
  */
 #pragma once
@@ -23,16 +22,24 @@ enum node_kind {
 };
 
 struct node {
-    uint64_t hash; /* XXH3 of the path */
+    uint64_t hash; /* XXH3 of the path; first what it takes to find one and to compare names */
+    uint8_t *body; /* name, then data, in one allocation; NULL if both are empty; a mortal node's note behind */
+    uint32_t chain; /* in the index; of a free node, the next free one */
+    uint32_t parent;
+    uint16_t name_len;
+    uint8_t kind;
+    unsigned data_null : 1; /* the client gave null, which is not the empty buffer */
+    unsigned dirty_set : 2;
+    unsigned unstored : 1;
+    uint32_t data_len;
     uint64_t czxid;
     uint64_t mzxid;
     uint64_t pzxid;
     int64_t ctime_ms;
     int64_t mtime_ms;
-    uint8_t *body; /* name, then data, in one allocation; NULL if both are empty; a mortal node's note behind */
     union {
         struct {
-            uint32_t first_child;
+            uint32_t children; /* children.h; 0: none */
             uint32_t child_count;
         };
         struct session *owner; /* of NODE_EPHEMERAL */
@@ -41,32 +48,34 @@ struct node {
         uint32_t creates;     /* children ever created: the sequence number of the next sequential child */
         uint32_t owner_index; /* of NODE_EPHEMERAL: its place in owner->ephemerals */
     };
-    uint32_t parent;
-    uint32_t next; /* sibling, 0 at the last */
-    uint32_t prev; /* sibling; the first one's is the last */
-    uint32_t chain;
     int32_t version;
     int32_t aversion;
-    uint32_t data_len;
     uint32_t acl;
     uint32_t dirty_slot;  /* see dirty.h */
     uint32_t descendants; /* all below it; counted by linking, not stored */
-    uint16_t name_len;
-    uint8_t kind;
-    unsigned data_null : 1; /* the client gave null, which is not the empty buffer */
-    unsigned dirty_set : 2;
-    unsigned unstored : 1;
 };
 
 #define NODE_CHUNK 4096
 #define NODE_ROOT 1u
 
+/* The blocks that directories of more than one child begin with. */
+struct roots {
+    union {
+        struct block *block;
+        uint32_t next_free;
+    } *at; /* from 1 */
+    uint32_t used;
+    uint32_t cap;
+    uint32_t free; /* 0: none */
+};
+
 struct tree {
     struct node **chunks;
     uint32_t chunk_cap;
     uint32_t used; /* handles below were given out */
-    uint32_t free; /* the first free handle, chained by `next` */
+    uint32_t free; /* the first free handle, chained by `chain` */
     struct index index;
+    struct roots roots;
 };
 
 void tree_init(struct tree *t);
@@ -90,11 +99,9 @@ int tree_path_cmp(const struct tree *t, uint32_t a, uint32_t b);
  * gives it back. */
 uint32_t tree_make(struct tree *t, uint64_t hash, struct zk_slice name, struct zk_slice data, size_t room);
 void tree_drop(struct tree *t, uint32_t handle);
-/* Enter as the last child of n->parent and into the index (the root has no parent); leave both. Unlinks undone in the
- * reverse order by tree_relink restore the very order of siblings. */
+/* Enter the children of n->parent and the index (the root has no parent); leave both. */
 void tree_link(struct tree *t, uint32_t handle);
 void tree_unlink(struct tree *t, uint32_t handle);
-void tree_relink(struct tree *t, uint32_t handle);
 
 static inline struct zk_slice node_name(const struct node *n)
 {
@@ -116,11 +123,6 @@ static inline uint32_t node_child_count(const struct node *n)
 static inline uint32_t node_creates(const struct node *n)
 {
     return n->kind == NODE_EPHEMERAL ? 0 : n->creates;
-}
-
-static inline uint32_t node_first_child(const struct node *n)
-{
-    return n->kind == NODE_EPHEMERAL ? 0 : n->first_child;
 }
 
 /* A body for this name and data with room behind; NULL if all are empty. */

@@ -1,5 +1,5 @@
 /* bench_state.c: what a znode costs and how long things take: make tests/unit/bench_state && tests/unit/bench_state
- * [NODES]. Not part of make check. */
+ * [NODES [scattered]], with names that come in no order. Not part of make check. */
 #include "common/path.h"
 #include "server/state/state.h"
 #include <malloc.h>
@@ -16,6 +16,7 @@ struct bench {
     uint64_t session;
     uint64_t number;
     uint64_t zxid;
+    bool scattered;
 };
 
 /* CPU time: other processes do not count. */
@@ -83,7 +84,8 @@ static void bench_creates(struct bench *b, long nodes)
     size_t useful = 0;
     double start = now_us();
     for (long i = 0; i < nodes; i++) {
-        useful += node_path(path, sizeof path, i) - strlen("/dir-000/") + DATA_BYTES;
+        long name = b->scattered ? (i * 7919) % nodes : i;
+        useful += node_path(path, sizeof path, name) - strlen("/dir-000/") + DATA_BYTES;
         double from = now_us();
         create(b, path, DATA_BYTES);
         double took = now_us() - from;
@@ -130,6 +132,19 @@ static void bench_reads(struct bench *b, long nodes)
     (void)!state_get_children(b->s, b->session, zk_slice_str("/dir-001"), false, &out);
     printf("children   %7.1f us for %ld\n", now_us() - start, nodes / 100);
     zk_buf_fini(&out);
+}
+
+static void bench_deletes(struct bench *b, long nodes)
+{
+    char path[64];
+    double start = now_us();
+    for (long i = 0; i < nodes; i++) {
+        size_t len = node_path(path, sizeof path, (i * 7919) % nodes);
+        zk_buf_reset(&b->payload);
+        zk_path_version_encode(&b->payload, (struct zk_path_version){zk_slice(path, len), -1});
+        send_op(b, ZK_OP_DELETE);
+    }
+    printf("delete     %7.3f us each, all over the tree\n", (now_us() - start) / (double)nodes);
 }
 
 /* A whole checkpoint into a second state. */
@@ -179,7 +194,7 @@ static void bench_checkpoint(struct bench *b)
 int main(int argc, char **argv)
 {
     long nodes = argc > 1 ? atol(argv[1]) : 1000000;
-    struct bench b = {.s = state_new()};
+    struct bench b = {.s = state_new(), .scattered = argc > 2 && strcmp(argv[2], "scattered") == 0};
     state_effects_init(&b.fx);
     zk_acl_vector_world(&b.acl, ZK_PERM_ALL);
     open_session(&b);
@@ -187,6 +202,7 @@ int main(int argc, char **argv)
     bench_sets(&b, nodes);
     bench_reads(&b, nodes);
     bench_checkpoint(&b);
+    bench_deletes(&b, nodes);
     state_free(b.s);
     state_effects_fini(&b.fx);
     zk_buf_fini(&b.payload);

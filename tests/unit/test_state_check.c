@@ -61,7 +61,7 @@ START_TEST(each_broken_invariant_is_named)
     EXPECT(b, b.child->hash, 1, "hash");
     EXPECT(b, b.child->acl, 999, "ACL");
     EXPECT(b, b.child->mzxid, 1, "S4");
-    EXPECT(b, b.child->prev, 1, "last");
+    EXPECT(b, b.child->body[0], 'x', "K1");
     EXPECT(b, b.child->dirty_slot, 77, "dirty");
     EXPECT(b, b.dir->child_count, 5, "children");
     EXPECT(b, b.ephemeral->owner_index, 3, "S3");
