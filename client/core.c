@@ -129,6 +129,12 @@ static void dial(struct zkc *c)
     c->turn = (c->turn + 1) % c->config.server_count;
 }
 
+static void begin_rounds(struct zkc *c)
+{
+    c->round_left = c->config.server_count;
+    c->backoff_ms = ZKC_BACKOFF_MIN_MS;
+}
+
 /* After each server has been tried once, wait: a little at first, so that a fail-over is short, then longer, with
  * jitter, so that a thousand clients do not come at once. */
 static void plan_dial(struct zkc *c)
@@ -173,7 +179,8 @@ static void connection_lost(struct zkc *c)
     bool was_ready = c->phase == ZKC_PHASE_READY;
     void_connection(c);
     if (was_ready) {
-        c->round_left = c->config.server_count;
+        if (c->now_ms - c->ready_since_ms >= ZKC_STEADY_MS)
+            begin_rounds(c);
         if (c->memory > 0)
             count_barren(c);
         else
@@ -243,8 +250,7 @@ static void take_connect_response(struct zkc *c, struct zk_slice frame)
     c->phase = ZKC_PHASE_READY;
     c->heard_ms = c->sent_ms;
     c->pings_left = 0;
-    c->round_left = c->config.server_count;
-    c->backoff_ms = ZKC_BACKOFF_MIN_MS;
+    c->ready_since_ms = c->now_ms;
     c->answered = false;
     zkc_enter_state(c, ZKC_STATE_CONNECTED, c->resuming);
     zkc_wire_ready(c);
@@ -579,8 +585,7 @@ struct zkc *zkc_new(const struct zkc_config *config)
     c->session_id = config->session_id;
     memcpy(c->password, config->password, sizeof c->password);
     c->next_xid = 1;
-    c->round_left = config->server_count;
-    c->backoff_ms = ZKC_BACKOFF_MIN_MS;
+    begin_rounds(c);
     shuffle(c);
     return c;
 }

@@ -61,6 +61,8 @@ enum {
     ZKC_RESENDS_MAX = 16, /* connections lost in a row over one request: it is given up as what they drop us for */
     ZKC_BACKOFF_MIN_MS = 10,
     ZKC_BACKOFF_MAX_MS = 1000,
+    /* What is lost sooner counts as another failed attempt: two processes on one session take it from each other. */
+    ZKC_STEADY_MS = 1000,
 };
 
 /* What a watch listens to. The first three fire once; the others until removed. */

@@ -82,6 +82,7 @@ struct zkc {
     uint32_t round_left; /* servers to dial before backing off */
     uint32_t backoff_ms;
     uint64_t dial_at_ms;
+    uint64_t ready_since_ms;
     uint64_t attempt_deadline_ms; /* DIALING, HANDSHAKE */
     uint64_t received_ms, sent_ms;
     uint64_t ping_ms;    /* when the last ping was sent */
