@@ -105,15 +105,18 @@ tests_unit_test_store_fail_LDADD = libstore.la $(CHECK_LIBS)
 
 # server/zab: the broadcast alone in a little world: scenarios, random lives, and a program for as many seeds as one
 # likes
-ZAB_WORLD = tests/unit/zab_world.c tests/unit/zab_world.h
+ZAB_WORLD = \
+	tests/unit/zab_judge.c tests/unit/zab_server.c tests/unit/zab_wire.c \
+	tests/unit/zab_world.c tests/unit/zab_world.h tests/unit/zab_world_impl.h
+ZAB_LIFE = tests/unit/zab_life.c tests/unit/zab_life.h $(ZAB_WORLD)
 check_PROGRAMS += tests/unit/zab_seeds
 tests_unit_test_group_LDADD = libgroup.la $(CHECK_LIBS)
 tests_unit_test_zab_SOURCES = tests/unit/test_zab.c $(ZAB_WORLD)
 tests_unit_test_zab_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
-tests_unit_test_zab_lives_SOURCES = tests/unit/test_zab_lives.c $(ZAB_WORLD)
+tests_unit_test_zab_lives_SOURCES = tests/unit/test_zab_lives.c $(ZAB_LIFE)
 tests_unit_test_zab_lives_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
 tests_unit_test_zab_parts_LDADD = libzab.la $(CHECK_LIBS)
-tests_unit_zab_seeds_SOURCES = tests/unit/zab_seeds.c $(ZAB_WORLD)
+tests_unit_zab_seeds_SOURCES = tests/unit/zab_seeds.c $(ZAB_LIFE)
 tests_unit_zab_seeds_LDADD = libzab.la libdisk.la
 
 # client

@@ -1,5 +1,5 @@
 /* test_zab_lives.c: random lives of an ensemble, each from its seed, judged after every event (zab_world.h). */
-#include "tests/unit/zab_world.h"
+#include "tests/unit/zab_life.h"
 #include "tests/unit/run.h"
 
 /* Seeds that have failed once, with what they found. */
@@ -10,7 +10,7 @@ static const uint64_t once_failed[] = {
 START_TEST(three_hundred_lives_keep_every_invariant_and_end_level)
 {
     for (uint64_t seed = 1; seed <= 300; seed++) {
-        const char *why = world_random(seed, false, NULL);
+        const char *why = life_random(seed, false, NULL);
         ck_assert_msg(!why, "%s; replay: tests/unit/zab_seeds -v %llu", why, (unsigned long long)seed);
     }
 }
@@ -19,7 +19,7 @@ END_TEST
 START_TEST(every_life_that_failed_once_is_lived_again)
 {
     for (size_t i = 0; i < ZK_COUNT_OF(once_failed); i++) {
-        const char *why = world_random(once_failed[i], false, NULL);
+        const char *why = life_random(once_failed[i], false, NULL);
         ck_assert_msg(!why, "%s", why);
     }
 }
@@ -28,7 +28,7 @@ END_TEST
 START_TEST(peers_that_talk_nonsense_end_no_server_by_an_assertion)
 {
     for (uint64_t seed = 1; seed <= 150; seed++)
-        world_random_garbled(seed, false);
+        life_garbled(seed, false);
 }
 END_TEST
 

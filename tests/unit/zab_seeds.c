@@ -1,6 +1,6 @@
 /* zab_seeds.c: random lives of zab_world from FIRST on, COUNT of them; or one, told in full.
  *   zab_seeds FIRST COUNT | zab_seeds -v SEED */
-#include "tests/unit/zab_world.h"
+#include "tests/unit/zab_life.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,11 +35,11 @@ int main(int argc, char **argv)
 #endif
     struct world_marks sum = {0}, one;
     for (uint64_t seed = first; getenv("ZAB_GARBLE") && seed < first + count; seed++)
-        world_random_garbled(seed, show);
+        life_garbled(seed, show);
     if (getenv("ZAB_GARBLE"))
         return EXIT_SUCCESS;
     for (uint64_t seed = first; seed < first + count; seed++) {
-        const char *why = world_random(seed, show, &one);
+        const char *why = life_random(seed, show, &one);
         add_marks(&sum, &one);
         if (!why)
             continue;

@@ -75,12 +75,7 @@ void world_checkpoint(struct world *w, uint64_t id, bool purge);
 uint64_t world_committed_count(const struct world *w); /* entries that somebody applied */
 
 struct world_marks {
-    uint64_t elections, commits, truncs, snaps, snaps_done, diffs, readmissions, rolls, handovers, confirms, crashes,
+    uint64_t elections, commits, truncs, snaps, snaps_done, readmissions, rolls, handovers, confirms, crashes,
         wipes, rebuilds, damages, recoveries, renames, restores, pauses, cuts, breaks;
 };
 const struct world_marks *world_marks(const struct world *w);
-
-/* A whole random life from a seed; at the end faults heal and all must be level. NULL, or what went wrong. */
-const char *world_random(uint64_t seed, bool trace, struct world_marks *ret_marks);
-/* One in which messages lie. It ends without a crash, or it does not end well. */
-void world_random_garbled(uint64_t seed, bool trace);
