@@ -1,6 +1,6 @@
 # tests/unit: files of this folder; included by the top Makefile.am. test_NAME is made of test_NAME.c, unless said
 # otherwise, and of as little of the tree as it proves something about.
-EXTRA_DIST += tests/unit/replica_kit.h tests/unit/run.h tests/unit/state_kit.h
+EXTRA_DIST += tests/unit/client_kit.h tests/unit/replica_kit.h tests/unit/run.h tests/unit/state_kit.h
 
 if WITH_CHECK
 UNIT_TESTS = \
@@ -9,6 +9,8 @@ UNIT_TESTS = \
 	tests/unit/test_beat \
 	tests/unit/test_client_core \
 	tests/unit/test_client_memory \
+	tests/unit/test_client_request \
+	tests/unit/test_client_watch \
 	tests/unit/test_command \
 	tests/unit/test_disk \
 	tests/unit/test_group \
@@ -123,6 +125,8 @@ tests_unit_zab_seeds_LDADD = libzab.la libdisk.la
 tests_unit_test_client_core_LDADD = libzkc.la libcommon.la $(CHECK_LIBS)
 tests_unit_test_client_memory_LDADD = libzkc.la libcommon.la $(CHECK_LIBS)
 tests_unit_test_client_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+tests_unit_test_client_request_LDADD = libzkc.la libcommon.la $(CHECK_LIBS)
+tests_unit_test_client_watch_LDADD = libzkc.la libcommon.la $(CHECK_LIBS)
 tests_unit_test_client_face_LDADD = libzk.la libcommon.la $(EVENT_LIBS) $(CHECK_LIBS)
 tests_unit_test_client_parts_SOURCES = tests/unit/test_client_parts.c client/bench/histogram.c
 tests_unit_test_client_parts_LDADD = libzk.la $(CHECK_LIBS)
