@@ -173,7 +173,10 @@ static bool load_tree(struct replica *r, const struct storage_image *image, stru
     if (err != 0)
         return false;
     r->applied_hash = image->checkpoint_hash;
-    return state_load_end(r->state, image->checkpoint_zxid, image->checkpoint_digest, l->why, l->size) || damage(r);
+    if (!state_load_end(r->state, image->checkpoint_zxid, image->checkpoint_digest, l->why, l->size))
+        return damage(r);
+    note_digest(r, image->checkpoint_zxid);
+    return true;
 }
 
 bool deliver_load(struct replica *r, char *why, size_t size)

@@ -534,6 +534,20 @@ START_TEST(a_restart_brings_everything_back_and_the_session_goes_on)
 }
 END_TEST
 
+START_TEST(what_a_checkpoint_brought_can_be_compared_before_anything_else_happens)
+{
+    open_session(1);
+    r->log_bytes = UINT64_MAX / 2; /* so much that a checkpoint is due */
+    send_create(1, 1, "/a", 0);
+    pass(100);
+    uint64_t digest, zxid = disk_checkpoint(disk, &digest);
+    ck_assert_uint_ne(zxid, 0);
+    stop();
+    start();
+    ck_assert_uint_eq(replica_digest_at(r, zxid), digest);
+}
+END_TEST
+
 START_TEST(a_client_that_asks_too_much_is_paused_and_resumed)
 {
     open_session(1);
@@ -593,6 +607,7 @@ int main(void)
     tcase_add_test(tc, time_in_which_the_leader_stood_still_ends_no_session_however_often);
     tcase_add_test(tc, nobody_is_let_in_while_the_state_is_wrong);
     tcase_add_test(tc, a_restart_brings_everything_back_and_the_session_goes_on);
+    tcase_add_test(tc, what_a_checkpoint_brought_can_be_compared_before_anything_else_happens);
     tcase_add_test(tc, a_client_that_asks_too_much_is_paused_and_resumed);
     return run_tests("replica", tc);
 }
