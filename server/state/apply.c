@@ -165,15 +165,14 @@ static void apply_close(struct state *s, const struct command *c, struct state_e
 
 /* --- commands about a session --- */
 
-static void apply_open(struct state *s, const struct command *c, struct state_effects *fx)
+static void open_session(struct state *s, uint64_t id, const struct command *c, struct state_effects *fx)
 {
     struct command_open o;
-    fx->origin = c->origin;
     if (!command_open_decode(c->payload, &o) || o.identities.len > STATE_IDENTITY_BYTES_MAX) {
         fx->err = ZK_ERR_MARSHALLING_ERROR;
         return;
     }
-    struct session *session = change_session_open(s, s->zxid);
+    struct session *session = change_session_open(s, id);
     session->generation = 1;
     session->origin = c->origin;
     session->timeout_ms = o.timeout_ms;
@@ -185,6 +184,25 @@ static void apply_open(struct state *s, const struct command *c, struct state_ef
     fx->session = session->id;
     fx->generation = session->generation;
     fx->session_change = STATE_SESSION_OPENED;
+}
+
+static void apply_open(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    fx->origin = c->origin;
+    open_session(s, s->zxid, c, fx);
+}
+
+/* A session that is here, or was not long ago, makes it a copy that was sent again: the session does not begin twice. */
+static void apply_upgrade(struct state *s, const struct command *c, struct state_effects *fx)
+{
+    fx->origin = c->origin;
+    fx->session = c->session;
+    if (!session_began_local(c->session))
+        fx->err = ZK_ERR_BAD_ARGUMENTS;
+    else if (sessions_find(&s->sessions, c->session) != NULL)
+        fx->duplicate = true;
+    else
+        open_session(s, c->session, c, fx);
 }
 
 /* Who does not go on with the memory numbers its requests by itself: a write of its own under a remembered xid would be
@@ -340,6 +358,9 @@ static void apply_kind(struct state *s, const struct command *c, struct state_ef
         break;
     case COMMAND_CONFIG:
         apply_config(s, c, fx);
+        break;
+    case COMMAND_UPGRADE:
+        apply_upgrade(s, c, fx);
         break;
     default:
         fx->err = ZK_ERR_UNIMPLEMENTED;

@@ -331,7 +331,7 @@ void change_session_forget(struct state *s, struct session *session)
 void change_session_end_life(struct state *s, struct session *session, bool was_expired)
 {
     bool may_be_asked = session->memory > 0 && (was_expired || session->result_count > 0);
-    if (!may_be_asked) {
+    if (!may_be_asked && !session_began_local(session->id)) {
         change_session_forget(s, session);
         return;
     }

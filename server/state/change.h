@@ -39,6 +39,6 @@ void change_session_remember(struct state *s, struct session *session, int32_t x
 void change_session_end_memory(struct state *s, struct session *session);
 /* Ends a live session, whose ephemerals are gone. One with a memory is kept, to tell its owner what became of writes
  * that were not answered; that there was none is an answer too, but for who closed it: everything asked before has
- * happened by then. */
+ * happened by then. So is one that began on one server only, lest a late copy of its UPGRADE bring it back. */
 void change_session_end_life(struct state *s, struct session *session, bool was_expired);
 void change_session_forget(struct state *s, struct session *session); /* the oldest ended one */

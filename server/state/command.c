@@ -35,7 +35,7 @@ bool command_decode(struct zk_slice body, struct command *ret_command)
     c.xid = zk_jute_int(&in);
     c.op = zk_jute_int(&in);
     c.payload = zk_jute_rest(&in);
-    if (in.bad || c.kind < COMMAND_REQUEST || c.kind > COMMAND_CONFIG)
+    if (in.bad || c.kind < COMMAND_REQUEST || c.kind > COMMAND_UPGRADE)
         return false;
     *ret_command = c;
     return true;
@@ -46,6 +46,23 @@ void command_stamp(uint8_t *body, size_t len, int64_t time_ms)
     ZK_ASSERT(len >= COMMAND_HEADER_BYTES);
     for (int i = 0; i < 8; i++)
         body[TIME_OFFSET + i] = (uint8_t)((uint64_t)time_ms >> (56 - 8 * i));
+}
+
+bool command_identities_add(struct zk_buf *identities, struct zk_slice scheme, struct zk_slice id)
+{
+    struct zk_jute in = zk_jute(zk_buf_slice(identities));
+    int32_t count = zk_jute_count(&in, 8);
+    for (int32_t i = 0; i < count; i++) {
+        struct zk_slice known = zk_jute_string(&in);
+        if (zk_slice_eq(zk_jute_string(&in), id) && zk_slice_eq(known, scheme))
+            return true;
+    }
+    if (count >= STATE_IDENTITY_COUNT_MAX || identities->len + scheme.len + id.len > STATE_IDENTITY_BYTES_MAX)
+        return false;
+    zk_jute_set_int(identities, 0, count < 0 ? 1 : count + 1);
+    zk_jute_put_string(identities, scheme);
+    zk_jute_put_string(identities, id);
+    return true;
 }
 
 static void put_identities(struct zk_buf *out, struct zk_slice identities)

@@ -25,12 +25,15 @@ enum command_kind {
                              payload: struct command_reap */
     COMMAND_CONFIG = 10,  /* payload: a jute string, the server lines that /zookeeper/config is to show; nothing happens
                              if it shows them already */
+    COMMAND_UPGRADE = 11, /* `session`, which only the server it is on knew, becomes one of the ensemble's, with
+                             generation 1. payload: struct command_open */
 };
 
 /* What the configuration of the server that took a request allows it. */
 enum command_option {
     COMMAND_EXTENDED_TYPES = 1, /* TTL nodes */
     COMMAND_ENFORCE_QUOTA = 2,  /* what passes a hard quota is refused */
+    COMMAND_NO_EPHEMERALS = 4,  /* the session began as one server's own, and may not make ephemeral nodes */
 };
 
 struct command {
@@ -87,3 +90,16 @@ ZK_MUST_CHECK bool command_reap_decode(struct zk_slice payload, struct command_r
 
 /* Is this a vector of {string scheme, string id} and nothing else? */
 bool command_identities_are_sound(struct zk_slice identities);
+/* Identities of a session; more is AUTH_FAILED. */
+#define STATE_IDENTITY_COUNT_MAX 64
+#define STATE_IDENTITY_BYTES_MAX 16384
+/* Adds one unless it is there; false if there is no room for it. */
+bool command_identities_add(struct zk_buf *identities, struct zk_slice scheme, struct zk_slice id);
+
+/* Sessions that a server keeps for itself, unknown to the log, have ids of their own: the top bits are 10, then come
+ * the server's id and chance. The others are zxids, whose top bit is clear. */
+#define SESSION_LOCAL_BIT (UINT64_C(1) << 63)
+static inline bool session_began_local(uint64_t id)
+{
+    return (id & SESSION_LOCAL_BIT) != 0;
+}

@@ -47,6 +47,8 @@ struct state {
     int64_t time_ms;
     int32_t level;
     uint64_t round;  /* see effects.h */
+    state_guest_fn *guest; /* of sessions that are not here; NULL: there are none */
+    void *guest_arg;
     uint64_t ending; /* the session that is at its end while its events are handed out: it has no rights any more */
     struct zk_buf path;  /* of the create at hand */
     struct zk_buf list;  /* the ACL at hand */

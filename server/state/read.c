@@ -27,7 +27,12 @@ bool node_allows(const struct state *s, const struct node *n, int32_t perms, str
 static struct zk_slice identities_of(const struct state *s, uint64_t session)
 {
     const struct session *known = session != s->ending ? sessions_find_live(&s->sessions, session) : NULL;
-    return known ? session_identities(known) : zk_slice("\0\0\0", 4);
+    if (known != NULL)
+        return session_identities(known);
+    struct zk_slice guest = zk_slice(NULL, 0);
+    if (s->guest != NULL && session != s->ending)
+        guest = s->guest(s->guest_arg, session);
+    return guest.ptr != NULL ? guest : zk_slice("\0\0\0", 4);
 }
 
 /* The node that the session may read by one of `perms`, or NULL and the error. */

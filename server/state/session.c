@@ -93,7 +93,8 @@ static uint32_t take_handle(struct sessions *all)
 
 struct session *sessions_add(struct sessions *all, uint64_t id)
 {
-    ZK_ASSERT(all->place_count == 0 || all->places[all->place_count - 1].id < id);
+    size_t at = lower_bound(all, id);
+    ZK_ASSERT(at == all->place_count || all->places[at].id != id || all->places[at].handle == 0);
     struct session *session = zk_calloc(1, sizeof *session);
     session->id = id;
     session->handle = take_handle(all);
@@ -102,7 +103,12 @@ struct session *sessions_add(struct sessions *all, uint64_t id)
         all->place_cap = all->place_cap ? all->place_cap * 2 : 16;
         all->places = zk_realloc(all->places, all->place_cap * sizeof *all->places);
     }
-    all->places[all->place_count++] = (struct session_place){id, session->handle};
+    if (at < all->place_count && all->places[at].id == id) {
+        all->hole_count--;
+    } else {
+        memmove(&all->places[at + 1], &all->places[at], (all->place_count++ - at) * sizeof *all->places);
+    }
+    all->places[at] = (struct session_place){id, session->handle};
     all->live_count++;
     return session;
 }
@@ -213,24 +219,14 @@ void session_set_identities(struct session *session, struct zk_slice encoded)
 
 bool session_add_identity(struct session *session, struct zk_slice scheme, struct zk_slice id)
 {
-    struct zk_jute in = zk_jute(session_identities(session));
-    int32_t count = zk_jute_count(&in, 8);
-    for (int32_t i = 0; i < count; i++) {
-        struct zk_slice known = zk_jute_string(&in);
-        if (zk_slice_eq(zk_jute_string(&in), id) && zk_slice_eq(known, scheme))
-            return true;
-    }
-    if (count >= STATE_IDENTITY_COUNT_MAX || session->identities_len + scheme.len + id.len > STATE_IDENTITY_BYTES_MAX)
-        return false;
     struct zk_buf all;
     zk_buf_init(&all);
     zk_buf_append_slice(&all, session_identities(session));
-    zk_jute_set_int(&all, 0, count < 0 ? 1 : count + 1);
-    zk_jute_put_string(&all, scheme);
-    zk_jute_put_string(&all, id);
-    session_set_identities(session, zk_buf_slice(&all));
+    bool has_room = command_identities_add(&all, scheme, id);
+    if (has_room)
+        session_set_identities(session, zk_buf_slice(&all));
     zk_buf_fini(&all);
-    return true;
+    return has_room;
 }
 
 /* --- ephemerals --- */

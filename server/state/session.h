@@ -3,7 +3,8 @@
  * WHY HERE    A write whose answer was lost is sent again; whether it happened is told by the session's memory of its
  *             last results, which is replicated and outlives the session for a while.
  * HOW         Sessions lie behind handles; a vector sorted by id finds them (ids are zxids, so new ones go to its
- *             end; what leaves makes a hole that is closed when half are holes). Ended ones form a queue by the zxid
+ *             end, but for those that began on one server only; what leaves makes a hole that is closed when half are
+ *             holes). Ended ones form a queue by the zxid
  *             at which they ended.
  * This file changes sessions and says nothing to digest or dirty set: who calls it does (change.h).
  */
@@ -88,7 +89,7 @@ static inline struct session *sessions_at(const struct sessions *all, uint32_t h
     return all->by_handle[handle];
 }
 
-/* A new live session; its id is above all earlier ones'. All fields but id and handle zero. */
+/* A new live session; its id is not there, nor among the ended ones. All fields but id and handle zero. */
 struct session *sessions_add(struct sessions *all, uint64_t id);
 /* Frees it; an ended one must be the oldest of the queue. */
 void sessions_remove(struct sessions *all, struct session *session);

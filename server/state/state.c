@@ -84,6 +84,12 @@ int64_t state_time_ms(const struct state *s)
     return s->time_ms;
 }
 
+void state_set_guests(struct state *s, state_guest_fn *fn, void *arg)
+{
+    s->guest = fn;
+    s->guest_arg = arg;
+}
+
 uint64_t state_digest(const struct state *s)
 {
     return s->totals.digest;

@@ -22,10 +22,6 @@ struct state;
 /* The level of the rules that this build implements; an entry is applied by the level in force at its zxid. */
 #define STATE_LEVEL_MAX 1
 
-/* Identities of a session; more is AUTH_FAILED. */
-#define STATE_IDENTITY_COUNT_MAX 64
-#define STATE_IDENTITY_BYTES_MAX 16384
-
 /* The state of a new ensemble: /, /zookeeper, /zookeeper/quota, /zookeeper/config; zxid 0. */
 struct state *state_new(void);
 void state_free(struct state *s);
@@ -106,6 +102,11 @@ uint64_t state_mortal_get(const struct state *s, size_t i, struct zk_buf *path);
 
 /* Does /zookeeper/config show these server lines? */
 bool state_config_is(const struct state *s, struct zk_slice lines);
+
+/* Whoever reads in the name of a session that is not in the state has the identities that this tells: an encoded vector,
+ * or the absent slice for nobody. It is asked by reads only, never by state_apply. */
+typedef struct zk_slice state_guest_fn(void *arg, uint64_t session);
+void state_set_guests(struct state *s, state_guest_fn *fn, void *arg);
 
 /* --- reading: never changes anything; err and, if 0, the reply record's jute bytes appended to `out` --- */
 

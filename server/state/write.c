@@ -118,6 +118,8 @@ static int check_mode(const struct call *call, const struct creation *c)
     bool ttl = is_ttl_mode(c->r.flags);
     if (ttl && (call->options & COMMAND_EXTENDED_TYPES) == 0)
         return ZK_ERR_UNIMPLEMENTED;
+    if (kind_of(c) == NODE_EPHEMERAL && (call->options & COMMAND_NO_EPHEMERALS) != 0)
+        return ZK_ERR_EPHEMERAL_ON_LOCAL_SESSION;
     if (ttl ? c->ttl_ms <= 0 || c->ttl_ms > STATE_TTL_MAX_MS : c->ttl_ms >= 0)
         return ZK_ERR_BAD_ARGUMENTS;
     return c->op == ZK_OP_CREATE_TTL && !ttl ? ZK_ERR_BAD_ARGUMENTS : 0;

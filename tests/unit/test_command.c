@@ -43,7 +43,7 @@ START_TEST(short_foreign_and_unknown_commands_are_refused)
     ck_assert(command_decode(zk_slice(buf.ptr, COMMAND_HEADER_BYTES), &d));
     buf.ptr[1] = 0;
     ck_assert(!command_decode(zk_buf_slice(&buf), &d));
-    buf.ptr[1] = COMMAND_CONFIG + 1;
+    buf.ptr[1] = COMMAND_UPGRADE + 1;
     ck_assert(!command_decode(zk_buf_slice(&buf), &d));
     buf.ptr[1] = COMMAND_LEVEL;
     buf.ptr[0] = COMMAND_FORMAT + 1;
