@@ -129,6 +129,7 @@ static struct throttle_rules make_throttle(const struct settings *s)
     rules.freeze_ms = s->throttle_freeze_ms;
     rules.is_weighted = s->throttle_weighted;
     rules.new_weight = (uint32_t)s->throttle_new_weight;
+    rules.local_weight = (uint32_t)s->throttle_local_weight;
     rules.renew_weight = (uint32_t)s->throttle_renew_weight;
     return rules;
 }
@@ -147,6 +148,9 @@ struct replica_config daemon_config_make(const struct settings *s)
         .throttle = make_throttle(s),
         .jute_max_buffer = (uint32_t)s->jute_max_buffer,
         .memory = STATE_MEMORY_K,
+        .read_only_mode = s->read_only_mode,
+        .local_sessions = s->local_sessions && !settings_is_standalone(s),
+        .local_upgrading = s->local_upgrading,
         .enforce_quota = s->enforce_quota,
         .extended_types = s->extended_types,
         .container_check_ms = (uint32_t)s->container_check_ms,

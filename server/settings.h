@@ -49,9 +49,12 @@ struct settings {
     bool enforce_auth;
     struct auth_rules auth; /* all but what the two above say */
     int32_t throttle_tokens, throttle_fill_ms, throttle_fill_count, throttle_freeze_ms; /* connection_throttle_* */
-    int32_t throttle_new_weight, throttle_renew_weight;
+    int32_t throttle_new_weight, throttle_local_weight, throttle_renew_weight;
     bool throttle_weighted;
     struct throttle_rules throttle_parts; /* drop_increase, drop_decrease, decrease_ratio only */
+    bool read_only_mode;              /* without a quorum, who asks for no more is served */
+    bool local_sessions;              /* new sessions are their server's own until they write */
+    bool local_upgrading;             /* and may make ephemeral nodes */
     bool enforce_quota;               /* hard quotas refuse, soft ones are told */
     bool extended_types;              /* TTL nodes */
     int32_t container_check_ms;       /* between the leader's looks for containers and TTL nodes that have ended */

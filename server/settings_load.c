@@ -110,12 +110,23 @@ static void finish_auth(struct settings *s, const char *file, struct settings_me
         bad(0, "enforce.auth.schemes: digest is switched off by DigestAuthenticationProvider.enabled, nobody could connect");
 }
 
+static void finish_modes(struct settings *s, const char *file, struct settings_messages *messages)
+{
+    if (s->read_only_mode && !settings_word_allowed(s, "isro")) /* clients look for a server that writes by it */
+        strncat(s->words, "isro,", sizeof s->words - strlen(s->words) - 1);
+    if (settings_is_standalone(s) && (s->read_only_mode || s->local_sessions))
+        warn(0, "readonlymode.enabled and localSessionsEnabled mean nothing to a single server");
+    if (s->local_upgrading && !s->local_sessions)
+        warn(0, "localSessionsUpgradingEnabled means nothing without localSessionsEnabled");
+}
+
 void settings_finish(struct settings *s, const char *file, bool has_myid, struct settings_messages *messages)
 {
     if (s->data_dir[0] == '\0')
         bad(0, "dataDir is missing");
     finish_timeouts(s, file, messages);
     finish_auth(s, file, messages);
+    finish_modes(s, file, messages);
     if (s->dynamic_config_file[0] != '\0') /* that is where the server lines' numbers are from */
         file = s->dynamic_config_file;
     finish_self(s, file, has_myid, messages);

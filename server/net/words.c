@@ -61,7 +61,7 @@ void words_answer(const struct words *words, const uint8_t word[WORDS_LENGTH], u
         return;
     }
     replica_report_get(words->loop->replica, &r);
-    if (table[at].needs_service && !r.serving)
+    if (table[at].needs_service && !r.serving && !r.is_read_only)
         put_not_serving(&r, out);
     else
         table[at].answer(words, now_ms, out);
@@ -83,6 +83,8 @@ static const char *mode(const struct replica_report *r)
 {
     if (r->is_standalone)
         return "standalone";
+    if (r->is_read_only)
+        return "read-only";
     if (r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER)
         return "leader";
     return r->is_observer ? "observer" : "follower";
@@ -117,11 +119,13 @@ static void put_server(const struct words *words, bool with_clients, struct zk_b
 {
     struct replica_report r;
     replica_report_get(words->loop->replica, &r);
-    if (!r.serving) {
+    if (!r.serving && !r.is_read_only) {
         put_not_serving(&r, out);
         return;
     }
     zk_buf_printf(out, "Zookeeper version: %s\n", words_version());
+    if (r.is_read_only)
+        zk_buf_printf(out, "READ-ONLY mode; serving only read-only clients\n");
     if (with_clients)
         put_clients(words, out);
     zk_buf_printf(out, "Latency min/avg/max: %" PRIu64 "/", r.latency_min_us / 1000);
@@ -154,7 +158,7 @@ static void answer_isro(const struct words *words, uint64_t now_ms, struct zk_bu
 {
     struct replica_report r;
     replica_report_get(words->loop->replica, &r);
-    zk_buf_printf(out, r.serving ? "rw" : "null");
+    zk_buf_printf(out, r.serving ? "rw" : r.is_read_only ? "ro" : "null");
 }
 
 static void put_user(struct zk_buf *out)
@@ -250,12 +254,12 @@ static void answer_mntr(const struct words *words, uint64_t now_ms, struct zk_bu
 {
     struct replica_report r;
     replica_report_get(words->loop->replica, &r);
-    if (!r.serving) {
+    if (!r.serving && !r.is_read_only) {
         put_not_serving(&r, out);
         return;
     }
     zk_buf_printf(out, "zk_version\t%s\nzk_server_state\t%s\n", words_version(), mode(&r));
-    if (!r.is_standalone)
+    if (!r.is_standalone && r.serving)
         put_peer_state(out, &r);
     zk_buf_printf(out, "zk_avg_latency\t");
     put_mean_ms(out, &r);
@@ -271,7 +275,7 @@ static void answer_mntr(const struct words *words, uint64_t now_ms, struct zk_bu
     put(out, "ephemerals_count", r.ephemerals);
     put(out, "approximate_data_size", r.data_bytes);
     put(out, "global_sessions", r.sessions);
-    put(out, "local_sessions", 0);
+    put(out, "local_sessions", r.local_sessions);
     put(out, "state_memory_bytes", r.state_bytes);
     put(out, "disk_free_bytes", r.free_bytes);
     /* Two servers that have applied the same zxid must show the same digest. */

@@ -119,6 +119,28 @@ static void put_leaders_sessions(const struct words *words, size_t session_count
     free(due);
 }
 
+struct due_list {
+    struct due *items;
+    size_t count, cap;
+};
+
+static void add_local(void *arg, uint64_t session, uint64_t deadline_ms)
+{
+    struct due_list *list = arg;
+    if (list->count < list->cap)
+        list->items[list->count++] = (struct due){deadline_ms, session};
+}
+
+static void put_local_sessions(const struct words *words, size_t session_count, uint64_t now_ms, struct zk_buf *out)
+{
+    struct due_list list = {.items = zk_alloc((session_count + 1) * sizeof *list.items), .cap = session_count};
+    replica_each_local_session(words->loop->replica, add_local, &list);
+    qsort(list.items, list.count, sizeof *list.items, by_deadline);
+    zk_buf_printf(out, "Local ");
+    put_expiries(words, now_ms, list.items, list.count, out);
+    free(list.items);
+}
+
 static void put_followers_sessions(const struct words *words, size_t session_count, struct zk_buf *out)
 {
     struct replica_session s;
@@ -151,8 +173,13 @@ void words_dump(const struct words *words, uint64_t now_ms, struct zk_buf *out)
     size_t owners = 0;
     replica_report_get(replica, &r);
     zk_buf_printf(out, "SessionTracker dump:\n");
-    if (r.phase == ZAB_LEADING || r.phase == ZAB_HANDING_OVER)
+    bool has_locals = words->settings->local_sessions && !r.is_standalone;
+    if (has_locals || r.is_read_only)
+        put_local_sessions(words, r.local_sessions, now_ms, out);
+    if (r.phase == ZAB_LEADING || r.phase == ZAB_HANDING_OVER) {
+        zk_buf_printf(out, "%s", has_locals ? "Global " : "");
         put_leaders_sessions(words, r.sessions, now_ms, out);
+    }
     else
         put_followers_sessions(words, r.sessions, out);
     for (uint64_t after = 0; replica_session_next(replica, after, &s); after = s.id)

@@ -52,6 +52,9 @@ void client_drop(struct replica *r, struct client *c)
     struct tracked *t = c->session ? tracker_find(r, c->session) : NULL;
     if (t != NULL && t->conn == c->conn)
         t->conn = 0;
+    struct local *l = c->session ? local_find(r, c->session) : NULL;
+    if (l != NULL && l->conn == c->conn)
+        l->conn = 0;
     HASH_DEL(r->clients, c);
     free(c);
 }
@@ -67,13 +70,18 @@ void replica_client_closed(struct replica *r, uint64_t conn)
     client_drop(r, c);
 }
 
-void clients_close_all(struct replica *r, const char *why)
+void clients_close_all(struct replica *r, const char *why, bool also_read_only)
 {
-    if (r->clients != NULL && why != NULL)
-        outbox_news(r, REPLICA_INFO, "closing %u client connections: %s", HASH_COUNT(r->clients), why);
+    size_t count = 0;
     struct client *c, *next;
-    HASH_ITER(hh, r->clients, c, next)
+    HASH_ITER(hh, r->clients, c, next) {
+        if (c->close_due || (c->is_read_only && !also_read_only))
+            continue;
         outbox_close(r, c);
+        count++;
+    }
+    if (count > 0 && why != NULL)
+        outbox_news(r, REPLICA_INFO, "closing %zu client connections: %s", count, why);
 }
 
 /* --- joining a session --- */
@@ -137,6 +145,118 @@ static void submit_attach(struct replica *r, struct client *c, const struct zk_c
                                                   .payload = zk_buf_slice(payload)});
 }
 
+static void put_connect_response(struct replica *r, struct client *c, struct zk_connect_response response)
+{
+    response.protocol_version = c->wants_memory && response.memory > 0 ? ZK_PROTOCOL_MEMORY : ZK_PROTOCOL_APACHE;
+    response.has_read_only = c->has_read_only;
+    response.read_only = r->is_read_only;
+    struct zk_buf *out = outbox_client(r, c);
+    size_t start = zk_jute_begin_frame(out);
+    zk_connect_response_encode(out, &response);
+    zk_jute_end_frame(out, start);
+    c->seen.sent++;
+    r->figures.packets_sent++;
+}
+
+static void refuse_as_expired(struct replica *r, struct client *c)
+{
+    static const uint8_t no_password[ZK_PASSWORD_BYTES];
+    put_connect_response(r, c, (struct zk_connect_response){.password = zk_slice(no_password, sizeof no_password)});
+    outbox_close(r, c);
+}
+
+static void be_told(struct replica *r, struct client *c, uint64_t session, int32_t timeout_ms, int32_t memory,
+                    const uint8_t *password)
+{
+    c->phase = CLIENT_LIVE;
+    c->session = c->seen.session = session;
+    c->seen.timeout_ms = timeout_ms;
+    put_connect_response(r, c,
+                         (struct zk_connect_response){.timeout_ms = timeout_ms,
+                                                      .session_id = (int64_t)session,
+                                                      .password = zk_slice(password, ZK_PASSWORD_BYTES),
+                                                      .memory = memory});
+    outbox_ready(r, c);
+}
+
+/* --- a session of this server's own --- */
+
+static void join_local(struct replica *r, struct client *c, struct local *l, int32_t timeout_ms)
+{
+    struct zk_buf *identities = outbox_buffer(r);
+    put_identities(r, c, identities);
+    local_attach(r, l, c, timeout_ms, zk_buf_slice(identities));
+    c->is_local = true;
+    c->is_read_only = r->is_read_only;
+    c->wants_memory = false;
+    be_told(r, c, l->session, timeout_ms, 0, l->password);
+}
+
+static void open_local(struct replica *r, struct client *c, int32_t timeout_ms)
+{
+    struct local *l = local_new(r, timeout_ms, zk_slice(NULL, 0));
+    if (l != NULL)
+        join_local(r, c, l, timeout_ms);
+    else
+        outbox_close(r, c);
+}
+
+static void come_back_to_local(struct replica *r, struct client *c, struct local *l,
+                               const struct zk_connect_request *request)
+{
+    if (local_is_password(l, request->password))
+        join_local(r, c, l, clamp_timeout(r, request->timeout_ms));
+    else
+        refuse_as_expired(r, c);
+}
+
+/* A server that has been without a leader for so long shows nobody a state that may be old, unless asked to. */
+static bool is_too_long_leaderless(const struct replica *r)
+{
+    return !replica_serves(r) && r->now_ms - r->leaderless_since_ms >= replica_patience_ms(r);
+}
+
+/* True: the session is nothing that the log must hear of. */
+static bool joins_locally(struct replica *r, struct client *c, const struct zk_connect_request *request)
+{
+    struct local *l = local_find(r, (uint64_t)request->session_id);
+    if (l != NULL && !l->is_upgrading) {
+        if (is_too_long_leaderless(r))
+            outbox_close(r, c);
+        else
+            come_back_to_local(r, c, l, request);
+        return true;
+    }
+    if (request->session_id != 0 || !r->config.local_sessions || c->wants_memory || !replica_serves(r))
+        return false;
+    open_local(r, c, clamp_timeout(r, request->timeout_ms));
+    return true;
+}
+
+static void join_read_only(struct replica *r, struct client *c, const struct zk_connect_request *request)
+{
+    struct state_session s;
+    struct local *l = local_find(r, (uint64_t)request->session_id);
+    if (!request->read_only || state_session_get(r->state, (uint64_t)request->session_id, &s) ||
+        (l != NULL && l->is_upgrading))
+        outbox_close(r, c); /* it wants more than there is here, or its session may have ended where the quorum is */
+    else if (request->session_id == 0)
+        open_local(r, c, clamp_timeout(r, request->timeout_ms));
+    else if (l != NULL)
+        come_back_to_local(r, c, l, request);
+    else
+        refuse_as_expired(r, c);
+}
+
+/* --- the connect request --- */
+
+static enum throttle_join kind_of_join(const struct replica *r, const struct zk_connect_request *request)
+{
+    if (request->session_id != 0)
+        return THROTTLE_RENEWED;
+    return r->config.local_sessions ? THROTTLE_LOCAL : THROTTLE_NEW;
+}
+
 static void connect_frame(struct replica *r, struct client *c, struct zk_slice frame)
 {
     struct zk_jute in = zk_jute(frame);
@@ -152,7 +272,7 @@ static void connect_frame(struct replica *r, struct client *c, struct zk_slice f
         outbox_close(r, c);
         return;
     }
-    if (!throttle_admits(&r->throttle, &r->config.throttle, request.session_id == 0, r->now_ms, &r->rng)) {
+    if (!throttle_admits(&r->throttle, &r->config.throttle, kind_of_join(r, &request), r->now_ms, &r->rng)) {
         r->figures.throttled++;
         outbox_close(r, c);
         return;
@@ -160,22 +280,14 @@ static void connect_frame(struct replica *r, struct client *c, struct zk_slice f
     c->phase = CLIENT_JOINING;
     c->has_read_only = request.has_read_only;
     c->wants_memory = request.protocol_version == ZK_PROTOCOL_MEMORY;
-    if (request.session_id == 0)
+    if (r->is_read_only)
+        join_read_only(r, c, &request);
+    else if (joins_locally(r, c, &request))
+        return;
+    else if (request.session_id == 0)
         submit_open(r, c, &request);
     else
         submit_attach(r, c, &request);
-}
-
-static void put_connect_response(struct replica *r, struct client *c, struct zk_connect_response response)
-{
-    response.protocol_version = c->wants_memory && response.memory > 0 ? ZK_PROTOCOL_MEMORY : ZK_PROTOCOL_APACHE;
-    response.has_read_only = c->has_read_only;
-    struct zk_buf *out = outbox_client(r, c);
-    size_t start = zk_jute_begin_frame(out);
-    zk_connect_response_encode(out, &response);
-    zk_jute_end_frame(out, start);
-    c->seen.sent++;
-    r->figures.packets_sent++;
 }
 
 /* A second session for one connect request: the OPEN was forwarded again after a change of leader and both copies were
@@ -191,18 +303,9 @@ static void join_session(struct replica *r, struct client *c, const struct state
     struct state_session s;
     bool is_there = state_session_get(r->state, fx->session, &s);
     ZK_ASSERT(is_there);
-    c->phase = CLIENT_LIVE;
-    c->session = s.id;
     c->generation = s.generation;
     c->next_number = 1;
-    c->seen.session = s.id;
-    c->seen.timeout_ms = s.timeout_ms;
-    put_connect_response(r, c,
-                         (struct zk_connect_response){.timeout_ms = s.timeout_ms,
-                                                      .session_id = (int64_t)s.id,
-                                                      .password = zk_slice(s.password, sizeof s.password),
-                                                      .memory = s.memory});
-    outbox_ready(r, c);
+    be_told(r, c, s.id, s.timeout_ms, s.memory, s.password);
 }
 
 static void put_past(const struct replica *r, uint64_t session, struct zk_buf *out)
@@ -274,7 +377,11 @@ static void report(struct replica *r, struct client *c)
 void client_touch(struct replica *r, struct client *c)
 {
     c->heard_ms = r->now_ms;
-    report(r, c);
+    struct local *l = session_began_local(c->session) ? local_find(r, c->session) : NULL;
+    if (l != NULL)
+        l->heard_ms = r->now_ms;
+    if (!c->is_local)
+        report(r, c);
 }
 
 void clients_report_again(struct replica *r)
@@ -449,7 +556,7 @@ static bool serve_first(struct replica *r, struct client *c)
         return true;
     case REQUEST_CLOSE:
         request_close(r, c, c->first);
-        return false;
+        return c->first->kind == REQUEST_DONE;
     default:
         return false;
     }
@@ -474,6 +581,12 @@ static void settle(const struct replica *r, struct client *c, struct request *q,
     q->bytes = reply.ptr;
     q->len = reply.len;
     q->kind = REQUEST_DONE;
+}
+
+void client_close_local(struct replica *r, struct client *c, struct request *q)
+{
+    local_end(r, c->session);
+    settle(r, c, q, ZK_ERR_OK, zk_slice(NULL, 0));
 }
 
 static void answer(struct replica *r, struct client *c, struct request *q, int err, struct zk_slice record)

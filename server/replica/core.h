@@ -20,7 +20,7 @@
 struct pending {
     struct pending *prev;
     struct pending *next;
-    uint64_t conn; /* 0: its connection is gone; it is sent once more at most */
+    uint64_t conn; /* 0: its connection is gone; it is sent once more at most. FORWARD_OWN: nobody's */
     bool sent;     /* to the present leader */
     size_t len;
     uint8_t body[]; /* the encoded command */
@@ -62,6 +62,8 @@ struct client {
     bool is_late;    /* in replica.late */
     bool is_closing; /* it has asked for its session's end: nothing more is heard */
     bool has_read_only; /* of the connect request: the answer has the byte too */
+    bool is_local;     /* its session is one of locals, and no UPGRADE of it is on its way */
+    bool is_read_only; /* it came while there was no quorum: it may not write, and goes when there is one */
     bool wants_memory; /* and, if it comes to a session that was there, it is the one whose memory that is */
     bool is_authenticated; /* as far as the configuration demands it */
     uint64_t session;
@@ -94,6 +96,20 @@ struct tracked {
     bool restarted;      /* its clock was set back for a loss, and nothing has been heard of it since */
     struct tracked *bucket_prev, *bucket_next; /* leader: in the list of its bucket */
     uint64_t bucket;     /* 0: in none */
+};
+
+/* A session that the state does not know (locals.c). */
+struct local {
+    UT_hash_handle hh; /* replica.locals, by session */
+    uint64_t session;
+    uint64_t conn; /* 0: none */
+    uint64_t heard_ms;
+    int32_t timeout_ms;
+    bool is_passing;   /* of a read-only server: gone when there is a quorum */
+    bool is_upgrading; /* its UPGRADE is on its way */
+    struct pending *upgrade;
+    uint8_t password[ZK_PASSWORD_BYTES];
+    struct zk_buf identities; /* an encoded vector */
 };
 
 /* A SYNC that this leader has taken for a follower (or itself). */
@@ -161,6 +177,9 @@ struct replica {
     size_t turn_bytes;   /* answers of this turn */
     bool is_crowded;     /* the last turn's were too many: first come those that wait */
     struct tracked *sessions;
+    struct local *locals;
+    struct local *local_cursor; /* the next whose clock is looked at; NULL: the first */
+    bool is_read_only;          /* without a quorum for a while, and allowed to serve who asks for no more */
     uint64_t *touched; /* sessions heard of since the leader was last told */
     size_t touched_count, touched_cap;
     uint64_t touch_round;
@@ -279,9 +298,12 @@ void client_reply(struct replica *r, struct client *c, const struct request *q, 
 void client_tell(struct replica *r, struct client *c, int32_t type, struct zk_slice path, int64_t zxid);
 void client_push(struct replica *r, struct client *c, struct request *q);
 void client_touch(struct replica *r, struct client *c);
+/* Its session, one of locals, is closed: `q` is answered in its turn. */
+void client_close_local(struct replica *r, struct client *c, struct request *q);
 /* To who is followed anew: what was reported on a connection that has ended may not have arrived. */
 void clients_report_again(struct replica *r);
-void clients_close_all(struct replica *r, const char *why); /* why NULL: not worth a line */
+/* why NULL: not worth a line. Those that came to a read-only server stay unless they are meant too. */
+void clients_close_all(struct replica *r, const char *why, bool also_read_only);
 void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t op, int err, bool closes);
 void clients_syncs_wait(struct replica *r, struct client *c);
 void client_answer_early(struct replica *r, struct client *c);
@@ -306,7 +328,34 @@ void request_close(struct replica *r, struct client *c, struct request *q); /* i
 bool read_is_local(int32_t op);
 void read_serve(struct replica *r, struct client *c, const struct request *q, struct zk_slice record);
 
+/* locals.c: sessions that only this server knows */
+struct local *local_find(const struct replica *r, uint64_t session);
+/* NULL: there are REPLICA_LOCAL_SESSIONS_MAX. */
+struct local *local_new(struct replica *r, int32_t timeout_ms, struct zk_slice identities);
+bool local_is_password(const struct local *l, struct zk_slice password);
+/* The session comes to this connection; the one it was on is closed. */
+void local_attach(struct replica *r, struct local *l, const struct client *c, int32_t timeout_ms,
+                  struct zk_slice identities);
+bool local_authenticate(struct local *l, struct zk_slice gained); /* false: no room for more identities */
+void local_end(struct replica *r, uint64_t session);
+/* The client's session becomes the ensemble's; what it asks from now on is numbered behind the UPGRADE. */
+void local_upgrade(struct replica *r, struct client *c);
+/* The UPGRADE has been applied: the connection whose session it is here; 0: none. */
+uint64_t local_upgraded(struct replica *r, uint64_t session);
+struct zk_slice locals_identities(void *arg, uint64_t session); /* a state_guest_fn */
+void locals_reload(struct replica *r);
+void locals_restart(struct replica *r); /* their clocks: the silence was ours */
+void locals_sweep(struct replica *r);
+void locals_end_passing(struct replica *r);
+void locals_fini(struct replica *r);
+
+/* readonly.c: serving without a quorum who asks for no more than that */
+void readonly_step(struct replica *r);
+void readonly_end(struct replica *r); /* there is a quorum */
+uint64_t readonly_deadline_ms(const struct replica *r);
+
 /* forward.c: commands on their way into the log, and what servers say to each other about them */
+#define FORWARD_OWN UINT64_MAX /* the connection of a command of this server's own that is sent until it is applied */
 struct pending *forward_submit(struct replica *r, uint64_t conn, const struct command *cmd);
 void forward_done(struct replica *r, struct pending *p);
 void forward_abandon(struct replica *r, struct pending *p); /* its connection is gone */
@@ -367,6 +416,12 @@ size_t participants(const struct replica *r); /* this server among them, unless 
 /* rebuild.c: a state that differs from the quorum's is put aside, and a leader's takes its place */
 void rebuild_step(struct replica *r);
 void rebuild_done(struct replica *r);
+
+/* So long clients wait for a leader before they are sent elsewhere. */
+static inline uint64_t replica_patience_ms(const struct replica *r)
+{
+    return (uint64_t)r->config.zab.sync_limit * r->config.zab.tick_ms;
+}
 
 static inline bool replica_serves(const struct replica *r)
 {

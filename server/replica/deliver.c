@@ -63,12 +63,23 @@ static void answer_numbered(struct replica *r, const struct command *cmd, const 
         tracker_applied(r, fx, 0);
 }
 
+/* If it is of this server, its client has gone on as if this had happened. */
+static void end_upgrade(struct replica *r, const struct command *cmd, const struct state_effects *fx)
+{
+    uint64_t conn = cmd->origin == r->origin_base ? local_upgraded(r, cmd->session) : 0;
+    if (fx->session_change != STATE_SESSION_NONE)
+        tracker_applied(r, fx, conn);
+}
+
 static void answer(struct replica *r, const struct command *cmd, const struct state_effects *fx)
 {
     switch (cmd->kind) {
     case COMMAND_OPEN:
     case COMMAND_ATTACH:
         answer_join(r, cmd, fx);
+        break;
+    case COMMAND_UPGRADE:
+        end_upgrade(r, cmd, fx);
         break;
     case COMMAND_REQUEST:
     case COMMAND_AUTH:
@@ -218,7 +229,7 @@ static void go_live(struct replica *r, const struct zab_snap *snap)
         outbox_fatal(r, "the leader's snapshot does not hold together: %s", why);
         return;
     }
-    clients_close_all(r, "the state was replaced by the leader's");
+    clients_close_all(r, "the state was replaced by the leader's", true);
     checkpoint_abandon(r);
     r->answered_zxid = zk_max_u64(r->answered_zxid, state_zxid(r->state));
     state_free(r->state);
@@ -226,6 +237,8 @@ static void go_live(struct replica *r, const struct zab_snap *snap)
     r->incoming = NULL;
     r->last_checkpoint_zxid = snap->zxid;
     r->log_bytes = r->log_entries = 0;
+    state_set_guests(r->state, locals_identities, r);
+    locals_reload(r);
     rebuild_done(r);
     note_digest(r, snap->zxid);
     tracker_reload(r);

@@ -56,6 +56,12 @@ bool replica_session_deadline(const struct replica *r, uint64_t session, uint64_
     return true;
 }
 
+void replica_each_local_session(const struct replica *r, replica_local_fn *fn, void *arg)
+{
+    for (const struct local *l = r->locals; l != NULL; l = l->hh.next)
+        fn(arg, l->session, l->heard_ms + (uint64_t)l->timeout_ms);
+}
+
 uint64_t replica_digest_at(const struct replica *r, uint64_t zxid)
 {
     size_t at = (size_t)(zxid % DIGEST_RING);

@@ -16,12 +16,14 @@ libreplica_la_SOURCES = \
 	server/replica/deliver.c \
 	server/replica/figures.c \
 	server/replica/forward.c \
+	server/replica/locals.c \
 	server/replica/outbox.c \
 	server/replica/pace.c \
 	server/replica/peer_msg.c server/replica/peer_msg.h \
 	server/replica/reads.c \
 	server/replica/rebuild.c \
 	server/replica/reaper.c \
+	server/replica/readonly.c \
 	server/replica/replica.c server/replica/replica.h \
 	server/replica/requests.c \
 	server/replica/throttle.c server/replica/throttle.h \

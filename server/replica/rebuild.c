@@ -38,7 +38,7 @@ void rebuild_step(struct replica *r)
     outbox_news(r, REPLICA_ERROR, "%s: serving nobody until a leader's state has taken the place of this one",
                 r->rebuild_due);
     keep_evidence(r);
-    clients_close_all(r, "this server's state is not the quorum's");
+    clients_close_all(r, "this server's state is not the quorum's", true);
     checkpoint_abandon(r);
     r->rebuilding = true;
     r->rebuild_due = NULL;

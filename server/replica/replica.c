@@ -19,6 +19,7 @@ static bool load(struct replica *r, uint64_t now_ms, char *why, size_t size)
         return false;
     if (image->verdict == STORAGE_DAMAGED)
         outbox_news(r, REPLICA_ERROR, "the store is damaged, this server must be readmitted: %s", image->why);
+    state_set_guests(r->state, locals_identities, r);
     tracker_reload(r);
     return true;
 }
@@ -58,6 +59,7 @@ void replica_free(struct replica *r)
     struct client *c, *next;
     HASH_ITER(hh, r->clients, c, next)
         client_drop(r, c);
+    locals_fini(r);
     forward_fini(r);
     checkpoint_abandon(r);
     tracker_fini(r);
@@ -93,15 +95,16 @@ void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms)
     /* We stood still: what was not heard meanwhile is our fault, not the clients'. */
     if (leads(r) && now_ms - r->last_turn_ms > r->config.zab.tick_ms)
         tracker_stood_still(r, now_ms - r->last_turn_ms);
+    if (now_ms - r->last_turn_ms > r->config.zab.tick_ms)
+        locals_restart(r);
     r->last_turn_ms = now_ms;
 }
 
 static void close_if_leaderless(struct replica *r)
 {
-    uint64_t patience = (uint64_t)r->config.zab.sync_limit * r->config.zab.tick_ms;
-    if (replica_serves(r) || r->clients == NULL || r->now_ms - r->leaderless_since_ms < patience)
+    if (replica_serves(r) || r->clients == NULL || r->now_ms - r->leaderless_since_ms < replica_patience_ms(r))
         return;
-    clients_close_all(r, r->told_leaderless ? NULL : "no leader for the sync limit: they go where they are heard");
+    clients_close_all(r, r->told_leaderless ? NULL : "no leader for the sync limit: they go where they are heard", false);
     r->told_leaderless = true;
 }
 
@@ -125,6 +128,7 @@ static void keep_house(struct replica *r)
     forward_touch_flush(r);
     pace_resume_all(r);
     close_if_leaderless(r);
+    locals_sweep(r);
     if (r->phase == ZAB_LEADING)
         forget_old_memories(r);
 }
@@ -146,7 +150,8 @@ uint64_t replica_deadline_ms(const struct replica *r)
 {
     if (checkpoint_wants_turn(r) || pace_wants_turn(r))
         return r->now_ms;
-    return zk_min_u64(zab_deadline_ms(r->zab), zk_min_u64(r->next_housekeeping_ms, reaper_deadline_ms(r)));
+    uint64_t own = zk_min_u64(reaper_deadline_ms(r), readonly_deadline_ms(r));
+    return zk_min_u64(zab_deadline_ms(r->zab), zk_min_u64(r->next_housekeeping_ms, own));
 }
 
 /* --- peers and storage --- */
@@ -269,6 +274,10 @@ static void note_phase(struct replica *r, bool changed)
         r->leaderless_since_ms = r->now_ms;
         r->told_leaderless = false;
     }
+    if (!was_serving && replica_serves(r)) {
+        readonly_end(r);
+        locals_restart(r);
+    }
 }
 
 static void drain(struct replica *r)
@@ -318,6 +327,7 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
             tracker_expire(r);
         reaper_step(r);
         show_config(r);
+        readonly_step(r);
         keep_house(r);
         forward_flush(r);
         drain(r);
@@ -374,12 +384,14 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
     ret_report->last_zxid = state_zxid(r->state);
     ret_report->digest = state_digest(r->state);
     ret_report->serving = replica_serves(r);
+    ret_report->is_read_only = r->is_read_only;
     ret_report->is_standalone = r->config.zab.member_count == 1;
     for (size_t i = 0; i < r->config.zab.member_count; i++)
         if (r->config.zab.members[i].id == r->config.zab.self)
             ret_report->is_observer = r->config.zab.members[i].role == ZAB_OBSERVER;
     ret_report->connections = HASH_COUNT(r->clients);
     ret_report->sessions = state_session_count(r->state);
+    ret_report->local_sessions = HASH_COUNT(r->locals);
     ret_report->nodes = state_node_count(r->state);
     ret_report->ephemerals = state_ephemeral_count(r->state);
     ret_report->watches = watches_count(r->watches);
@@ -432,6 +444,20 @@ static const char *check_queues(const struct replica *r)
     return outstanding == r->outstanding ? NULL : "outstanding requests do not add up";
 }
 
+static const char *check_locals(const struct replica *r)
+{
+    for (const struct client *c = r->clients; c != NULL; c = c->hh.next) {
+        const struct local *l = c->is_local && !c->close_due ? local_find(r, c->session) : NULL;
+        bool ends = c->last != NULL && c->last->op == ZK_OP_CLOSE_SESSION;
+        if (c->is_local && !c->close_due && !ends && (l == NULL || l->conn != c->conn || l->is_upgrading))
+            return "a client's session is not this server's own as it thinks";
+    }
+    for (const struct local *l = r->locals; l != NULL; l = l->hh.next)
+        if (l->is_upgrading != (l->upgrade != NULL))
+            return "a session of this server's own is on its way to the ensemble without a command, or the other way";
+    return NULL;
+}
+
 const char *replica_check(const struct replica *r)
 {
     size_t bytes = 0;
@@ -440,6 +466,8 @@ const char *replica_check(const struct replica *r)
     if (bytes != r->pending_bytes)
         return "pending commands do not add up";
     const char *why = check_queues(r);
+    if (why == NULL)
+        why = check_locals(r);
     if (why == NULL)
         why = watches_check(r->watches);
     if (why == NULL)

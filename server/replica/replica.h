@@ -37,6 +37,8 @@
 /* Of one client: its watches, and the bytes of their paths. */
 #define REPLICA_WATCHES_PER_CLIENT_MAX 1000000
 #define REPLICA_WATCHED_BYTES_PER_CLIENT_MAX (64u << 20)
+/* Sessions that only this server knows; who asks for one more is closed. */
+#define REPLICA_LOCAL_SESSIONS_MAX 1000000
 /* The answer to one multiRead or getEphemerals; more is BAD_ARGUMENTS. No client takes larger frames. */
 #define REPLICA_GATHERED_BYTES_MAX (64u << 20)
 
@@ -53,6 +55,9 @@ struct replica_config {
     uint32_t checkpoint_slice_rows;  /* at most so many a turn; 0: the default */
     struct zk_slice ensemble;    /* the server lines as /zookeeper/config shows them; copied. Empty: it shows none */
     uint32_t client_turn_bytes;      /* 0: REPLICA_CLIENT_TURN_BYTES */
+    bool read_only_mode;         /* without a quorum, who asked for no more is served read-only (Apache: readonlymode) */
+    bool local_sessions;         /* new sessions (but libzk's) are this server's own until they write */
+    bool local_upgrading;        /* those that began so may make ephemeral nodes */
     bool enforce_quota;          /* hard quotas refuse the writes of this server's clients */
     bool extended_types;         /* clients of this server may make TTL nodes */
     uint32_t container_check_ms; /* between the leader's walks over containers and TTL nodes; 0: the default */
@@ -137,10 +142,12 @@ struct replica_report {
     uint64_t last_zxid; /* applied */
     uint64_t digest;
     bool serving;       /* clients get answers here */
+    bool is_read_only;  /* not serving, but for reads of those who asked for no more */
     bool is_observer;
     bool is_standalone;
     size_t connections; /* with a session or on their way to one */
     size_t sessions;    /* of the ensemble */
+    size_t local_sessions; /* of this server alone */
     size_t nodes;
     size_t ephemerals;
     size_t watches;
@@ -190,6 +197,9 @@ bool replica_session_ephemerals(const struct replica *r, uint64_t session, size_
 void replica_config_text(const struct replica *r, struct zk_buf *out);
 /* When a leader gives a session up, monotonic; false: this is no leader, or there is no such session. */
 bool replica_session_deadline(const struct replica *r, uint64_t session, uint64_t *ret_ms);
+/* The sessions that only this server knows, and when it gives each up, monotonic. */
+typedef void replica_local_fn(void *arg, uint64_t session, uint64_t deadline_ms);
+void replica_each_local_session(const struct replica *r, replica_local_fn *fn, void *arg);
 /* Of the state at this zxid, if it is one of the last; 0: unknown. */
 uint64_t replica_digest_at(const struct replica *r, uint64_t zxid);
 /* Count afresh: packets, latencies, proposal sizes; the same of every connection. */

@@ -66,19 +66,23 @@ static bool write_is_well_formed(int32_t op, struct zk_slice record)
 /* --- writes --- */
 
 /* What this server's configuration allows travels with the command: every replica must decide alike. */
-static uint8_t options_of(const struct replica *r)
+static uint8_t options_of(const struct replica *r, const struct client *c)
 {
+    bool no_ephemerals = session_began_local(c->session) && !r->config.local_upgrading;
     return (uint8_t)((r->config.extended_types ? COMMAND_EXTENDED_TYPES : 0) |
-                     (r->config.enforce_quota ? COMMAND_ENFORCE_QUOTA : 0));
+                     (r->config.enforce_quota ? COMMAND_ENFORCE_QUOTA : 0) |
+                     (no_ephemerals ? COMMAND_NO_EPHEMERALS : 0));
 }
 
 static void submit(struct replica *r, struct client *c, struct request *q, uint8_t kind, struct zk_slice payload)
 {
+    if (c->is_local)
+        local_upgrade(r, c);
     q->kind = REQUEST_WRITE;
     q->number = c->next_number++;
     q->pending = forward_submit(r, c->conn,
                                 &(struct command){.kind = kind,
-                                                  .options = options_of(r),
+                                                  .options = options_of(r, c),
                                                   .session = c->session,
                                                   .generation = c->generation,
                                                   .number = q->number,
@@ -178,14 +182,19 @@ static void close_request(struct replica *r, struct client *c, struct zk_request
     q->kind = REQUEST_CLOSE;
     q->closes = true;
     c->is_closing = true;
-    if (!awaits_answers_here(c))
+    if (!awaits_answers_here(c) && !c->is_local)
         request_close(r, c, q);
     client_push(r, c, q);
+    if (c->is_local)
+        client_serve_queue(r, c);
 }
 
 void request_close(struct replica *r, struct client *c, struct request *q)
 {
-    submit(r, c, q, COMMAND_CLOSE, zk_slice("", 0));
+    if (c->is_local)
+        client_close_local(r, c, q);
+    else
+        submit(r, c, q, COMMAND_CLOSE, zk_slice("", 0));
 }
 
 /* --- identities --- */
@@ -209,6 +218,10 @@ static void auth_request(struct replica *r, struct client *c, struct zk_request_
         client_push_done(r, c, h.xid, h.op, ZK_ERR_AUTH_FAILED, true);
     } else if (gained->len == 0) {
         client_push_done(r, c, h.xid, h.op, ZK_ERR_OK, false);
+    } else if (c->is_local) {
+        bool has_room = local_authenticate(local_find(r, c->session), zk_buf_slice(gained));
+        c->is_authenticated |= auth_satisfies(&r->config.auth, packet.scheme);
+        client_push_done(r, c, h.xid, h.op, has_room ? ZK_ERR_OK : ZK_ERR_AUTH_FAILED, false);
     } else {
         c->is_authenticated |= auth_satisfies(&r->config.auth, packet.scheme);
         submit_numbered(r, c, new_request(h), COMMAND_AUTH, zk_buf_slice(gained));
@@ -271,6 +284,11 @@ static void ping_request(struct replica *r, struct client *c, struct zk_request_
     client_reply(r, c, &now, ZK_ERR_OK, zk_slice("", 0));
 }
 
+static bool needs_quorum(int32_t op)
+{
+    return zk_op_is_write(op) || op == ZK_OP_SYNC || op == ZK_OP_CHECK || op == ZK_OP_RECONFIG;
+}
+
 void request_frame(struct replica *r, struct client *c, struct zk_slice frame)
 {
     struct zk_jute in = zk_jute(frame);
@@ -282,6 +300,8 @@ void request_frame(struct replica *r, struct client *c, struct zk_slice frame)
     }
     if (!c->is_authenticated && h.op != ZK_OP_AUTH)
         client_push_done(r, c, h.xid, h.op, ZK_ERR_SESSION_CLOSED_REQUIRE_SASL_AUTH, true);
+    else if (c->is_read_only && needs_quorum(h.op))
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_NOT_READ_ONLY, false);
     else if (h.op == ZK_OP_PING)
         ping_request(r, c, h);
     else if (read_is_local(h.op))

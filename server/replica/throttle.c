@@ -38,7 +38,8 @@ static void change_chance(struct throttle *t, const struct throttle_rules *rules
     t->changed_ms = now_ms;
 }
 
-bool throttle_admits(struct throttle *t, const struct throttle_rules *rules, bool is_new, uint64_t now_ms,
+bool throttle_admits(struct throttle *t, const struct throttle_rules *rules, enum throttle_join join,
+                     uint64_t now_ms,
                      struct zk_rng *rng)
 {
     if (rules->tokens == 0)
@@ -49,7 +50,8 @@ bool throttle_admits(struct throttle *t, const struct throttle_rules *rules, boo
         if (zk_rng_below(rng, THROTTLE_WHOLE) < t->drop)
             return false;
     }
-    uint32_t need = !rules->is_weighted ? 1 : is_new ? rules->new_weight : rules->renew_weight;
+    const uint32_t weights[] = {rules->new_weight, rules->local_weight, rules->renew_weight};
+    uint32_t need = rules->is_weighted ? weights[join] : 1;
     if (t->tokens < need)
         return false;
     t->tokens -= need;

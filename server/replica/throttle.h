@@ -19,6 +19,7 @@ struct throttle_rules {
     uint32_t decrease_ratio; /* the chance falls while no more than this part of the bucket is taken */
     bool is_weighted;        /* tokens and fill_count are counted in new sessions */
     uint32_t new_weight;     /* tokens that a new session takes */
+    uint32_t local_weight;   /* one of this server's own */
     uint32_t renew_weight;   /* and one that comes back */
 };
 
@@ -30,6 +31,9 @@ struct throttle {
 };
 
 void throttle_init(struct throttle *t, const struct throttle_rules *rules, uint64_t now_ms);
+enum throttle_join { THROTTLE_NEW, THROTTLE_LOCAL, THROTTLE_RENEWED };
+
 /* May one more come in now? Takes its tokens if so. */
-bool throttle_admits(struct throttle *t, const struct throttle_rules *rules, bool is_new, uint64_t now_ms,
+bool throttle_admits(struct throttle *t, const struct throttle_rules *rules, enum throttle_join join,
+                     uint64_t now_ms,
                      struct zk_rng *rng);

@@ -37,6 +37,7 @@ dist_check_SCRIPTS += \
 	tests/system/foreign_zkcli \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
+	tests/system/modes \
 	tests/system/net_garbage \
 	tests/system/net_partition \
 	tests/system/net_peers \
@@ -56,6 +57,7 @@ TESTS += \
 	tests/system/client_shell \
 	tests/system/client_takeover \
 	tests/system/foreign_kazoo \
+	tests/system/modes \
 	tests/system/net_garbage \
 	tests/system/net_peers \
 	tests/system/notify \

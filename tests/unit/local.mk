@@ -17,16 +17,19 @@ UNIT_TESTS = \
 	tests/unit/test_inbuf \
 	tests/unit/test_jute \
 	tests/unit/test_link \
+	tests/unit/test_locals \
 	tests/unit/test_mark \
 	tests/unit/test_pace \
 	tests/unit/test_path \
 	tests/unit/test_peer_msg \
 	tests/unit/test_proto \
+	tests/unit/test_readonly \
 	tests/unit/test_replica \
 	tests/unit/test_requests \
 	tests/unit/test_settings \
 	tests/unit/test_state_check \
 	tests/unit/test_state_load \
+	tests/unit/test_state_local \
 	tests/unit/test_state_mortal \
 	tests/unit/test_state_multi \
 	tests/unit/test_state_quota \
@@ -71,8 +74,10 @@ tests_unit_test_settings_LDADD = libsettings.la $(CHECK_LIBS)
 REPLICA_LIBS = libreplica.la libzab.la libstate.la libdisk.la $(CHECK_LIBS)
 tests_unit_test_auth_LDADD = $(REPLICA_LIBS)
 tests_unit_test_beat_LDADD = $(REPLICA_LIBS)
+tests_unit_test_locals_LDADD = $(REPLICA_LIBS)
 tests_unit_test_pace_LDADD = $(REPLICA_LIBS)
 tests_unit_test_peer_msg_LDADD = $(REPLICA_LIBS)
+tests_unit_test_readonly_LDADD = $(REPLICA_LIBS)
 tests_unit_test_replica_LDADD = $(REPLICA_LIBS)
 tests_unit_test_requests_LDADD = $(REPLICA_LIBS)
 tests_unit_test_throttle_LDADD = $(REPLICA_LIBS)
@@ -84,6 +89,7 @@ tests_unit_test_acl_LDADD = $(STATE_LIBS)
 tests_unit_test_command_LDADD = $(STATE_LIBS)
 tests_unit_test_state_check_LDADD = $(STATE_LIBS)
 tests_unit_test_state_load_LDADD = $(STATE_LIBS)
+tests_unit_test_state_local_LDADD = $(STATE_LIBS)
 tests_unit_test_state_mortal_LDADD = $(STATE_LIBS)
 tests_unit_test_state_multi_LDADD = $(STATE_LIBS)
 tests_unit_test_state_quota_LDADD = $(STATE_LIBS)

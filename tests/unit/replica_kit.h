@@ -26,6 +26,7 @@ static struct zk_rng rng;
 static uint64_t now_ms;
 static struct zk_buf frame;
 static struct auth_rules rules; /* set before start */
+static void (*alter_config)(struct replica_config *config); /* the same */
 
 static inline void fill_random(void *arg, void *ptr, size_t len)
 {
@@ -87,6 +88,8 @@ static inline void start(void)
         .ensemble = zk_slice_str("server.1=a:1:2:participant\n"),
         .enforce_quota = true, .extended_types = true, .container_check_ms = 300, .container_max_per_minute = 600,
     };
+    if (alter_config != NULL)
+        alter_config(&config);
     char why[256];
     r = replica_new(&config, disk_open(disk, now_ms), now_ms, (int64_t)now_ms, why, sizeof why);
     ck_assert_msg(r != NULL, "%s", why);
@@ -152,25 +155,34 @@ struct session {
 };
 
 /* What the answer borrows is good until the next frame is read. */
-static inline struct zk_connect_response join(uint64_t conn, const struct session *old, int32_t protocol,
-                                              bool has_read_only)
+static inline void send_connect(uint64_t conn, const struct zk_connect_request *request)
 {
-    static const uint8_t zeros[ZK_PASSWORD_BYTES];
     zk_buf_fini(&lines[conn].in);
     lines[conn] = (struct line){0};
     replica_client_open(r, conn, "127.0.0.1");
     zk_buf_reset(&frame);
-    zk_connect_request_encode(&frame, &(struct zk_connect_request){
-                                          .protocol_version = protocol, .timeout_ms = 400,
-                                          .session_id = old ? old->id : 0,
-                                          .password = zk_slice(old ? old->password : zeros, ZK_PASSWORD_BYTES),
-                                          .has_read_only = has_read_only});
+    zk_connect_request_encode(&frame, request);
     send_frame(conn);
-    pass(50);
+}
+
+static inline struct zk_connect_response expect_connected(uint64_t conn)
+{
     struct zk_jute in = next_frame(conn);
     struct zk_connect_response response = zk_connect_response_decode(&in);
     ck_assert(!in.bad && zk_jute_left(&in) == 0);
     return response;
+}
+
+static inline struct zk_connect_response join(uint64_t conn, const struct session *old, int32_t protocol,
+                                              bool has_read_only)
+{
+    static const uint8_t zeros[ZK_PASSWORD_BYTES];
+    send_connect(conn, &(struct zk_connect_request){.protocol_version = protocol, .timeout_ms = 400,
+                                                    .session_id = old ? old->id : 0,
+                                                    .password = zk_slice(old ? old->password : zeros, ZK_PASSWORD_BYTES),
+                                                    .has_read_only = has_read_only});
+    pass(50);
+    return expect_connected(conn);
 }
 
 static inline struct session open_session(uint64_t conn)

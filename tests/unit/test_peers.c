@@ -79,6 +79,10 @@ void replica_config_text(const struct replica *r, struct zk_buf *out)
 {
 }
 
+void replica_each_local_session(const struct replica *r, replica_local_fn *fn, void *arg)
+{
+}
+
 void replica_each_watch(const struct replica *r, bool by_path, replica_watch_fn *fn, void *arg)
 {
 }

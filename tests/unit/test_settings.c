@@ -363,6 +363,24 @@ START_TEST(who_may_what_is_read_as_apache_names_it)
 }
 END_TEST
 
+START_TEST(the_modes_of_an_ensemble_are_read_and_mean_nothing_to_a_single_server)
+{
+    static const char ensemble[] = "dataDir=/d\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n"
+                                   "localSessionsEnabled=true\nlocalSessionsUpgradingEnabled=true\n"
+                                   "connection_throttle_local_session_weight=5\nreadonlymode.enabled=true\n";
+    finish(ensemble, "1");
+    ck_assert(s.local_sessions && s.local_upgrading && s.read_only_mode);
+    ck_assert_int_eq(s.throttle_local_weight, 5);
+    ck_assert(settings_word_allowed(&s, "isro") && !settings_word_allowed(&s, "ruok"));
+    finish("dataDir=/d\nclientPort=1\nreadonlymode.enabled=true\n", NULL);
+    ck_assert_uint_eq(messages.count, 1);
+    ck_assert(strstr(messages.items[0].text, "mean nothing to a single server") != NULL);
+    finish("dataDir=/d\nclientPort=1\nlocalSessionsUpgradingEnabled=true\n", NULL);
+    ck_assert_uint_eq(messages.count, 1);
+    ck_assert(!settings_word_allowed(&s, "isro"));
+}
+END_TEST
+
 START_TEST(what_would_let_nobody_in_or_everybody_is_an_error)
 {
     static const char *const BAD[][2] = {
@@ -512,6 +530,7 @@ int main(void)
     tcase_add_test(pure, srvr_alone_is_answered_unless_the_file_says_more);
     tcase_add_test(pure, maxbuffer_is_taken_as_java_takes_it);
     tcase_add_test(pure, who_may_what_is_read_as_apache_names_it);
+    tcase_add_test(pure, the_modes_of_an_ensemble_are_read_and_mean_nothing_to_a_single_server);
     tcase_add_loop_test(pure, what_would_let_nobody_in_or_everybody_is_an_error, 0, 7);
     tcase_add_test(pure, server_lines_are_shown_as_apache_shows_them);
     tcase_add_test(pure, check_tells_what_would_be_done);

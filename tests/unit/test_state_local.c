@@ -1,6 +1,7 @@
 /* test_state_local.c: proves what the state knows of sessions that began as one server's own: their UPGRADE, its copies,
  * and those who read in the name of a session that is not in the state. */
 #include "tests/unit/state_kit.h"
+#include "tests/unit/run.h"
 
 #define LOCAL (SESSION_LOCAL_BIT | UINT64_C(2) << 54 | 77)
 
@@ -155,7 +156,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("state_local");
     TCase *t = tcase_create("all");
     tcase_add_test(t, an_upgraded_session_keeps_its_id_and_owns_ephemerals_as_any_other);
     tcase_add_test(t, a_second_copy_of_an_upgrade_changes_nothing);
@@ -164,10 +164,5 @@ int main(void)
     tcase_add_test(t, an_upgrade_of_an_id_that_the_log_gives_is_refused);
     tcase_add_test(t, where_it_may_not_a_local_session_makes_no_ephemerals_but_all_else);
     tcase_add_test(t, a_guest_reads_by_the_identities_that_are_told_of_it);
-    suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_tests("state_local", t);
 }

@@ -14,29 +14,29 @@ static void begin(struct throttle_rules with)
 }
 
 /* How many of `asked` come in at `now_ms`. */
-static int admitted(int asked, bool is_new, uint64_t now_ms)
+static int admitted(int asked, enum throttle_join join, uint64_t now_ms)
 {
     int in = 0;
     for (int i = 0; i < asked; i++)
-        in += throttle_admits(&t, &rules, is_new, now_ms, &rng);
+        in += throttle_admits(&t, &rules, join, now_ms, &rng);
     return in;
 }
 
 START_TEST(without_tokens_everybody_is_let_in)
 {
     begin((struct throttle_rules){.fill_ms = 1, .fill_count = 1, .freeze_ms = -1});
-    ck_assert_int_eq(admitted(100000, true, 1000), 100000);
+    ck_assert_int_eq(admitted(100000, THROTTLE_NEW, 1000), 100000);
 }
 END_TEST
 
 START_TEST(a_burst_is_let_in_and_then_as_many_as_come_back_with_time)
 {
     begin((struct throttle_rules){.tokens = 50, .fill_ms = 10, .fill_count = 5, .freeze_ms = -1});
-    ck_assert_int_eq(admitted(80, true, 1000), 50);
-    ck_assert_int_eq(admitted(80, true, 1010), 0);
-    ck_assert_int_eq(admitted(80, true, 1021), 10); /* 21 ms at 5 in 10 ms */
-    ck_assert_int_eq(admitted(80, true, 3000), 50); /* never more than the bucket holds */
-    ck_assert_int_eq(admitted(80, true, UINT64_MAX / 2), 50);
+    ck_assert_int_eq(admitted(80, THROTTLE_NEW, 1000), 50);
+    ck_assert_int_eq(admitted(80, THROTTLE_NEW, 1010), 0);
+    ck_assert_int_eq(admitted(80, THROTTLE_NEW, 1021), 10); /* 21 ms at 5 in 10 ms */
+    ck_assert_int_eq(admitted(80, THROTTLE_NEW, 3000), 50); /* never more than the bucket holds */
+    ck_assert_int_eq(admitted(80, THROTTLE_NEW, UINT64_MAX / 2), 50);
 }
 END_TEST
 
@@ -44,9 +44,9 @@ START_TEST(a_session_that_comes_back_weighs_less_than_a_new_one)
 {
     begin((struct throttle_rules){.tokens = 10, .fill_ms = 10, .fill_count = 1, .freeze_ms = -1, .is_weighted = true,
                                   .new_weight = 3, .renew_weight = 2});
-    ck_assert_int_eq(admitted(100, true, 1000), 10);
-    ck_assert_int_eq(admitted(100, false, 1011), 1); /* what one new session needs has come back */
-    ck_assert_int_eq(admitted(100, false, 9000), 15);
+    ck_assert_int_eq(admitted(100, THROTTLE_NEW, 1000), 10);
+    ck_assert_int_eq(admitted(100, THROTTLE_RENEWED, 1011), 1); /* what one new session needs has come back */
+    ck_assert_int_eq(admitted(100, THROTTLE_RENEWED, 9000), 15);
 }
 END_TEST
 
@@ -56,13 +56,13 @@ START_TEST(a_storm_raises_the_chance_of_refusal_and_quiet_lowers_it_again)
                                   .drop_increase = 200000, .drop_decrease = 400000, .decrease_ratio = 500000});
     uint64_t now_ms = 1000;
     for (int i = 0; i < 20; i++, now_ms += 101)
-        admitted(100, true, now_ms);
+        admitted(100, THROTTLE_NEW, now_ms);
     ck_assert_uint_eq(t.drop, THROTTLE_WHOLE);
-    ck_assert_int_eq(admitted(1, true, now_ms += 200001), 0); /* by chance, though there are tokens again */
+    ck_assert_int_eq(admitted(1, THROTTLE_NEW, now_ms += 200001), 0); /* by chance, though there are tokens again */
     for (int i = 0; i < 5; i++)
-        admitted(1, true, now_ms += 200);
+        admitted(1, THROTTLE_NEW, now_ms += 200);
     ck_assert_uint_eq(t.drop, 0);
-    ck_assert_int_eq(admitted(5, true, now_ms + 200), 5);
+    ck_assert_int_eq(admitted(5, THROTTLE_NEW, now_ms + 200), 5);
 }
 END_TEST
 

@@ -1,0 +1,242 @@
+/* test_locals.c: proves server/replica/locals.c: sessions that only their server knows, until they write. */
+#include "server/replica/core.h"
+#include "tests/unit/replica_kit.h"
+#include "tests/unit/run.h"
+
+static bool upgrading;
+
+static void with_locals(struct replica_config *config)
+{
+    config->local_sessions = true;
+    config->local_upgrading = upgrading;
+}
+
+static void setup_locals(void)
+{
+    alter_config = with_locals;
+    setup();
+}
+
+static void setup_upgrading(void)
+{
+    upgrading = true;
+    setup_locals();
+}
+
+static bool is_in_the_state(struct session s)
+{
+    struct state_session known;
+    return state_session_get(replica_state(r), (uint64_t)s.id, &known);
+}
+
+static struct session come_back(uint64_t conn, const struct session *s)
+{
+    struct zk_connect_response response = join(conn, s, ZK_PROTOCOL_APACHE, true);
+    return (struct session){.id = response.session_id};
+}
+
+START_TEST(a_session_that_only_reads_never_enters_the_log)
+{
+    uint64_t before = state_zxid(replica_state(r));
+    struct session s = open_session(1);
+    ck_assert(session_began_local((uint64_t)s.id));
+    send_path(1, 1, ZK_OP_EXISTS, "/zookeeper", true);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    send_bare(1, 2, ZK_OP_CLOSE_SESSION);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert(lines[1].closed);
+    ck_assert_int_eq(come_back(2, &s).id, 0);
+    ck_assert_uint_eq(state_session_count(replica_state(r)), 0);
+    ck_assert_uint_le(state_zxid(replica_state(r)) - before, 1); /* the ATTACH of an unknown session */
+}
+END_TEST
+
+START_TEST(a_session_with_a_memory_is_the_ensembles_from_the_first)
+{
+    struct zk_connect_response response = join(1, NULL, ZK_PROTOCOL_MEMORY, true);
+    ck_assert(!session_began_local((uint64_t)response.session_id));
+    ck_assert_int_gt(response.memory, 0);
+}
+END_TEST
+
+START_TEST(it_comes_back_to_its_server_by_its_password_and_its_old_connection_is_closed)
+{
+    struct session s = open_session(1);
+    ck_assert_int_eq(come_back(2, &s).id, s.id);
+    ck_assert(lines[1].closed && !lines[2].closed);
+    struct session thief = s;
+    thief.password[0] ^= 1;
+    ck_assert_int_eq(come_back(3, &thief).id, 0);
+    ck_assert(lines[3].closed && !lines[2].closed);
+    replica_client_closed(r, 2);
+    pass(100);
+    ck_assert_int_eq(come_back(4, &s).id, s.id);
+}
+END_TEST
+
+START_TEST(its_server_gives_it_up_when_it_is_not_heard_of_and_not_before)
+{
+    struct session silent = open_session(1);
+    struct session alive = open_session(2);
+    for (int i = 0; i < 5; i++) {
+        send_bare(2, ZK_XID_PING, ZK_OP_PING);
+        pass(50);
+    }
+    ck_assert(!lines[1].closed);
+    for (int i = 0; i < 8; i++) {
+        send_bare(2, ZK_XID_PING, ZK_OP_PING);
+        pass(50);
+    }
+    ck_assert(lines[1].closed && !lines[2].closed);
+    ck_assert_int_eq(come_back(3, &silent).id, 0);
+    ck_assert_int_eq(come_back(4, &alive).id, alive.id);
+}
+END_TEST
+
+START_TEST(time_in_which_the_server_stood_still_does_not_count)
+{
+    struct session s = open_session(1);
+    now_ms += 5000;
+    pass(300);
+    ck_assert(!lines[1].closed);
+    ck_assert_int_eq(come_back(2, &s).id, s.id);
+}
+END_TEST
+
+START_TEST(its_first_write_makes_it_the_ensembles_under_the_same_id)
+{
+    struct session s = open_session(1);
+    send_create(1, 1, "/p", 0);
+    send_create(1, 2, "/e", ZK_FLAG_EPHEMERAL);
+    send_path(1, 3, ZK_OP_EXISTS, "/e", false);
+    ck_assert(!is_in_the_state(s));
+    pass(50);
+    for (int32_t xid = 1; xid <= 3; xid++)
+        ck_assert_int_eq(expect_reply(1, xid), ZK_ERR_OK);
+    ck_assert(is_in_the_state(s) && exists("/p") && exists("/e"));
+    struct replica_report report;
+    replica_report_get(r, &report);
+    ck_assert_uint_eq(report.local_sessions, 0);
+    ck_assert_int_eq(come_back(2, &s).id, s.id);
+    ck_assert(lines[1].closed && exists("/e"));
+    pass(1500);
+    ck_assert(!exists("/e") && exists("/p") && lines[2].closed);
+}
+END_TEST
+
+START_TEST(where_upgrading_is_off_ephemerals_are_refused_and_other_writes_are_not)
+{
+    open_session(1);
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    send_create(1, 2, "/p", 0);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_EPHEMERAL_ON_LOCAL_SESSION);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert(!exists("/e") && exists("/p"));
+}
+END_TEST
+
+START_TEST(an_upgrade_whose_connection_is_lost_happens_once_and_the_client_comes_back_behind_it)
+{
+    struct session s = open_session(1);
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    turn();
+    disk_stall(disk, 200);
+    replica_client_closed(r, 1);
+    send_connect(2, &(struct zk_connect_request){.timeout_ms = 400, .session_id = s.id,
+                                                 .password = zk_slice(s.password, ZK_PASSWORD_BYTES)});
+    pass(100);
+    ck_assert(is_silent(2) && !is_in_the_state(s));
+    pass(300);
+    ck_assert_int_eq(expect_connected(2).session_id, s.id);
+    ck_assert(is_in_the_state(s) && exists("/e"));
+    ck_assert_uint_eq(state_session_count(replica_state(r)), 1);
+    send_bare(2, 1, ZK_OP_CLOSE_SESSION);
+    pass(50);
+    ck_assert(!exists("/e") && !is_in_the_state(s));
+}
+END_TEST
+
+START_TEST(a_close_behind_the_first_write_is_the_ensembles)
+{
+    struct session s = open_session(1);
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    send_bare(1, 2, ZK_OP_CLOSE_SESSION);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert(lines[1].closed && !exists("/e") && !is_in_the_state(s));
+}
+END_TEST
+
+static void authenticate(uint64_t conn, int32_t xid, const char *credentials)
+{
+    begin(xid, ZK_OP_AUTH);
+    zk_auth_packet_encode(&frame, &(struct zk_auth_packet){.scheme = zk_slice_str("digest"),
+                                                           .auth = zk_slice_str(credentials)});
+    send_frame(conn);
+}
+
+static void create_for_joe(uint64_t conn, int32_t xid, const char *path)
+{
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_jute_put_int(&acl, 1);
+    zk_jute_put_int(&acl, ZK_PERM_ALL);
+    zk_jute_put_cstring(&acl, "auth");
+    zk_jute_put_cstring(&acl, "");
+    begin(xid, ZK_OP_CREATE);
+    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str(path), zk_slice_str("x"),
+                                                                 zk_buf_slice(&acl), 0});
+    send_frame(conn);
+    zk_buf_fini(&acl);
+}
+
+START_TEST(it_has_its_identities_before_and_after_it_is_the_ensembles)
+{
+    open_session(1);
+    open_session(2);
+    open_session(3);
+    authenticate(1, ZK_XID_AUTH, "joe:secret");
+    create_for_joe(1, 1, "/joes");
+    authenticate(2, ZK_XID_AUTH, "joe:secret");
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, ZK_XID_AUTH), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(2, ZK_XID_AUTH), ZK_ERR_OK);
+    for (uint64_t conn = 1; conn <= 3; conn++)
+        send_path(conn, 2, ZK_OP_GET_DATA, "/joes", true);
+    pass(20);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(2, 2), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(3, 2), ZK_ERR_NO_AUTH);
+    send_delete(1, 3, "/joes");
+    pass(20);
+    expect_event(2, ZK_EVENT_DELETED, "/joes");
+    ck_assert(is_silent(3));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("locals");
+    TCase *off = tcase_create("without upgrading");
+    tcase_add_checked_fixture(off, setup_locals, teardown);
+    tcase_add_test(off, a_session_that_only_reads_never_enters_the_log);
+    tcase_add_test(off, a_session_with_a_memory_is_the_ensembles_from_the_first);
+    tcase_add_test(off, it_comes_back_to_its_server_by_its_password_and_its_old_connection_is_closed);
+    tcase_add_test(off, its_server_gives_it_up_when_it_is_not_heard_of_and_not_before);
+    tcase_add_test(off, time_in_which_the_server_stood_still_does_not_count);
+    tcase_add_test(off, where_upgrading_is_off_ephemerals_are_refused_and_other_writes_are_not);
+    suite_add_tcase(suite, off);
+    TCase *on = tcase_create("with upgrading");
+    tcase_add_checked_fixture(on, setup_upgrading, teardown);
+    tcase_add_test(on, its_first_write_makes_it_the_ensembles_under_the_same_id);
+    tcase_add_test(on, an_upgrade_whose_connection_is_lost_happens_once_and_the_client_comes_back_behind_it);
+    tcase_add_test(on, a_close_behind_the_first_write_is_the_ensembles);
+    tcase_add_test(on, it_has_its_identities_before_and_after_it_is_the_ensembles);
+    suite_add_tcase(suite, on);
+    return run_all(srunner_create(suite));
+}
