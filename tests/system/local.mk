@@ -1,5 +1,11 @@
 # tests/system: real processes, real disks, foreign clients.
-EXTRA_DIST += tests/system/ensemble.py tests/system/frames.py \
+EXTRA_DIST += tests/system/ensemble.py tests/system/foreign.py tests/system/frames.py \
+	tests/system/c_client/calls.c \
+	tests/system/c_client/main.c \
+	tests/system/c_client/sessions.c \
+	tests/system/c_client/stage.c \
+	tests/system/c_client/stage.h \
+	tests/system/c_client/watches.c \
 	tests/system/curator/Caches.java \
 	tests/system/curator/Counters.java \
 	tests/system/curator/Framework.java \
@@ -32,6 +38,7 @@ dist_check_SCRIPTS += \
 	tests/system/demo \
 	tests/system/differential \
 	tests/system/faults \
+	tests/system/foreign_c_client \
 	tests/system/foreign_curator \
 	tests/system/foreign_kazoo \
 	tests/system/foreign_zkcli \
@@ -70,6 +77,7 @@ LONG_TESTS += \
 	tests/system/differential \
 	tests/system/damage \
 	tests/system/faults \
+	tests/system/foreign_c_client \
 	tests/system/foreign_curator \
 	tests/system/foreign_zkcli \
 	tests/system/kazoo_tests \
