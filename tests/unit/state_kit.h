@@ -117,13 +117,21 @@ static inline int kit_auth(struct kit *k, uint64_t session, const char *scheme, 
 
 /* --- requests --- */
 
-/* Sends k->payload as the request's record; the error of the reply header. */
-static inline int kit_send_xid(struct kit *k, uint64_t session, int32_t op, int32_t xid)
+/* A request with k->payload as its record, to be changed or applied as it is. */
+static inline struct command kit_request(struct kit *k, uint64_t session, int32_t op)
 {
     struct command c = kit_next(k, session, COMMAND_REQUEST);
     c.op = op;
-    c.xid = xid;
+    c.xid = 1;
     c.payload = zk_buf_slice(&k->payload);
+    return c;
+}
+
+/* Sends k->payload as the request's record; the error of the reply header. */
+static inline int kit_send_xid(struct kit *k, uint64_t session, int32_t op, int32_t xid)
+{
+    struct command c = kit_request(k, session, op);
+    c.xid = xid;
     kit_apply(k, c);
     return k->fx.err;
 }
@@ -139,6 +147,17 @@ static inline void kit_put_create(struct kit *k, const char *path, const char *d
                                                                      zk_buf_slice(&k->acl), flags});
 }
 
+static inline void kit_put_version(struct kit *k, const char *path, int32_t version)
+{
+    zk_path_version_encode(&k->payload, (struct zk_path_version){zk_slice_str(path), version});
+}
+
+static inline void kit_put_set(struct kit *k, const char *path, const char *data, int32_t version)
+{
+    zk_set_data_request_encode(&k->payload,
+                               &(struct zk_set_data_request){zk_slice_str(path), zk_slice_str(data), version});
+}
+
 static inline int kit_create(struct kit *k, uint64_t session, const char *path, const char *data, int32_t flags)
 {
     zk_buf_reset(&k->payload);
@@ -149,15 +168,14 @@ static inline int kit_create(struct kit *k, uint64_t session, const char *path, 
 static inline int kit_delete(struct kit *k, uint64_t session, const char *path, int32_t version)
 {
     zk_buf_reset(&k->payload);
-    zk_path_version_encode(&k->payload, (struct zk_path_version){zk_slice_str(path), version});
+    kit_put_version(k, path, version);
     return kit_send(k, session, ZK_OP_DELETE);
 }
 
 static inline int kit_set(struct kit *k, uint64_t session, const char *path, const char *data, int32_t version)
 {
     zk_buf_reset(&k->payload);
-    zk_set_data_request_encode(&k->payload,
-                               &(struct zk_set_data_request){zk_slice_str(path), zk_slice_str(data), version});
+    kit_put_set(k, path, data, version);
     return kit_send(k, session, ZK_OP_SET_DATA);
 }
 
@@ -166,6 +184,18 @@ static inline int kit_set_acl(struct kit *k, uint64_t session, const char *path,
     zk_buf_reset(&k->payload);
     zk_set_acl_request_encode(&k->payload, &(struct zk_set_acl_request){zk_slice_str(path), acl, version});
     return kit_send(k, session, ZK_OP_SET_ACL);
+}
+
+/* The next part of a multi; its record is put behind it. */
+static inline void kit_part(struct kit *k, int32_t op)
+{
+    zk_multi_header_encode(&k->payload, (struct zk_multi_header){op, false, -1});
+}
+
+static inline int kit_send_multi(struct kit *k, uint64_t session)
+{
+    zk_multi_header_encode(&k->payload, ZK_MULTI_END);
+    return kit_send(k, session, ZK_OP_MULTI);
 }
 
 /* --- looking --- */
@@ -189,6 +219,13 @@ static inline void kit_expect_created(struct kit *k, const char *path)
     struct zk_jute in = zk_jute(zk_buf_slice(&k->fx.reply));
     struct zk_slice have = zk_jute_string(&in);
     ck_assert_msg(zk_slice_eq(have, zk_slice_str(path)), "%.*s instead of %s", (int)have.len, have.ptr, path);
+}
+
+static inline void kit_expect_event(struct kit *k, size_t i, int32_t type, const char *path)
+{
+    ck_assert_uint_lt(i, k->fx.event_count);
+    ck_assert_int_eq(k->fx.events[i].type, type);
+    ck_assert(zk_slice_eq(k->fx.events[i].path, zk_slice_str(path)));
 }
 
 /* An ACL vector of one entry. */

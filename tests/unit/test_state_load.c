@@ -138,10 +138,8 @@ START_TEST(a_row_is_laid_out_as_the_header_says)
     k.zxid = EPOCH_1 + 4;
     zk_buf_reset(&k.payload);
     kit_put_create(&k, "/a", "hi", 0);
-    struct command c = kit_next(&k, a, COMMAND_REQUEST);
-    c.op = ZK_OP_CREATE;
+    struct command c = kit_request(&k, a, ZK_OP_CREATE);
     c.time_ms = 2000;
-    c.payload = zk_buf_slice(&k.payload);
     kit_apply(&k, c);
     static const uint8_t want[] = {
         1, 1, 0, 0,  0,   1,   0,   0,   0,   5,   0, 0,  0, 1, 0,   0,   0,   5,   0,   0,   0,

@@ -9,11 +9,8 @@ static int make_as(struct kit *k, uint64_t session, int32_t op, const char *path
     kit_put_create(k, path, "data", flags);
     if (op == ZK_OP_CREATE_TTL)
         zk_jute_put_long(&k->payload, ttl_ms);
-    struct command c = kit_next(k, session, COMMAND_REQUEST);
-    c.op = op;
-    c.xid = 1;
+    struct command c = kit_request(k, session, op);
     c.options = extended ? COMMAND_EXTENDED_TYPES : 0;
-    c.payload = zk_buf_slice(&k->payload);
     kit_apply(k, c);
     return k->fx.err;
 }
@@ -64,9 +61,8 @@ START_TEST(a_container_ends_only_after_its_last_child_has)
     reap(&k, "/c");
     ck_assert(!kit_has(&k, "/c"));
     ck_assert_uint_eq(k.fx.event_count, 2);
-    ck_assert_int_eq(k.fx.events[0].type, ZK_EVENT_DELETED);
-    ck_assert_int_eq(k.fx.events[1].type, ZK_EVENT_CHILDREN_CHANGED);
-    ck_assert(zk_slice_eq(k.fx.events[1].path, zk_slice_str("/")));
+    kit_expect_event(&k, 0, ZK_EVENT_DELETED, "/c");
+    kit_expect_event(&k, 1, ZK_EVENT_CHILDREN_CHANGED, "/");
     kit_free(&k);
 }
 END_TEST
@@ -184,13 +180,9 @@ END_TEST
 
 /* --- in a multi --- */
 
-static void put_part(struct kit *k, int32_t op, const char *path, int32_t flags, int64_t ttl_ms)
+static void put_create(struct kit *k, int32_t op, const char *path, int32_t flags, int64_t ttl_ms)
 {
-    zk_multi_header_encode(&k->payload, (struct zk_multi_header){op, false, -1});
-    if (op == ZK_OP_CHECK) {
-        zk_path_version_encode(&k->payload, (struct zk_path_version){zk_slice_str(path), flags});
-        return;
-    }
+    kit_part(k, op);
     kit_put_create(k, path, "data", flags);
     if (op == ZK_OP_CREATE_TTL)
         zk_jute_put_long(&k->payload, ttl_ms);
@@ -199,10 +191,8 @@ static void put_part(struct kit *k, int32_t op, const char *path, int32_t flags,
 static int send_multi(struct kit *k, uint64_t session)
 {
     zk_multi_header_encode(&k->payload, ZK_MULTI_END);
-    struct command c = kit_next(k, session, COMMAND_REQUEST);
-    c.op = ZK_OP_MULTI;
+    struct command c = kit_request(k, session, ZK_OP_MULTI);
     c.options = COMMAND_EXTENDED_TYPES;
-    c.payload = zk_buf_slice(&k->payload);
     kit_apply(k, c);
     return k->fx.err;
 }
@@ -221,10 +211,10 @@ START_TEST(in_a_multi_containers_and_ttl_nodes_come_back_as_create2)
     struct kit k = kit_new();
     uint64_t a = kit_open(&k);
     zk_buf_reset(&k.payload);
-    put_part(&k, ZK_OP_CREATE_CONTAINER, "/c", 4, 0);
-    put_part(&k, ZK_OP_CREATE_TTL, "/t", 5, 1000);
-    put_part(&k, ZK_OP_CREATE, "/mode4", 4, 0);       /* here the mode makes it a container */
-    put_part(&k, ZK_OP_CREATE_TTL, "/plain", 0, 1000); /* and here it makes it a plain node */
+    put_create(&k, ZK_OP_CREATE_CONTAINER, "/c", 4, 0);
+    put_create(&k, ZK_OP_CREATE_TTL, "/t", 5, 1000);
+    put_create(&k, ZK_OP_CREATE, "/mode4", 4, 0);       /* here the mode makes it a container */
+    put_create(&k, ZK_OP_CREATE_TTL, "/plain", 0, 1000); /* and here it makes it a plain node */
     ck_assert_int_eq(send_multi(&k, a), 0);
     struct zk_jute in = zk_jute(zk_buf_slice(&k.fx.reply));
     expect_part(&in, ZK_OP_CREATE2, "/c");
@@ -244,11 +234,11 @@ START_TEST(a_multi_whose_creates_have_impossible_modes_is_malformed_as_a_whole)
     uint64_t a = kit_open(&k);
     for (size_t i = 0; i < ZK_COUNT_OF(flags); i++) {
         zk_buf_reset(&k.payload);
-        put_part(&k, ZK_OP_CREATE, "/x", flags[i], 0);
+        put_create(&k, ZK_OP_CREATE, "/x", flags[i], 0);
         ck_assert_int_eq(send_multi(&k, a), ZK_ERR_MARSHALLING_ERROR);
     }
     zk_buf_reset(&k.payload);
-    put_part(&k, ZK_OP_CREATE_TTL, "/x", 7, 1); /* this one is a part's own error */
+    put_create(&k, ZK_OP_CREATE_TTL, "/x", 7, 1); /* this one is a part's own error */
     ck_assert_int_eq(send_multi(&k, a), 0);
     struct zk_jute in = zk_jute(zk_buf_slice(&k.fx.reply));
     ck_assert_int_eq(zk_multi_header_decode(&in).err, ZK_ERR_BAD_ARGUMENTS);
@@ -266,16 +256,17 @@ START_TEST(a_multi_that_fails_brings_mortal_nodes_back_where_they_were)
     make_ttl(&k, a, "/t2", 2000);
     for (int fails = 1; fails >= 0; fails--) {
         zk_buf_reset(&k.payload);
-        zk_multi_header_encode(&k.payload, (struct zk_multi_header){ZK_OP_SET_DATA, false, -1});
-        zk_set_data_request_encode(
-            &k.payload, &(struct zk_set_data_request){zk_slice_str("/t2"), zk_slice_str("longer"), -1});
-        zk_multi_header_encode(&k.payload, (struct zk_multi_header){ZK_OP_DELETE, false, -1});
-        zk_path_version_encode(&k.payload, (struct zk_path_version){zk_slice_str("/t1"), -1});
-        put_part(&k, ZK_OP_CREATE_TTL, "/t3", 5, 3000);
-        zk_multi_header_encode(&k.payload, (struct zk_multi_header){ZK_OP_DELETE, false, -1});
-        zk_path_version_encode(&k.payload, (struct zk_path_version){zk_slice_str("/t3"), -1});
-        if (fails)
-            put_part(&k, ZK_OP_CHECK, "/none", -1, 0);
+        kit_part(&k, ZK_OP_SET_DATA);
+        kit_put_set(&k, "/t2", "longer", -1);
+        kit_part(&k, ZK_OP_DELETE);
+        kit_put_version(&k, "/t1", -1);
+        put_create(&k, ZK_OP_CREATE_TTL, "/t3", 5, 3000);
+        kit_part(&k, ZK_OP_DELETE);
+        kit_put_version(&k, "/t3", -1);
+        if (fails) {
+            kit_part(&k, ZK_OP_CHECK);
+            kit_put_version(&k, "/none", -1);
+        }
         send_multi(&k, a);
         ck_assert_uint_eq(state_mortal_count(k.s), fails ? 3 : 2);
         ck_assert(kit_has(&k, "/t1") == fails && !kit_has(&k, "/t3"));

@@ -8,34 +8,22 @@ static void begin(struct kit *k)
     zk_buf_reset(&k->payload);
 }
 
-static void header(struct kit *k, int32_t op)
-{
-    zk_multi_header_encode(&k->payload, (struct zk_multi_header){op, false, -1});
-}
-
 static void add_create(struct kit *k, int32_t op, const char *path, int32_t flags)
 {
-    header(k, op);
+    kit_part(k, op);
     kit_put_create(k, path, "data", flags);
 }
 
 static void add_version_op(struct kit *k, int32_t op, const char *path, int32_t version)
 {
-    header(k, op);
-    zk_path_version_encode(&k->payload, (struct zk_path_version){zk_slice_str(path), version});
+    kit_part(k, op);
+    kit_put_version(k, path, version);
 }
 
 static void add_set(struct kit *k, const char *path, const char *data, int32_t version)
 {
-    header(k, ZK_OP_SET_DATA);
-    zk_set_data_request_encode(&k->payload,
-                               &(struct zk_set_data_request){zk_slice_str(path), zk_slice_str(data), version});
-}
-
-static int send(struct kit *k, uint64_t session)
-{
-    zk_multi_header_encode(&k->payload, ZK_MULTI_END);
-    return kit_send(k, session, ZK_OP_MULTI);
+    kit_part(k, ZK_OP_SET_DATA);
+    kit_put_set(k, path, data, version);
 }
 
 /* The reply of a failed multi: `count` error results, the `failed`th with `err`. */
@@ -73,7 +61,7 @@ START_TEST(each_operation_sees_what_those_before_it_did)
     add_set(&k, "/a/s-0000000001", "new", 0);
     add_version_op(&k, ZK_OP_CHECK, "/a/s-0000000001", 1);
     add_version_op(&k, ZK_OP_DELETE, "/a/s-0000000000", 0);
-    ck_assert_int_eq(send(&k, a), 0);
+    ck_assert_int_eq(kit_send_multi(&k, a), 0);
     struct zk_stat st = kit_stat(&k, "/a/s-0000000001");
     ck_assert_int_eq(st.czxid, (int64_t)k.zxid);
     ck_assert_int_eq(st.mzxid, (int64_t)k.zxid);
@@ -95,7 +83,7 @@ START_TEST(results_carry_their_own_types_and_records)
     add_set(&k, "/b", "x", 0);
     add_version_op(&k, ZK_OP_CHECK, "/b", 1);
     add_version_op(&k, ZK_OP_DELETE, "/b", 1);
-    send(&k, a);
+    kit_send_multi(&k, a);
     struct zk_jute in = zk_jute(zk_buf_slice(&k.fx.reply));
     ck_assert_int_eq(zk_multi_header_decode(&in).type, ZK_OP_CREATE);
     ck_assert(zk_slice_eq(zk_jute_string(&in), zk_slice_str("/a")));
@@ -178,7 +166,7 @@ START_TEST(a_failed_multi_leaves_no_trace_wherever_it_fails)
         zk_buf_init(&want);
         begin(&k);
         put_ops(&k, failing);
-        send(&k, a);
+        kit_send_multi(&k, a);
         expect_failure(&k, 7, failing, ZK_ERR_NO_NODE);
         kit_send(&twin, b, 500); /* only the number moves */
         ck_assert_uint_eq(state_digest(k.s), state_digest(twin.s));
@@ -207,7 +195,7 @@ START_TEST(a_node_made_and_removed_in_one_multi_was_never_there)
     add_create(&k, ZK_OP_CREATE, "/t/e", ZK_FLAG_EPHEMERAL);
     add_version_op(&k, ZK_OP_DELETE, "/t/e", 0);
     add_version_op(&k, ZK_OP_DELETE, "/t", 0);
-    ck_assert_int_eq(send(&k, a), 0);
+    ck_assert_int_eq(kit_send_multi(&k, a), 0);
     ck_assert_uint_eq(state_node_count(k.s), nodes);
     ck_assert_uint_eq(k.fx.event_count, 8);
     kit_free(&k);
@@ -226,12 +214,12 @@ START_TEST(a_malformed_multi_is_refused_as_a_whole)
         begin(&k);
         add_create(&k, ZK_OP_CREATE, "/a", 0);
         add_version_op(&k, foreign[i], "/a", 0);
-        ck_assert_int_eq(send(&k, a), ZK_ERR_MARSHALLING_ERROR);
+        ck_assert_int_eq(kit_send_multi(&k, a), ZK_ERR_MARSHALLING_ERROR);
         ck_assert_uint_eq(k.fx.reply.len, 0);
     }
     begin(&k);
     add_set(&k, NULL, "x", 0); /* alone it is BAD_ARGUMENTS */
-    ck_assert_int_eq(send(&k, a), ZK_ERR_MARSHALLING_ERROR);
+    ck_assert_int_eq(kit_send_multi(&k, a), ZK_ERR_MARSHALLING_ERROR);
     ck_assert(!kit_has(&k, "/a"));
     kit_free(&k);
 }
@@ -247,10 +235,10 @@ START_TEST(an_acl_with_a_null_id_spoils_the_whole_multi)
     zk_acl_encode(&acl, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("world"), zk_slice(NULL, 0)});
     begin(&k);
     add_create(&k, ZK_OP_CREATE, "/before", 0);
-    header(&k, ZK_OP_CREATE);
+    kit_part(&k, ZK_OP_CREATE);
     zk_create_request_encode(&k.payload, &(struct zk_create_request){zk_slice_str("/n"), zk_slice_str(""),
                                                                      zk_buf_slice(&acl), 0});
-    ck_assert_int_eq(send(&k, a), ZK_ERR_MARSHALLING_ERROR);
+    ck_assert_int_eq(kit_send_multi(&k, a), ZK_ERR_MARSHALLING_ERROR);
     ck_assert_uint_eq(k.fx.event_count, 0);
     ck_assert_uint_eq(k.fx.reply.len, 0);
     ck_assert_int_eq(kit_create(&k, a, "/before", "", 0), 0);
@@ -264,7 +252,7 @@ START_TEST(an_empty_multi_succeeds)
     struct kit k = kit_new();
     uint64_t a = kit_open(&k);
     begin(&k);
-    ck_assert_int_eq(send(&k, a), 0);
+    ck_assert_int_eq(kit_send_multi(&k, a), 0);
     expect_failure(&k, 0, 0, 0);
     kit_free(&k);
 }
@@ -279,7 +267,7 @@ START_TEST(a_ttl_create_that_is_not_allowed_fails_its_multi)
     add_create(&k, ZK_OP_CREATE_TTL, "/t", 5);
     zk_jute_put_long(&k.payload, 1000);
     add_create(&k, ZK_OP_CREATE, "/a", 0);
-    send(&k, a);
+    kit_send_multi(&k, a);
     expect_failure(&k, 3, 1, ZK_ERR_UNIMPLEMENTED);
     kit_free(&k);
 }
@@ -302,7 +290,7 @@ START_TEST(check_finds_version_right_and_missing_node)
     for (size_t i = 0; i < ZK_COUNT_OF(cases); i++) {
         begin(&k);
         add_version_op(&k, ZK_OP_CHECK, cases[i].path, cases[i].version);
-        send(&k, a);
+        kit_send_multi(&k, a);
         struct zk_jute in = zk_jute(zk_buf_slice(&k.fx.reply));
         ck_assert_int_eq(zk_multi_header_decode(&in).err, cases[i].err);
     }

@@ -34,10 +34,8 @@ static void expect_data(struct kit *k, const char *path, const char *expected)
 /* One request on a server that enforces quotas. */
 static int send_enforced(struct kit *k, uint64_t session, int32_t op)
 {
-    struct command c = kit_next(k, session, COMMAND_REQUEST);
-    c.op = op;
+    struct command c = kit_request(k, session, op);
     c.options = COMMAND_ENFORCE_QUOTA;
-    c.payload = zk_buf_slice(&k->payload);
     kit_apply(k, c);
     return k->fx.err;
 }
@@ -52,8 +50,7 @@ static int create_enforced(struct kit *k, uint64_t session, const char *path, co
 static int set_enforced(struct kit *k, uint64_t session, const char *path, const char *data, int32_t version)
 {
     zk_buf_reset(&k->payload);
-    zk_set_data_request_encode(&k->payload,
-                               &(struct zk_set_data_request){zk_slice_str(path), zk_slice_str(data), version});
+    kit_put_set(k, path, data, version);
     return send_enforced(k, session, ZK_OP_SET_DATA);
 }
 
@@ -228,7 +225,7 @@ START_TEST(a_multi_is_counted_part_by_part_and_taken_back_as_a_whole)
         for (int i = 0; i < parts; i++) {
             char path[32];
             snprintf(path, sizeof path, "/a/%d-%d", parts, i);
-            zk_multi_header_encode(&k.payload, (struct zk_multi_header){ZK_OP_CREATE, false, -1});
+            kit_part(&k, ZK_OP_CREATE);
             kit_put_create(&k, path, "x", 0);
         }
         zk_multi_header_encode(&k.payload, ZK_MULTI_END);

@@ -262,10 +262,8 @@ static void put_op(struct run *r, const struct op *op)
 
 static void send(struct run *r, int i, int32_t op)
 {
-    struct command c = kit_next(&r->k, r->sessions[i], COMMAND_REQUEST);
-    c.op = op;
+    struct command c = kit_request(&r->k, r->sessions[i], op);
     c.xid = ++r->xids[i];
-    c.payload = zk_buf_slice(&r->k.payload);
     apply(r, c);
 }
 
@@ -288,7 +286,7 @@ static void step_multi(struct run *r, int i)
     zk_buf_reset(&r->k.payload);
     for (int n = 0; n < count; n++) {
         ops[n] = random_op(r);
-        zk_multi_header_encode(&r->k.payload, (struct zk_multi_header){ops[n].op, false, -1});
+        kit_part(&r->k, ops[n].op);
         put_op(r, &ops[n]);
     }
     zk_multi_header_encode(&r->k.payload, ZK_MULTI_END);
@@ -558,7 +556,7 @@ static int32_t put_some_payload(struct run *r)
         return ZK_OP_SET_ACL;
     case 4:
         for (uint32_t n = below(r, 4); n > 0; n--, op = random_op(r)) {
-            zk_multi_header_encode(out, (struct zk_multi_header){op.op, false, -1});
+            kit_part(&r->k, op.op);
             put_op(r, &op);
         }
         zk_multi_header_encode(out, ZK_MULTI_END);

@@ -112,9 +112,7 @@ START_TEST(a_number_applied_before_is_a_duplicate_and_a_skipped_one_a_gap)
     uint64_t a = kit_open(&k);
     zk_buf_reset(&k.payload);
     kit_put_create(&k, "/a", "", 0);
-    struct command c = kit_next(&k, a, COMMAND_REQUEST);
-    c.op = ZK_OP_CREATE;
-    c.payload = zk_buf_slice(&k.payload);
+    struct command c = kit_request(&k, a, ZK_OP_CREATE);
     kit_apply(&k, c);
     ck_assert_int_eq(k.fx.err, 0);
     uint64_t digest = state_digest(k.s);
@@ -197,12 +195,10 @@ START_TEST(a_session_with_many_long_ephemerals_ends_in_bounded_memory)
     path[0] = '/';
     ck_assert_int_eq(kit_create(&k, a, path, "", 0), 0);
     for (int i = COUNT; i > 0; i--) {
-        struct command c = kit_next(&k, a, COMMAND_REQUEST);
         snprintf(path + LONG, 10, "/%05d", i);
         zk_buf_reset(&k.payload);
         kit_put_create(&k, path, "", ZK_FLAG_EPHEMERAL);
-        c.op = ZK_OP_CREATE;
-        c.payload = zk_buf_slice(&k.payload);
+        struct command c = kit_request(&k, a, ZK_OP_CREATE);
         state_apply(k.s, ++k.zxid, &c, &k.fx); /* without looking at it all each time */
         ck_assert_int_eq(k.fx.err, 0);
     }
@@ -233,11 +229,10 @@ START_TEST(a_list_that_many_events_share_is_there_once_and_large_effects_do_not_
     ck_assert_int_eq(kit_create(&k, a, "/n", "", 0), 0);
     zk_buf_reset(&k.payload);
     for (int i = 0; i < 20000; i++) {
-        zk_multi_header_encode(&k.payload, (struct zk_multi_header){ZK_OP_SET_DATA, false, -1});
-        zk_set_data_request_encode(&k.payload, &(struct zk_set_data_request){zk_slice_str("/n"), zk_slice_str(""), -1});
+        kit_part(&k, ZK_OP_SET_DATA);
+        kit_put_set(&k, "/n", "", -1);
     }
-    zk_multi_header_encode(&k.payload, ZK_MULTI_END);
-    ck_assert_int_eq(kit_send(&k, a, ZK_OP_MULTI), 0);
+    ck_assert_int_eq(kit_send_multi(&k, a), 0);
     ck_assert_uint_eq(k.fx.event_count, 20000);
     ck_assert_uint_lt(k.fx.arena.cap, 400000);
     ck_assert(k.fx.events[19999].acl.ptr == k.fx.events[0].acl.ptr && k.fx.events[0].acl.len > 50000);
@@ -264,10 +259,8 @@ START_TEST(closing_deletes_the_sessions_ephemerals_in_the_order_of_their_paths)
     ck_assert_uint_eq(k.fx.reply.len, 0);
     static const char *const order[] = {"/a", "/", "/d/b", "/d", "/d/c", "/d", "/z", "/"};
     ck_assert_uint_eq(k.fx.event_count, ZK_COUNT_OF(order));
-    for (size_t i = 0; i < ZK_COUNT_OF(order); i++) {
-        ck_assert(zk_slice_eq(k.fx.events[i].path, zk_slice_str(order[i])));
-        ck_assert_int_eq(k.fx.events[i].type, i % 2 ? ZK_EVENT_CHILDREN_CHANGED : ZK_EVENT_DELETED);
-    }
+    for (size_t i = 0; i < ZK_COUNT_OF(order); i++)
+        kit_expect_event(&k, i, i % 2 ? ZK_EVENT_CHILDREN_CHANGED : ZK_EVENT_DELETED, order[i]);
     ck_assert_int_eq(kit_stat(&k, "/d").num_children, 1);
     ck_assert_int_eq(kit_stat(&k, "/d").pzxid, (int64_t)k.zxid);
     ck_assert_uint_eq(state_ephemeral_count(k.s), 1);
@@ -476,7 +469,7 @@ START_TEST(a_large_result_is_remembered_without_its_record)
     for (int i = 0; i < 1000; i++) {
         char path[24];
         snprintf(path, sizeof path, "/some-long-path-%d", i);
-        zk_multi_header_encode(&k.payload, (struct zk_multi_header){ZK_OP_CREATE2, false, -1});
+        kit_part(&k, ZK_OP_CREATE2);
         kit_put_create(&k, path, "", 0);
     }
     zk_multi_header_encode(&k.payload, ZK_MULTI_END);
@@ -498,8 +491,8 @@ static void put_failing_multi(struct kit *k, int count)
 {
     zk_buf_reset(&k->payload);
     for (int i = 0; i < count; i++) {
-        zk_multi_header_encode(&k->payload, (struct zk_multi_header){ZK_OP_DELETE, false, -1});
-        zk_path_version_encode(&k->payload, (struct zk_path_version){zk_slice_str(i == 0 ? "/a" : "/b"), -1});
+        kit_part(k, ZK_OP_DELETE);
+        kit_put_version(k, i == 0 ? "/a" : "/b", -1);
     }
     zk_multi_header_encode(&k->payload, ZK_MULTI_END);
 }
@@ -683,8 +676,7 @@ START_TEST(the_configuration_has_the_zxid_as_its_version_and_is_told_when_it_cha
     show_config(&k, "server.1=a:1:2:participant\n");
     snprintf(expected, sizeof expected, "server.1=a:1:2:participant\nversion=%llx", (unsigned long long)k.zxid);
     ck_assert_uint_eq(k.fx.event_count, 1);
-    ck_assert_int_eq(k.fx.events[0].type, ZK_EVENT_DATA_CHANGED);
-    ck_assert(zk_slice_eq(k.fx.events[0].path, zk_slice_str("/zookeeper/config")));
+    kit_expect_event(&k, 0, ZK_EVENT_DATA_CHANGED, "/zookeeper/config");
     ck_assert_int_eq(state_get_data(k.s, 0, zk_slice_str("/zookeeper/config"), &out), 0);
     struct zk_jute in = zk_jute(zk_buf_slice(&out));
     ck_assert(zk_slice_eq(zk_jute_buffer(&in), zk_slice_str(expected)));

@@ -60,7 +60,7 @@ START_TEST(set_data_changes_version_mzxid_mtime_and_length_only)
     ck_assert_int_eq(kit_stat(&k, "/").pzxid, root.pzxid);
     ck_assert_uint_eq(k.fx.reply.len, ZK_STAT_BYTES);
     ck_assert_uint_eq(k.fx.event_count, 1);
-    ck_assert_int_eq(k.fx.events[0].type, ZK_EVENT_DATA_CHANGED);
+    kit_expect_event(&k, 0, ZK_EVENT_DATA_CHANGED, "/a");
     kit_free(&k);
 }
 END_TEST
@@ -222,18 +222,14 @@ START_TEST(events_tell_the_node_first_and_then_its_parent)
     kit_create(&k, a, "/a", "", 0);
     kit_create(&k, a, "/a/b", "", 0);
     ck_assert_uint_eq(k.fx.event_count, 2);
-    ck_assert_int_eq(k.fx.events[0].type, ZK_EVENT_CREATED);
-    ck_assert(zk_slice_eq(k.fx.events[0].path, zk_slice_str("/a/b")));
+    kit_expect_event(&k, 0, ZK_EVENT_CREATED, "/a/b");
     ck_assert(zk_slice_eq(k.fx.events[0].acl, zk_buf_slice(&k.acl)));
-    ck_assert_int_eq(k.fx.events[1].type, ZK_EVENT_CHILDREN_CHANGED);
-    ck_assert(zk_slice_eq(k.fx.events[1].path, zk_slice_str("/a")));
+    kit_expect_event(&k, 1, ZK_EVENT_CHILDREN_CHANGED, "/a");
     kit_delete(&k, a, "/a/b", -1);
     kit_delete(&k, a, "/a", -1);
     ck_assert_uint_eq(k.fx.event_count, 2);
-    ck_assert_int_eq(k.fx.events[0].type, ZK_EVENT_DELETED);
-    ck_assert(zk_slice_eq(k.fx.events[0].path, zk_slice_str("/a")));
-    ck_assert_int_eq(k.fx.events[1].type, ZK_EVENT_CHILDREN_CHANGED);
-    ck_assert(zk_slice_eq(k.fx.events[1].path, zk_slice_str("/")));
+    kit_expect_event(&k, 0, ZK_EVENT_DELETED, "/a");
+    kit_expect_event(&k, 1, ZK_EVENT_CHILDREN_CHANGED, "/");
     kit_free(&k);
 }
 END_TEST
@@ -284,12 +280,10 @@ START_TEST(time_never_goes_back)
     uint64_t a = kit_open(&k);
     kit_create(&k, a, "/a", "", 0);
     int64_t last = state_time_ms(k.s);
-    struct command c = kit_next(&k, a, COMMAND_REQUEST);
     zk_buf_reset(&k.payload);
     kit_put_create(&k, "/b", "", 0);
-    c.op = ZK_OP_CREATE;
+    struct command c = kit_request(&k, a, ZK_OP_CREATE);
     c.time_ms = last - 500;
-    c.payload = zk_buf_slice(&k.payload);
     kit_apply(&k, c);
     ck_assert_int_eq(k.fx.time_ms, last);
     ck_assert_int_eq(kit_stat(&k, "/b").ctime_ms, last);
