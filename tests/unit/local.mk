@@ -105,9 +105,10 @@ STORE_CONFORMANCE = tests/unit/store_conformance.c $(STORE_RIG)
 tests_unit_test_disk_SOURCES = tests/unit/test_disk.c $(STORE_CONFORMANCE)
 tests_unit_test_disk_LDADD = libdisk.la $(CHECK_LIBS)
 tests_unit_test_mark_LDADD = libmark.la $(CHECK_LIBS)
-tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_CONFORMANCE)
+STORE_DIR = tests/unit/store_dir.c tests/unit/store_dir.h
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_CONFORMANCE) $(STORE_DIR)
 tests_unit_test_store_LDADD = libstore.la $(CHECK_LIBS)
-tests_unit_test_store_fail_SOURCES = tests/unit/test_store_fail.c $(STORE_RIG) \
+tests_unit_test_store_fail_SOURCES = tests/unit/test_store_fail.c $(STORE_RIG) $(STORE_DIR) \
 	tests/unit/shadow.c tests/unit/shadow.h
 tests_unit_test_store_fail_LDADD = libstore.la $(CHECK_LIBS)
 

@@ -5,14 +5,11 @@
  * libc's. Whatever call fails, with EIO or ENOSPC, nothing is reported durable after it that is not there later, and a
  * store that lost nothing is not called damaged. Each life is a process of its own, for a failed store ends with it; it
  * may also end by an assertion of RocksDB's, which is as good. */
-#include "server/store/store.h"
 #include "tests/unit/shadow.h"
-#include "tests/unit/store_conformance.h"
+#include "tests/unit/store_dir.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -103,75 +100,14 @@ int mkdir(const char *path, mode_t mode)
 
 /* --- a store to fail --- */
 
-struct dir {
-    char root[64];
-    struct storage s;
-    bool open;
-    char why[512];
-};
-
-ZK_PRINTF(1, 2)
-static void shell(const char *format, ...)
-{
-    char command[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    ck_assert_msg(system(command) == 0, "%s", command);
-}
-
-static bool try_open(struct dir *d)
-{
-    struct store_config config = {.data_dir = d->root, .server_id = 1};
-    d->open = store_open(&config, &d->s, d->why, sizeof d->why);
-    return d->open;
-}
-
-static void *make(void)
-{
-    struct dir *d = zk_calloc(1, sizeof *d);
-    snprintf(d->root, sizeof d->root, "%s/zkd-fail-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(d->root));
-    return d;
-}
-
-static void end(void *medium)
-{
-    struct dir *d = medium;
-    shell("rm -rf %s", d->root);
-    free(d);
-}
-
-static struct storage open_dir(void *medium)
-{
-    struct dir *d = medium;
-    ck_assert_msg(try_open(d), "%s", d->why);
-    return d->s;
-}
-
-static void close_dir(void *medium)
-{
-    struct dir *d = medium;
-    if (d->open)
-        store_close(&d->s);
-    d->open = false;
-}
-
-static void wait_dir(void *medium)
-{
-    struct pollfd p = {.fd = store_notify_fd(&((struct dir *)medium)->s), .events = POLLIN};
-    poll(&p, 1, 100);
-}
-
 static const struct store_medium FAILING = {
     .name = "a store whose disk fails",
-    .make = make,
-    .free = end,
-    .open = open_dir,
-    .close = close_dir,
-    .crash = close_dir,
-    .wait = wait_dir,
+    .make = dir_make,
+    .free = dir_free,
+    .open = dir_open,
+    .close = dir_close,
+    .crash = dir_close,
+    .wait = dir_wait,
 };
 
 struct told {
@@ -229,7 +165,7 @@ static void live(struct rig *r, struct told *told)
     shared->ingesting = true;
     begin_checkpoint(r);
     while (!r->failed && r->checkpointed != r->zxid) {
-        wait_dir(r->m);
+        dir_wait(r->m);
         rig_settle(r);
     }
     if (!settled(r, told, 4))
@@ -260,10 +196,10 @@ static void expect(bool holds, int at, const char *what, const char *why)
 }
 
 /* The child that comes after: everything told is there, nothing is called damaged, and it works. */
-static void check_after(struct dir *d, const struct told *told, int at)
+static void check_after(struct store_dir *d, const struct told *told, int at)
 {
     struct rig r = {.medium = &FAILING, .m = d};
-    expect(try_open(d), at, "it does not open:", d->why);
+    expect(dir_try_open(d, 1), at, "it does not open:", d->why);
     r.s = d->s;
     const struct storage_image *image = rig_image(&r);
     if (image->verdict == STORAGE_DAMAGED && shared->ingesting)
@@ -276,17 +212,17 @@ static void check_after(struct dir *d, const struct told *told, int at)
     rig_append(&r, 1);
     rig_settle(&r);
     expect(!r.failed, at, "it fails:", r.why);
-    close_dir(d);
+    dir_close(d);
     _exit(0);
 }
 
 /* The child: opens (its first `at` calls may be in that), lives, ends. */
-static void child(struct dir *d, int at, int error, bool once, bool fail_opening)
+static void child(struct store_dir *d, int at, int error, bool once, bool fail_opening)
 {
     struct rig r = {.medium = &FAILING, .m = d};
     if (fail_opening)
         arm(at, error, once);
-    if (!try_open(d)) {
+    if (!dir_try_open(d, 1)) {
         shared->calls = calls;
         _exit(d->why[0] == '\0');
     }
@@ -298,7 +234,7 @@ static void child(struct dir *d, int at, int error, bool once, bool fail_opening
     /* A disk that is full no more: if RocksDB went on by itself now, the end would come in the midst of that. */
     if (r.failed && error == ENOSPC && once)
         usleep((useconds_t)at % 8 * 1000);
-    close_dir(d);
+    dir_close(d);
     shared->calls = calls;
     bool says = !r.failed || error != ENOSPC || strstr(r.why, "o space left") != NULL;
     if (!says)
@@ -307,7 +243,7 @@ static void child(struct dir *d, int at, int error, bool once, bool fail_opening
 }
 
 /* Each in a process of its own, and none in this one: RocksDB's threads do not come along with a fork. */
-static void one_life(struct dir *d, int at, int error, bool once, bool fail_opening, bool last)
+static void one_life(struct store_dir *d, int at, int error, bool once, bool fail_opening, bool last)
 {
     pid_t pid = fork();
     if (pid == 0)
@@ -322,7 +258,7 @@ static void one_life(struct dir *d, int at, int error, bool once, bool fail_open
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_msg(status == 0, "call %d: the next opening ended with %x", at, (unsigned)status);
     if (last)
-        end(d);
+        dir_free(d);
 }
 
 static void share(void)
@@ -334,12 +270,12 @@ static void share(void)
 START_TEST(nothing_is_told_after_a_call_that_failed)
 {
     share();
-    one_life(make(), 0, 0, false, false, true);
+    one_life(dir_new(false), 0, 0, false, false, true);
     int total = shared->calls;
     ck_assert_int_gt(total, 20);
     for (int at = 1; at <= total; at++) {
         memset(shared, 0, sizeof *shared);
-        one_life(make(), at, _i & 1 ? ENOSPC : EIO, _i & 2, false, true);
+        one_life(dir_new(false), at, _i & 1 ? ENOSPC : EIO, _i & 2, false, true);
     }
 }
 END_TEST
@@ -350,7 +286,7 @@ START_TEST(an_opening_that_failed_harms_nothing)
     int total = 1;
     share();
     for (int at = 0; at <= total; at++) {
-        struct dir *d = make();
+        struct store_dir *d = dir_new(false);
         if (_i == 0) /* into something that is there already */
             one_life(d, 0, 0, false, false, false);
         memset(shared, 0, sizeof *shared);
@@ -365,18 +301,18 @@ END_TEST
 /* --- the power goes --- */
 
 /* The making of a store and all of its life, with the power gone before sync `at`. */
-static int life_until_cut(struct dir *d, const char *shadow, int at)
+static int life_until_cut(struct store_dir *d, const char *shadow, int at)
 {
     pid_t pid = fork();
     if (pid == 0) {
         struct rig r = {.medium = &FAILING, .m = d};
         shadow_record(shadow);
         cut_at = at;
-        if (!try_open(d))
+        if (!dir_try_open(d, 1))
             _exit(1);
         r.s = d->s;
         live(&r, &shared->told);
-        close_dir(d);
+        dir_close(d);
         shared->calls = syncs;
         _exit(0);
     }
@@ -394,16 +330,15 @@ START_TEST(a_power_cut_loses_nothing_that_was_told)
     int total = 1;
     for (int at = 0; at <= total; at++) {
         memset(shared, 0, sizeof *shared);
-        struct dir *d = make(), *left = make();
+        struct store_dir *d = dir_new(false), *left = dir_new(false);
         char shadow[80];
         snprintf(shadow, sizeof shadow, "%s/shadow", left->root);
         shell("mkdir %s", shadow);
         int made = life_until_cut(d, shadow, at);
         total = at == 0 ? made : total;
-        strcat(left->root, "/left");
-        shadow_build(shadow, d->root, left->root);
+        shadow_build(shadow, d->data, left->data);
         if (_i == 1)
-            shell("cp %s/zkd/mark %s/zkd/mark 2>/dev/null || true", d->root, left->root);
+            shell("cp %s/zkd/mark %s/zkd/mark 2>/dev/null || true", d->data, left->data);
         shared->ingesting = false;
         pid_t pid = fork();
         if (pid == 0)
@@ -411,9 +346,8 @@ START_TEST(a_power_cut_loses_nothing_that_was_told)
         int status;
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
         ck_assert_msg(status == 0, "sync %d: the next opening ended with %x", at, (unsigned)status);
-        left->root[strlen(left->root) - strlen("/left")] = '\0';
-        end(d);
-        end(left);
+        dir_free(d);
+        dir_free(left);
     }
     ck_assert_int_gt(total, 30);
 }
