@@ -18,6 +18,7 @@ EXTRA_DIST += tests/system/ensemble.py tests/system/foreign.py tests/system/fram
 	tests/system/differ/acls.py \
 	tests/system/differ/configured.py \
 	tests/system/differ/extended.py \
+	tests/system/differ/coverage.py \
 	tests/system/differ/known.py \
 	tests/system/differ/malformed.py \
 	tests/system/differ/multis.py \
@@ -37,6 +38,7 @@ dist_check_SCRIPTS += \
 	tests/system/damage \
 	tests/system/demo \
 	tests/system/differential \
+	tests/system/differential_kazoo \
 	tests/system/faults \
 	tests/system/foreign_c_client \
 	tests/system/foreign_curator \
@@ -75,6 +77,7 @@ TESTS += \
 	tests/system/units
 LONG_TESTS += \
 	tests/system/differential \
+	tests/system/differential_kazoo \
 	tests/system/damage \
 	tests/system/faults \
 	tests/system/foreign_c_client \

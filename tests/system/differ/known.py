@@ -51,10 +51,4 @@ KNOWN = [
     Known("opcode -10 is nobody's", "'raw', -10", r".*", r"(.: createSession err=-6 zxid=-1\n.: closed|a: is not connected)",
           "defect: a client may open sessions for itself with the servers' own opcode"),
     Known("sasl's opcode", "'raw', 102", r".*", r".: 102 err=-6 zxid=-1\n.: closed", "SASL is not served"),
-    Known("a create of an unknown kind", r"'multi'", r"a: multi err=0 .*error err=-8 .*", r"a: multi err=-5 .*",
-          "ZOOKEEPER-4026 (3.8.2): a multi with a create of a mode that there is not is malformed as a whole"),
-    Known("a create of an unknown kind", r"'(getChildren2|getData|create)'", r"(?s).*", r"(?s).*",
-          "the same: what comes behind it counts one zxid less that was told"),
-    Known("an ACL of none", r"'multi'", r"a: multi err=0 .*error err=-114 .*", r"a: multi err=-5 .*",
-          "ZOOKEEPER-4026 (3.8.2): the same of a create without any ACL"),
 ]
