@@ -352,16 +352,16 @@ void calls_acl(const struct stage *s)
 void calls_config(const struct stage *s)
 {
     struct stage_client *c = stage_open(s, NULL);
-    char text[1024], before[1024];
-    int len = sizeof text, len_before;
+    char text[1025], before[1024];
+    int len = 1024, len_before;
     struct Stat stat;
     GIVES(ZOK, zoo_getconfig(c->handle, 0, text, &len, &stat));
-    CHECK(len > 0 && len < (int)sizeof text);
+    CHECK(len > 0);
     text[len] = '\0';
     CHECK(strstr(text, "server.1=127.0.0.1:") == text && strstr(text, "\nserver.3=127.0.0.1:") && strstr(text, "\nversion="));
     memcpy(before, text, len_before = len);
     stage_kill_leader(s);
-    GIVES(ZOK, AGAIN(c, (len = sizeof text, zoo_wgetconfig(c->handle, stage_watcher, c, text, &len, &stat))));
+    GIVES(ZOK, AGAIN(c, (len = 1024, zoo_wgetconfig(c->handle, stage_watcher, c, text, &len, &stat))));
     CHECK(len == len_before && memcmp(text, before, (size_t)len) == 0);
     stage_wait_connected(c);
     len = sizeof text;

@@ -49,7 +49,8 @@ static void own_watcher(zhandle_t *handle, int type, int state, const char *path
 struct stage_client *stage_resume(const struct stage *stage, const char *hosts, const clientid_t *id, int timeout_ms)
 {
     struct stage_client *client = calloc(1, sizeof *client);
-    CHECK(client != NULL);
+    if (client == NULL)
+        abort();
     client->stage = stage;
     client->handle = zookeeper_init(hosts ? hosts : stage->hosts, own_watcher, timeout_ms, id, client, 0);
     CHECK(client->handle != NULL);
