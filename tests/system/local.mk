@@ -6,6 +6,7 @@ EXTRA_DIST += tests/system/ensemble.py tests/system/foreign.py tests/system/fram
 	tests/system/c_client/stage.c \
 	tests/system/c_client/stage.h \
 	tests/system/c_client/watches.c \
+	tests/system/node_client/parts.js \
 	tests/system/curator/Caches.java \
 	tests/system/curator/Counters.java \
 	tests/system/curator/Framework.java \
@@ -43,6 +44,7 @@ dist_check_SCRIPTS += \
 	tests/system/foreign_c_client \
 	tests/system/foreign_curator \
 	tests/system/foreign_kazoo \
+	tests/system/foreign_node \
 	tests/system/foreign_zkcli \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
@@ -82,6 +84,7 @@ LONG_TESTS += \
 	tests/system/faults \
 	tests/system/foreign_c_client \
 	tests/system/foreign_curator \
+	tests/system/foreign_node \
 	tests/system/foreign_zkcli \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
