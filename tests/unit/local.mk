@@ -66,7 +66,9 @@ tests_unit_test_proto_LDADD = libcommon.la $(CHECK_LIBS)
 # server
 tests_unit_test_inbuf_LDADD = libinbuf.la $(CHECK_LIBS)
 tests_unit_test_link_LDADD = liblink.la $(CHECK_LIBS)
+tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/unit/replica_idle.c
 tests_unit_test_net_LDADD = libnet.la $(CHECK_LIBS)
+tests_unit_test_peers_SOURCES = tests/unit/test_peers.c tests/unit/replica_idle.c
 tests_unit_test_peers_LDADD = libnet.la $(CHECK_LIBS)
 tests_unit_test_settings_LDADD = libsettings.la $(CHECK_LIBS)
 

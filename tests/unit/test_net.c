@@ -12,7 +12,8 @@
 
 #define FRAME_MAX 100000
 
-/* --- the replica: answers the first frame of a connection with READY and the frame, the others with themselves --- */
+/* --- the replica: answers the first frame of a connection with READY and the frame, the others with themselves; what
+ * is not played here is replica_idle.c --- */
 
 struct replica {
     struct replica_effect effects[1000];
@@ -143,15 +144,7 @@ bool replica_session_ephemerals(const struct replica *r, uint64_t session, size_
     return true;
 }
 
-void replica_config_text(const struct replica *r, struct zk_buf *out)
-{
-}
-
 /* Connection 1 of session a watches /x and /y, connection 2 of session b /y. */
-void replica_each_local_session(const struct replica *r, replica_local_fn *fn, void *arg)
-{
-}
-
 void replica_each_watch(const struct replica *r, bool by_path, replica_watch_fn *fn, void *arg)
 {
     struct zk_slice x = zk_slice_str("/x"), y = zk_slice_str("/y");
@@ -179,19 +172,6 @@ void replica_reset_figures(struct replica *r)
 void replica_reset_client_figures(struct replica *r)
 {
     r->resets += 10;
-}
-
-void replica_peer_up(struct replica *r, uint64_t peer, bool inbound)
-{
-}
-
-void replica_peer_down(struct replica *r, uint64_t peer, bool inbound)
-{
-}
-
-bool replica_peer_message(struct replica *r, uint64_t peer, bool inbound, struct zk_slice message)
-{
-    return true;
 }
 
 /* --- the rig --- */

@@ -20,26 +20,6 @@ struct replica {
     size_t effect_count;
 };
 
-void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms)
-{
-}
-
-void replica_client_open(struct replica *r, uint64_t conn, const char *address)
-{
-}
-
-void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice frame)
-{
-}
-
-void replica_client_behind(struct replica *r, uint64_t conn, bool is_behind)
-{
-}
-
-void replica_client_closed(struct replica *r, uint64_t conn)
-{
-}
-
 size_t replica_flush(struct replica *r, const struct replica_effect **ret_effects)
 {
     size_t count = r->effect_count;
@@ -51,58 +31,6 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
 uint64_t replica_deadline_ms(const struct replica *r)
 {
     return loop_clock_ms() + 3;
-}
-
-void replica_report_get(const struct replica *r, struct replica_report *ret_report)
-{
-}
-
-bool replica_client_report_get(const struct replica *r, uint64_t conn, struct replica_client_report *ret_report)
-{
-    return false;
-}
-
-bool replica_session_next(const struct replica *r, uint64_t after, struct replica_session *ret_session)
-{
-    *ret_session = (struct replica_session){.id = 0x1a, .timeout_ms = 4000, .ephemeral_count = 1};
-    return false;
-}
-
-bool replica_session_ephemerals(const struct replica *r, uint64_t session, size_t bytes_max, struct zk_buf *out)
-{
-    zk_jute_put_int(out, 1);
-    zk_jute_put_cstring(out, "/e");
-    return true;
-}
-
-void replica_config_text(const struct replica *r, struct zk_buf *out)
-{
-}
-
-void replica_each_local_session(const struct replica *r, replica_local_fn *fn, void *arg)
-{
-}
-
-void replica_each_watch(const struct replica *r, bool by_path, replica_watch_fn *fn, void *arg)
-{
-}
-
-bool replica_session_deadline(const struct replica *r, uint64_t session, uint64_t *ret_ms)
-{
-    return false;
-}
-
-uint64_t replica_digest_at(const struct replica *r, uint64_t zxid)
-{
-    return 0;
-}
-
-void replica_reset_figures(struct replica *r)
-{
-}
-
-void replica_reset_client_figures(struct replica *r)
-{
 }
 
 void replica_peer_up(struct replica *r, uint64_t peer, bool inbound)
