@@ -22,7 +22,8 @@ static void propose_group(struct zab *z, struct zk_buf *group)
     stream_broadcast(z, before, tail_group_at(&z->tail, z->tail.count - 1));
 }
 
-void propose_one(struct zab *z, uint64_t zxid, uint8_t kind, struct zk_slice body)
+/* One group of one entry. */
+static void propose_one(struct zab *z, uint64_t zxid, uint8_t kind, struct zk_slice body)
 {
     struct zk_buf group;
     zk_buf_init(&group);
@@ -123,20 +124,12 @@ void on_ack(struct zab *z, size_t peer, const struct zab_msg *m)
 
 /* --- proposing --- */
 
-uint64_t pipeline_bytes(const struct zab *z)
-{
-    uint64_t bytes = 0;
-    for (size_t i = z->tail.count; i-- > 0 && tail_group_at(&z->tail, i)->last > z->commit;)
-        bytes += tail_group_at(&z->tail, i)->len;
-    return bytes;
-}
-
 static bool pipeline_has_room(const struct zab *z, const struct zk_slice *bodies, size_t count)
 {
-    uint64_t bytes = pipeline_bytes(z);
+    uint64_t bytes = 0;
     size_t groups = 0;
-    for (size_t i = z->tail.count; i-- > 0 && tail_group_at(&z->tail, i)->last > z->commit;)
-        groups++;
+    for (size_t i = z->tail.count; i-- > 0 && tail_group_at(&z->tail, i)->last > z->commit; groups++)
+        bytes += tail_group_at(&z->tail, i)->len;
     for (size_t i = 0; i < count; i++) {
         ZK_ASSERT(bodies[i].len <= ZAB_BODY_MAX);
         bytes += bodies[i].len + GROUP_ENTRY_BYTES;

@@ -77,7 +77,7 @@ struct flight {
 struct stream {
     enum stream_state state;
     uint64_t cursor;      /* sent up to here */
-    uint64_t common_hash; /* MATCHING: the hash that the follower claims for `cursor`, 0: ours is known to be its */
+    uint64_t common_hash; /* MATCHING: what the entry at `cursor` must hash to in our log */
     uint64_t acked;       /* counted acknowledgements */
     uint64_t acked_incarnation;
     uint64_t got;         /* on its disk, whether it counts or not */
@@ -98,7 +98,6 @@ struct stream {
     uint64_t allowance_ms;
     /* a snapshot */
     uint64_t snap_token;  /* 0: none open */
-    uint64_t snap_zxid;
     uint64_t live_at;     /* LIVE is due once the cursor is here; 0: not in a snapshot */
     uint64_t rows_sent;
     uint64_t rows_got;
@@ -226,7 +225,6 @@ struct zab {
     uint64_t commit;
     uint64_t applied;       /* handed out in `entries` */
     uint64_t commit_handed; /* in the last STORAGE_COMMIT */
-    uint64_t load_from;     /* while loading: entries up to here are the checkpoint's */
     uint64_t image_last_zxid;
     uint64_t image_last_hash;
 
@@ -277,7 +275,6 @@ struct zab {
     uint64_t stage_digest;
     uint64_t stage_rows;
     uint64_t redial_until_ms; /* the leader's connection closed: it may come back until then. 0: no */
-    uint64_t redial_epoch;
     uint64_t acked_durable; /* last acknowledged to this leader */
 
     /* leading */
@@ -310,7 +307,6 @@ struct zab {
     uint64_t witness_calls;
     uint64_t witness_at_ms;
     char waiting_for[512];
-    char members_error[256];
     struct msg_lists *lists;
     struct effects fx;
     struct peer peers[ZAB_MEMBERS_MAX];
@@ -352,19 +348,19 @@ bool is_participant(const struct zab *z, size_t index);
 uint64_t cluster_id(const struct zab *z);
 /* The commit point moves (never back): entries come out. */
 void commit_to(struct zab *z, uint64_t zxid);
+/* Note the membership entries of a well-formed group that lie behind `after`. False: one is malformed, none is noted. */
+ZK_MUST_CHECK bool note_group(struct membership_stack *members, struct zk_slice group, uint64_t after);
 /* Append a well-formed chained group to log, membership and storage. False: zab's own entries in it are malformed. */
 ZK_MUST_CHECK bool log_append(struct zab *z, struct zk_slice group);
 bool founded(const struct zab *z); /* the founding is known to be complete */
 void members_changed(struct zab *z); /* the newest membership is another: so may be the quorum */
 bool has_seat(const struct zab *z);  /* this server is a participant, and its seat is not vacant */
-void say_hello(struct zab *z, size_t peer, bool inbound);
 void say_hello_to_all(struct zab *z);
 
 /* --- durable.c --- */
 
 void pending_add(struct zab *z, enum pending_kind kind, uint64_t zxid, size_t peer, uint32_t generation);
 void pending_drop_acks(struct zab *z);   /* a higher epoch was promised */
-void pending_drop(struct zab *z, enum pending_kind kind);
 void durable_handed(struct zab *z);      /* at the end of a drain that has ops */
 void durable_reached(struct zab *z, uint64_t seq);
 void durable_run(struct zab *z);         /* send what waits for nothing any more */
@@ -379,9 +375,7 @@ void stand(struct zab *z);
 void election_ask(struct zab *z);     /* the candidate's promise is durable */
 void election_tick(struct zab *z);
 void election_hurry(struct zab *z);   /* something changed for the better: a peer came, a leader is gone */
-uint64_t election_deadline(const struct zab *z);
 uint64_t election_delay(struct zab *z); /* preference by id, and chance */
-bool hears_leader(const struct zab *z);
 bool on_hold(const struct zab *z);
 void on_prevote(struct zab *z, size_t peer, const struct zab_msg *m);
 void on_prevoted(struct zab *z, size_t peer, const struct zab_msg *m);
@@ -392,7 +386,6 @@ void on_voted(struct zab *z, size_t peer, const struct zab_msg *m);
 
 void stream_reset(struct zab *z, size_t peer);
 ZK_MUST_CHECK bool on_follow(struct zab *z, size_t peer, const struct zab_msg *m);
-void stream_pump(struct zab *z, size_t peer);
 void stream_tick(struct zab *z);
 void stream_got(struct zab *z, size_t peer, uint64_t zxid, uint64_t rows);
 /* A group that was just appended goes to every follower whose cursor stood before it. */
@@ -406,15 +399,10 @@ void leader_commit(struct zab *z);
 void on_ack(struct zab *z, size_t peer, const struct zab_msg *m);
 void broadcast_flush(struct zab *z); /* commits that no message of this turn carried */
 void membership_tick(struct zab *z); /* leader: the next membership change, or the end of one */
-/* One group of one entry. */
-void propose_one(struct zab *z, uint64_t zxid, uint8_t kind, struct zk_slice body);
-uint64_t pipeline_bytes(const struct zab *z);
 
 /* --- follow.c --- */
 
 void follow(struct zab *z, size_t peer, uint64_t epoch);
-/* Close the leader's connection: a new one begins with a new summary. Always true. */
-bool resync(struct zab *z, const char *why);
 /* The leader says so. False: no such entry here, and its connection was closed. */
 bool follow_commit(struct zab *z, uint64_t zxid);
 void leave_leader(struct zab *z); /* the follower's part of giving up a role */
@@ -435,11 +423,9 @@ void beat_one(struct zab *z, size_t peer);
 void leader_tick(struct zab *z);
 void round_flush(struct zab *z);
 void confirms_fail(struct zab *z);
-void consider_roll(struct zab *z, uint64_t promised);
 
 /* --- handover.c --- */
 
-void handover_begin(struct zab *z);
 void handover_step(struct zab *z);
 void handover_end(struct zab *z);
 

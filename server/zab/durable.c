@@ -12,33 +12,18 @@ void pending_add(struct zab *z, enum pending_kind kind, uint64_t zxid, size_t pe
         .kind = kind, .op = z->op_last, .epoch = z->epoch, .zxid = zxid, .peer = peer, .generation = generation};
 }
 
-static void drop_if(struct zab *z, bool (*test)(const struct pending *, uint64_t), uint64_t arg)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < z->pending_count; i++)
-        if (!test(&z->pending[i], arg))
-            z->pending[kept++] = z->pending[i];
-    z->pending_count = kept;
-}
-
-static bool is_ack(const struct pending *p, uint64_t arg)
+static bool is_ack(const struct pending *p)
 {
     return p->kind == PENDING_ACK || p->kind == PENDING_OWN_ACK;
 }
 
-static bool is_kind(const struct pending *p, uint64_t kind)
-{
-    return (uint64_t)p->kind == kind;
-}
-
 void pending_drop_acks(struct zab *z)
 {
-    drop_if(z, is_ack, 0);
-}
-
-void pending_drop(struct zab *z, enum pending_kind kind)
-{
-    drop_if(z, is_kind, kind);
+    size_t kept = 0;
+    for (size_t i = 0; i < z->pending_count; i++)
+        if (!is_ack(&z->pending[i]))
+            z->pending[kept++] = z->pending[i];
+    z->pending_count = kept;
 }
 
 void durable_handed(struct zab *z)
@@ -193,7 +178,7 @@ static void run_one(struct zab *z, const struct pending *p)
 /* Of acknowledgements that are due together only the last is sent: it says what the others would. */
 static bool covered(const struct zab *z, const struct pending *p, size_t due, const struct pending *rest)
 {
-    if (p->kind != PENDING_ACK && p->kind != PENDING_OWN_ACK)
+    if (!is_ack(p))
         return false;
     for (size_t i = 0; i < due; i++)
         if (rest[i].kind == p->kind && rest[i].epoch == p->epoch && rest[i].peer == p->peer &&

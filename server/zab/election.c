@@ -48,7 +48,7 @@ static uint64_t retry_ms(struct zab *z)
     return election_delay(z) + unit_ms(z) + zk_rng_below(&z->rng, (uint32_t)most);
 }
 
-bool hears_leader(const struct zab *z)
+static bool hears_leader(const struct zab *z)
 {
     uint64_t limit = (uint64_t)z->config.tick_ms * z->config.sync_limit;
     if (z->role == ROLE_LEADING)
@@ -315,33 +315,4 @@ void on_voted(struct zab *z, size_t peer, const struct zab_msg *m)
     z->votes |= 1u << peer;
     if (z->votes & 1u << z->self && quorum_has(&z->quorum, z->votes))
         lead(z);
-}
-
-/* --- when the face wants to be called --- */
-
-static void sooner(uint64_t *at, uint64_t when)
-{
-    if (when && when < *at)
-        *at = when;
-}
-
-uint64_t election_deadline(const struct zab *z)
-{
-    /* From the last tick, not from now: other events must not put the tick off. */
-    uint64_t at = z->ticked_ms + zk_max_u64(z->config.tick_ms / 4, 1);
-    if (z->role == ROLE_LOOKING)
-        sooner(&at, zk_max_u64(z->elect_at_ms, z->granted_until_ms));
-    if (z->role == ROLE_STANDING)
-        sooner(&at, z->give_up_at_ms);
-    if (z->role == ROLE_LEADING) {
-        sooner(&at, z->beat_at_ms);
-        sooner(&at, z->pump_at_ms);
-        sooner(&at, z->roll_at_ms);
-        sooner(&at, z->handover_until_ms);
-    }
-    if (z->now_ms < z->hold_until_ms)
-        sooner(&at, z->hold_until_ms);
-    if (z->now_ms < z->hold_at_most_ms)
-        sooner(&at, z->hold_at_most_ms);
-    return zk_max_u64(at, z->now_ms + 1);
 }

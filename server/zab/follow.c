@@ -16,7 +16,8 @@
 
 #include <inttypes.h>
 
-bool resync(struct zab *z, const char *why)
+/* Close the leader's connection: a new one begins with a new summary. Always true. */
+static bool resync(struct zab *z, const char *why)
 {
     size_t leader = z->leader;
     look(z, election_delay(z) + z->config.tick_ms / 20 + 1, why);
@@ -170,18 +171,11 @@ static bool on_rows(struct zab *z, const struct zab_msg *m)
     return true;
 }
 
-/* Note the membership entries of a group that chains; all or nothing. */
 static bool stage_group(struct zab *z, struct zk_slice group, uint64_t last)
 {
-    struct group g;
-    struct entry e;
-    uint64_t before = z->stage.last_zxid;
-    ZK_ASSERT(group_open(group, &g));
-    while (group_next(&g, &e))
-        if (!membership_note(&z->stage_members, &e))
-            return false;
+    if (!note_group(&z->stage_members, group, z->stage.last_zxid))
+        return false;
     const struct tail_group *t = tail_append(&z->stage, group);
-    ZK_ASSERT(t->first > before);
     fx_op(z, &(struct storage_op){.kind = STORAGE_SNAP_GROUP,
                                   .first_zxid = t->first,
                                   .zxid = last,

@@ -24,7 +24,7 @@ static size_t best_follower(const struct zab *z)
     return best;
 }
 
-void handover_begin(struct zab *z)
+static void handover_begin(struct zab *z)
 {
     z->handover_until_ms = z->now_ms + zk_max_u64(z->config.tick_ms, 2);
     z->handover_target = NOBODY;

@@ -112,6 +112,15 @@ void knock(struct zab *z)
     }
 }
 
+/* Somebody has promised more than we lead, so it cannot follow: a new epoch above it lets it in. Not at once, for it
+ * may be about to be elected, or to grant somebody. */
+static void consider_roll(struct zab *z, uint64_t promised)
+{
+    uint64_t wait = zk_max_u64(z->config.tick_ms / 10, 2);
+    if (promised > z->epoch && z->roll_at_ms == 0)
+        z->roll_at_ms = z->now_ms + wait + zk_rng_below(&z->rng, (uint32_t)wait);
+}
+
 void on_pong(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     struct peer *p = &z->peers[peer];
@@ -213,15 +222,6 @@ void round_flush(struct zab *z)
 }
 
 /* --- stepping down, opening a new epoch --- */
-
-/* Somebody has promised more than we lead, so it cannot follow: a new epoch above it lets it in. Not at once, for it
- * may be about to be elected, or to grant somebody. */
-void consider_roll(struct zab *z, uint64_t promised)
-{
-    uint64_t wait = zk_max_u64(z->config.tick_ms / 10, 2);
-    if (promised > z->epoch && z->roll_at_ms == 0)
-        z->roll_at_ms = z->now_ms + wait + zk_rng_below(&z->rng, (uint32_t)wait);
-}
 
 static uint32_t heard_within(const struct zab *z, uint64_t limit_ms)
 {

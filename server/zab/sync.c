@@ -108,6 +108,80 @@ void stream_broadcast(struct zab *z, uint64_t before_zxid, const struct tail_gro
     }
 }
 
+/* --- pumping --- */
+
+static void read_on(struct zab *z, struct stream *s)
+{
+    s->read_token = new_token(z);
+    fx_read(z, ZAB_READ_LOG, s->read_token, s->cursor, CATCHUP_READ_BYTES);
+}
+
+static void send_live(struct zab *z, size_t peer)
+{
+    struct stream *s = &z->peers[peer].stream;
+    s->told_commit = zk_min_u64(z->commit, s->cursor);
+    struct zab_msg m = {.type = TELL_LIVE, .epoch = z->epoch, .zxid = s->cursor, .commit = s->told_commit};
+    fx_send(z, peer, true, &m);
+    s->live_at = 0;
+    s->level = zk_max_u64(s->level, s->cursor);
+}
+
+static bool allowed(struct zab *z, struct stream *s)
+{
+    uint64_t earned = (z->now_ms - s->allowance_ms) * (CATCHUP_BYTES_PER_S / 1000);
+    s->allowance_ms = z->now_ms;
+    s->allowance_bytes = zk_min_u64(s->allowance_bytes + earned, 4 * CATCHUP_READ_BYTES);
+    if (s->allowance_bytes == 0)
+        z->pump_at_ms = z->now_ms + CATCHUP_WAIT_MS;
+    return s->allowance_bytes > 0;
+}
+
+static void spend(struct stream *s, size_t bytes)
+{
+    s->allowance_bytes -= zk_min_u64(s->allowance_bytes, bytes);
+}
+
+/* The rows of a snapshot are asked for chunk by chunk; the log behind them follows in STREAM_GROUPS. */
+static void pump_rows(struct zab *z, size_t peer)
+{
+    struct stream *s = &z->peers[peer].stream;
+    if (s->read_token || s->rows_sent - s->rows_got >= SNAP_CHUNKS_MAX || !allowed(z, s))
+        return;
+    s->read_token = s->snap_token;
+    fx_read(z, ZAB_SNAP_READ, s->snap_token, 0, CATCHUP_READ_BYTES);
+}
+
+static void stream_pump(struct zab *z, size_t peer)
+{
+    struct stream *s = &z->peers[peer].stream;
+    if (s->state == STREAM_ROWS)
+        pump_rows(z, peer);
+    while (s->state == STREAM_GROUPS) {
+        if (s->live_at && s->cursor >= s->live_at)
+            send_live(z, peer);
+        if (s->cursor == z->tail.last_zxid || !window_open(s))
+            return;
+        if (s->cursor < z->tail.base_zxid) {
+            if (!s->read_token && allowed(z, s))
+                read_on(z, s);
+            return;
+        }
+        const struct tail_group *g = tail_after(&z->tail, s->cursor);
+        send_behind(z, peer, tail_bytes(g), g->first, g->last);
+    }
+}
+
+void stream_got(struct zab *z, size_t peer, uint64_t zxid, uint64_t rows)
+{
+    struct stream *s = &z->peers[peer].stream;
+    if (z->peers[peer].in.followed_epoch != z->epoch || zxid > s->cursor || rows > s->rows_sent)
+        return;
+    s->got = zk_max_u64(s->got, zxid);
+    s->rows_got = zk_max_u64(s->rows_got, rows);
+    flight_got(s, zxid);
+    stream_pump(z, peer);
+}
+
 /* --- the last common entry --- */
 
 struct common {
@@ -162,12 +236,6 @@ static void answer_trunc(struct zab *z, size_t peer, uint64_t hash)
                         .level = s->level};
     fx_send(z, peer, true, &m);
     s->state = STREAM_GROUPS;
-}
-
-static void read_on(struct zab *z, struct stream *s)
-{
-    s->read_token = new_token(z);
-    fx_read(z, ZAB_READ_LOG, s->read_token, s->cursor, CATCHUP_READ_BYTES);
 }
 
 static void start_snapshot(struct zab *z, size_t peer, const char *why)
@@ -227,74 +295,6 @@ bool on_follow(struct zab *z, size_t peer, const struct zab_msg *m)
         s->cursor = z->newleader_zxid - 1;
     stream_pump(z, peer);
     return true;
-}
-
-/* --- pumping --- */
-
-static void send_live(struct zab *z, size_t peer)
-{
-    struct stream *s = &z->peers[peer].stream;
-    s->told_commit = zk_min_u64(z->commit, s->cursor);
-    struct zab_msg m = {.type = TELL_LIVE, .epoch = z->epoch, .zxid = s->cursor, .commit = s->told_commit};
-    fx_send(z, peer, true, &m);
-    s->live_at = 0;
-    s->level = zk_max_u64(s->level, s->cursor);
-}
-
-static bool allowed(struct zab *z, struct stream *s)
-{
-    uint64_t earned = (z->now_ms - s->allowance_ms) * (CATCHUP_BYTES_PER_S / 1000);
-    s->allowance_ms = z->now_ms;
-    s->allowance_bytes = zk_min_u64(s->allowance_bytes + earned, 4 * CATCHUP_READ_BYTES);
-    if (s->allowance_bytes == 0)
-        z->pump_at_ms = z->now_ms + CATCHUP_WAIT_MS;
-    return s->allowance_bytes > 0;
-}
-
-static void spend(struct stream *s, size_t bytes)
-{
-    s->allowance_bytes -= zk_min_u64(s->allowance_bytes, bytes);
-}
-
-/* The rows of a snapshot are asked for chunk by chunk; the log behind them follows in STREAM_GROUPS. */
-static void pump_rows(struct zab *z, size_t peer)
-{
-    struct stream *s = &z->peers[peer].stream;
-    if (s->read_token || s->rows_sent - s->rows_got >= SNAP_CHUNKS_MAX || !allowed(z, s))
-        return;
-    s->read_token = s->snap_token;
-    fx_read(z, ZAB_SNAP_READ, s->snap_token, 0, CATCHUP_READ_BYTES);
-}
-
-void stream_pump(struct zab *z, size_t peer)
-{
-    struct stream *s = &z->peers[peer].stream;
-    if (s->state == STREAM_ROWS)
-        pump_rows(z, peer);
-    while (s->state == STREAM_GROUPS) {
-        if (s->live_at && s->cursor >= s->live_at)
-            send_live(z, peer);
-        if (s->cursor == z->tail.last_zxid || !window_open(s))
-            return;
-        if (s->cursor < z->tail.base_zxid) {
-            if (!s->read_token && allowed(z, s))
-                read_on(z, s);
-            return;
-        }
-        const struct tail_group *g = tail_after(&z->tail, s->cursor);
-        send_behind(z, peer, tail_bytes(g), g->first, g->last);
-    }
-}
-
-void stream_got(struct zab *z, size_t peer, uint64_t zxid, uint64_t rows)
-{
-    struct stream *s = &z->peers[peer].stream;
-    if (z->peers[peer].in.followed_epoch != z->epoch || zxid > s->cursor || rows > s->rows_sent)
-        return;
-    s->got = zk_max_u64(s->got, zxid);
-    s->rows_got = zk_max_u64(s->rows_got, rows);
-    flight_got(s, zxid);
-    stream_pump(z, peer);
 }
 
 /* --- reports of the storage --- */
@@ -390,7 +390,7 @@ static void on_snap_opened(struct zab *z, size_t peer, const struct storage_repo
         return;
     }
     z->wants_checkpoint = false;
-    s->snap_zxid = s->cursor = r->zxid;
+    s->cursor = r->zxid;
     s->state = STREAM_ROWS;
     struct zab_msg m = {.type = TELL_SNAP,
                         .epoch = z->epoch,

@@ -65,11 +65,11 @@ static struct tail_group *push_slot(struct tail *t)
     return &t->groups[t->at + t->count++];
 }
 
-const struct tail_group *tail_adopt(struct tail *t, uint8_t *bytes, size_t len)
+const struct tail_group *tail_append(struct tail *t, struct zk_slice group)
 {
     struct group g;
     struct entry e;
-    ZK_ASSERT(group_open(zk_slice(bytes, len), &g));
+    ZK_ASSERT(group_open(group, &g));
     ZK_ASSERT(g.prev_hash == t->last_hash);
     uint64_t first = 0;
     while (group_next(&g, &e)) {
@@ -81,15 +81,13 @@ const struct tail_group *tail_adopt(struct tail *t, uint8_t *bytes, size_t len)
     }
     ZK_ASSERT(g.count == 0);
     struct tail_group *slot = push_slot(t);
-    *slot = (struct tail_group){
-        .first = first, .last = t->last_zxid, .last_hash = t->last_hash, .len = len, .bytes = bytes};
-    t->bytes += len;
+    *slot = (struct tail_group){.first = first,
+                                .last = t->last_zxid,
+                                .last_hash = t->last_hash,
+                                .len = group.len,
+                                .bytes = zk_memdup(group.ptr, group.len)};
+    t->bytes += group.len;
     return slot;
-}
-
-const struct tail_group *tail_append(struct tail *t, struct zk_slice group)
-{
-    return tail_adopt(t, zk_memdup(group.ptr, group.len), group.len);
 }
 
 static void drop_last(struct tail *t)

@@ -45,8 +45,6 @@ void tail_sweep(struct tail *t);
 void tail_add_epoch(struct tail *t, uint64_t last_zxid, uint64_t last_hash);
 /* Behind the last entry; copies. The group is well-formed and chains, asserted. */
 const struct tail_group *tail_append(struct tail *t, struct zk_slice group);
-/* Like it, but adopts malloc'd bytes. */
-const struct tail_group *tail_adopt(struct tail *t, uint8_t *bytes, size_t len);
 /* Drop everything after `zxid`, which is base or in a group. */
 void tail_truncate(struct tail *t, uint64_t zxid, uint64_t hash);
 /* Drop groups in front that end at or before `zxid` while more than `keep_bytes` are held. */

@@ -111,8 +111,7 @@ void commit_to(struct zab *z, uint64_t zxid)
         pending_add(z, PENDING_HELLO, 0, NOBODY, 0);
 }
 
-/* Note the membership entries of a group; all or none. */
-static bool note_group(struct membership_stack *members, struct zk_slice group, uint64_t after)
+bool note_group(struct membership_stack *members, struct zk_slice group, uint64_t after)
 {
     struct group g;
     struct entry e;
@@ -164,7 +163,6 @@ static void copy_image(struct zab *z, const struct storage_image *image)
         tail_add_epoch(&z->tail, image->epochs[i].last_zxid, image->epochs[i].last_hash);
     if (base)
         tail_add_epoch(&z->tail, base, z->tail.base_hash);
-    z->load_from = base;
     struct membership m;
     if (image->checkpoint_zxid && membership_decode(image->checkpoint_members, &m))
         membership_reset(&z->members, &m);
@@ -190,7 +188,6 @@ struct zab *zab_new(const struct zab_config *config, const struct storage_image 
     for (size_t i = 0; i < config->member_count; i++)
         z->peers[i].member = config->members[i];
     z->lists = zk_calloc(1, sizeof *z->lists);
-    z->roll_at_ms = 0;
     z->elect_at_ms = NEVER;
     copy_image(z, image);
     members_changed(z);
@@ -322,7 +319,7 @@ static bool begin(struct zab *z, uint64_t now_ms)
     return z->started && !z->fatal[0];
 }
 
-void say_hello(struct zab *z, size_t peer, bool inbound)
+static void say_hello(struct zab *z, size_t peer, bool inbound)
 {
     struct zab_msg m = {
         .type = TELL_HELLO,
@@ -368,12 +365,10 @@ void zab_channel_up(struct zab *z, uint64_t now_ms, uint64_t peer, bool inbound)
 
 static void leader_lost(struct zab *z, bool refused)
 {
-    uint64_t epoch = z->epoch;
     uint64_t delay = election_delay(z);
     look(z, delay, refused ? "the leader is gone" : "the leader's connection closed");
     /* One dial more: who is still there answers within a round trip or two. */
     z->redial_until_ms = z->now_ms + delay + zk_max_u64(z->config.tick_ms / 40, 2);
-    z->redial_epoch = epoch;
     z->elect_at_ms = refused ? z->now_ms + delay : z->redial_until_ms;
 }
 
@@ -755,7 +750,29 @@ const char *zab_waiting_for(const struct zab *z)
     return waiting ? z->waiting_for : "";
 }
 
+static void sooner(uint64_t *at, uint64_t when)
+{
+    if (when && when < *at)
+        *at = when;
+}
+
 uint64_t zab_deadline_ms(const struct zab *z)
 {
-    return election_deadline(z);
+    /* From the last tick, not from now: other events must not put the tick off. */
+    uint64_t at = z->ticked_ms + zk_max_u64(z->config.tick_ms / 4, 1);
+    if (z->role == ROLE_LOOKING)
+        sooner(&at, zk_max_u64(z->elect_at_ms, z->granted_until_ms));
+    if (z->role == ROLE_STANDING)
+        sooner(&at, z->give_up_at_ms);
+    if (z->role == ROLE_LEADING) {
+        sooner(&at, z->beat_at_ms);
+        sooner(&at, z->pump_at_ms);
+        sooner(&at, z->roll_at_ms);
+        sooner(&at, z->handover_until_ms);
+    }
+    if (z->now_ms < z->hold_until_ms)
+        sooner(&at, z->hold_until_ms);
+    if (z->now_ms < z->hold_at_most_ms)
+        sooner(&at, z->hold_at_most_ms);
+    return zk_max_u64(at, z->now_ms + 1);
 }
