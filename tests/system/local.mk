@@ -45,6 +45,7 @@ dist_check_SCRIPTS += \
 	tests/system/foreign_curator \
 	tests/system/foreign_kazoo \
 	tests/system/foreign_node \
+	tests/system/foreign_patroni \
 	tests/system/foreign_zkcli \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
@@ -85,6 +86,7 @@ LONG_TESTS += \
 	tests/system/foreign_c_client \
 	tests/system/foreign_curator \
 	tests/system/foreign_node \
+	tests/system/foreign_patroni \
 	tests/system/foreign_zkcli \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
