@@ -1,7 +1,8 @@
 # tests: the rules that a machine can keep, and the long way round.
 AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; SANITIZE='$(SANITIZE)'; \
-	PYTHONDONTWRITEBYTECODE=1; export top_srcdir top_builddir SANITIZE PYTHONDONTWRITEBYTECODE;
+	PYTHONDONTWRITEBYTECODE=1; CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT:-30}; \
+	export top_srcdir top_builddir SANITIZE PYTHONDONTWRITEBYTECODE CK_DEFAULT_TIMEOUT;
 EXTRA_DIST += .clang-tidy tests/skips.txt tests/tidy/lint.txt
 dist_check_SCRIPTS += \
 	tests/run_long \

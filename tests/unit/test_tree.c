@@ -109,8 +109,8 @@ static void check_walk_from(const struct directory *d, uint32_t from)
     snprintf(name, sizeof name, "%06u", from);
     struct children_cursor c = children_from(&d->t, tree_at(&d->t, NODE_ROOT), zk_slice_str(name));
     for (uint32_t i = from; i < NAMES; i++)
-        if (d->handles[i] != 0)
-            ck_assert_uint_eq(children_next(&c), d->handles[i]);
+        if (d->handles[i] != 0 && children_next(&c) != d->handles[i])
+            ck_abort_msg("%06u is not the next", i); /* an assertion for each of them would take seconds */
     ck_assert_uint_eq(children_next(&c), 0);
     ck_assert_uint_eq(children_next(&c), 0);
 }
