@@ -233,12 +233,10 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *arg)
         loop_end(&d->loop);
         return;
     }
-    const int64_t limit_ms = (int64_t)d->settings.sync_limit * d->settings.tick_ms;
-    const struct timeval limit = {limit_ms / 1000, limit_ms % 1000 * 1000};
     zk_log_info("told to stop");
     notify_stopping();
     d->is_stopping = true;
-    evtimer_add(d->stop_limit, &limit);
+    loop_arm(d->stop_limit, (uint64_t)d->settings.sync_limit * (uint64_t)d->settings.tick_ms);
     conns_stop_listening(d->loop.conns);
     loop_touch(&d->loop);
     replica_stop(d->replica);
@@ -315,7 +313,6 @@ static bool add_events(struct daemon *d)
 {
     struct event_base *base = d->loop.base;
     uint64_t watchdog_ms = notify_watchdog_ms() / 2;
-    const struct timeval interval = {(time_t)(watchdog_ms / 1000), (suseconds_t)(watchdog_ms % 1000 * 1000)};
     d->terminate = evsignal_new(base, SIGTERM, on_terminate, d);
     d->interrupt = evsignal_new(base, SIGINT, on_terminate, d);
     d->hangup = evsignal_new(base, SIGHUP, on_hangup, d);
@@ -329,7 +326,7 @@ static bool add_events(struct daemon *d)
     event_add(d->interrupt, NULL);
     event_add(d->hangup, NULL);
     if (watchdog_ms > 0)
-        event_add(d->watchdog, &interval);
+        loop_arm(d->watchdog, watchdog_ms);
     d->loop.after_turn = after_turn;
     d->loop.after_turn_arg = d;
     return true;

@@ -106,9 +106,7 @@ static void arm_timer(struct conns *conns, uint64_t at_ms)
     uint64_t now_ms = loop_clock_ms();
     if (at_ms >= conns->timer_at_ms)
         return;
-    uint64_t wait_ms = at_ms > now_ms ? at_ms - now_ms : 1;
-    const struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};
-    evtimer_add(conns->timer, &wait);
+    loop_arm(conns->timer, at_ms > now_ms ? at_ms - now_ms : 1);
     conns->timer_at_ms = at_ms;
 }
 

@@ -19,6 +19,12 @@ uint64_t loop_clock_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+bool loop_arm(struct event *timer, uint64_t wait_ms)
+{
+    const struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};
+    return event_add(timer, &wait) == 0;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *loop = arg;
@@ -142,9 +148,7 @@ static void arm_timer(struct loop *loop)
     }
     if (at_ms >= loop->timer_at_ms) /* it fires earlier than it has to, and is armed again then */
         return;
-    uint64_t wait_ms = at_ms - now_ms;
-    const struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};
-    if (event_add(loop->timer, &wait) == 0)
+    if (loop_arm(loop->timer, at_ms - now_ms))
         loop->timer_at_ms = at_ms;
 }
 

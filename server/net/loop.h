@@ -34,6 +34,8 @@ struct loop {
 
 /* Monotonic. */
 uint64_t loop_clock_ms(void);
+/* Adds a timer: due in wait_ms, and, if it is a persistent one, every wait_ms. False: no memory. */
+bool loop_arm(struct event *timer, uint64_t wait_ms);
 
 /* False: libevent has nothing to wait with. */
 ZK_MUST_CHECK bool loop_init(struct loop *loop);

@@ -255,12 +255,6 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     channel_close(ch, ch->is_connecting ? "no answer" : "it did not say in time who it is");
 }
 
-static void arm_deadline(struct channel *ch, unsigned wait_ms)
-{
-    const struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
-    evtimer_add(&ch->deadline, &wait);
-}
-
 static void on_connected(struct channel *ch)
 {
     int error = 0;
@@ -271,7 +265,7 @@ static void on_connected(struct channel *ch)
         return;
     }
     ch->is_connecting = false;
-    arm_deadline(ch, PEERS_PROVE_MS);
+    loop_arm(&ch->deadline, PEERS_PROVE_MS);
     event_add(&ch->reading, NULL);
     channel_write(ch);
 }
@@ -320,7 +314,7 @@ static struct channel *channel_new(struct peers *peers, struct peer *dialled, in
     event_assign(&ch->reading, peers->loop->base, fd, EV_READ | EV_PERSIST, on_readable, ch);
     event_assign(&ch->writing, peers->loop->base, fd, EV_WRITE | EV_PERSIST, on_writable, ch);
     evtimer_assign(&ch->deadline, peers->loop->base, on_deadline, ch);
-    arm_deadline(ch, dialled ? PEERS_CONNECT_MS : PEERS_PROVE_MS);
+    loop_arm(&ch->deadline, dialled ? PEERS_CONNECT_MS : PEERS_PROVE_MS);
     ch->next = peers->channels;
     if (ch->next != NULL)
         ch->next->prev = ch;
@@ -408,9 +402,8 @@ static void on_redial(evutil_socket_t fd, short what, void *arg)
 static void dial_later(struct peer *p)
 {
     uint32_t wait_ms = p->wait_ms ? zk_rng_between(&p->peers->rng, p->wait_ms / 2, p->wait_ms) : 0;
-    const struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
     p->wait_ms = p->wait_ms ? (uint32_t)zk_min_u64(p->wait_ms * 2, PEERS_WAIT_MAX_MS) : PEERS_WAIT_MIN_MS;
-    evtimer_add(p->redial, &wait);
+    loop_arm(p->redial, wait_ms);
 }
 
 /* --- effects --- */

@@ -374,7 +374,7 @@ static void report(struct replica *r, struct client *c)
     r->touched[r->touched_count++] = c->session;
 }
 
-void client_touch(struct replica *r, struct client *c)
+static void touch(struct replica *r, struct client *c)
 {
     c->heard_ms = r->now_ms;
     struct local *l = session_began_local(c->session) ? local_find(r, c->session) : NULL;
@@ -404,7 +404,7 @@ void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice fram
     if (c->phase == CLIENT_NEW) {
         connect_frame(r, c, frame);
     } else if (c->phase == CLIENT_LIVE) {
-        client_touch(r, c);
+        touch(r, c);
         if (!c->is_closing)
             request_frame(r, c, frame);
     } else {

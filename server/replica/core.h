@@ -297,7 +297,6 @@ void client_reply(struct replica *r, struct client *c, const struct request *q, 
 /* An event; who cannot be sent all of them is left. */
 void client_tell(struct replica *r, struct client *c, int32_t type, struct zk_slice path, int64_t zxid);
 void client_push(struct replica *r, struct client *c, struct request *q);
-void client_touch(struct replica *r, struct client *c);
 /* Its session, one of locals, is closed: `q` is answered in its turn. */
 void client_close_local(struct replica *r, struct client *c, struct request *q);
 /* To who is followed anew: what was reported on a connection that has ended may not have arrived. */
@@ -374,12 +373,6 @@ void forward_touch_flush(struct replica *r);
 void forward_fini(struct replica *r);
 
 /* deliver.c: committed entries */
-struct loading {
-    struct replica *r;
-    uint64_t commit;
-    char *why;
-    size_t size;
-};
 void deliver_entry(struct replica *r, const struct entry *e);
 ZK_MUST_CHECK bool deliver_load(struct replica *r, char *why, size_t size);
 void deliver_snap(struct replica *r, const struct zab_snap *snap);

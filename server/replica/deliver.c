@@ -140,6 +140,13 @@ void deliver_entry(struct replica *r, const struct entry *e)
 
 /* --- starting --- */
 
+struct loading {
+    struct replica *r;
+    uint64_t commit;
+    char *why;
+    size_t size;
+};
+
 /* The disk's fault, not the configuration's nor a newer server's. */
 static bool damage(struct replica *r)
 {

@@ -395,7 +395,6 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
     ret_report->nodes = state_node_count(r->state);
     ret_report->ephemerals = state_ephemeral_count(r->state);
     ret_report->watches = watches_count(r->watches);
-    ret_report->watched_paths = watches_path_count(r->watches);
     ret_report->outstanding = r->outstanding;
     ret_report->data_bytes = state_data_bytes(r->state);
     ret_report->state_bytes = state_size_bytes(r->state);

@@ -151,7 +151,6 @@ struct replica_report {
     size_t nodes;
     size_t ephemerals;
     size_t watches;
-    size_t watched_paths;
     size_t outstanding; /* requests read and not answered */
     uint64_t data_bytes;
     uint64_t state_bytes;

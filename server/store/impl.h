@@ -8,6 +8,7 @@
 #include "server/store/rocks.h"
 #include "server/store/store.h"
 #include <pthread.h>
+#include <time.h>
 
 #define STORE_FORMAT 1
 #define STORE_BATCH_BYTES_MAX (8u << 20) /* where the writer stops adding submits to a batch */
@@ -125,7 +126,6 @@ struct store {
     struct job *jobs, **jobs_end;
     struct rocks_side *live; /* counted */
     uint64_t base_zxid;      /* durable view, for readers */
-    uint64_t last_zxid;
     uint64_t checkpoint_zxid;
     struct snap snaps[STORE_SNAPS_MAX]; /* token, zxid and used; the rest is the reader's */
     struct store_stats stats;
@@ -146,6 +146,8 @@ bool store_has_failed(struct store *st);
 struct job *store_job_new(enum job_kind kind);
 void store_job(struct store *st, struct job *job); /* adopts */
 void store_job_free(struct job *job);
+
+struct timespec store_after(uint32_t ms); /* a moment for pthread_cond_timedwait */
 
 /* rows.c: what the store's own rows look like */
 struct store_key {

@@ -466,7 +466,6 @@ bool store_load(struct store *st, uint64_t server_id, char *why, size_t size)
     }
     fill_image(&l);
     st->base_zxid = l.n.base_zxid;
-    st->last_zxid = l.n.last_zxid;
     st->checkpoint_zxid = st->image.checkpoint_zxid;
     writer_init(st, &l.n, &l.mark, l.damage[0] != '\0');
     return true;

@@ -6,7 +6,6 @@
 #include "server/zab/group.h"
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct rocks_side *share_live(struct store *st)
@@ -342,15 +341,6 @@ static void look_around(struct store *st)
         store_fail(st, "the database failed in the background; its LOG in %s says why", st->files.db);
 }
 
-static struct timespec add_ms(struct timespec ts, uint32_t ms)
-{
-    ts.tv_sec += ms / 1000;
-    ts.tv_nsec += (long)(ms % 1000) * 1000000;
-    ts.tv_sec += ts.tv_nsec / 1000000000;
-    ts.tv_nsec %= 1000000000;
-    return ts;
-}
-
 static bool is_past(struct timespec ts)
 {
     struct timespec now;
@@ -376,8 +366,7 @@ static struct job *next_job(struct store *st, struct timespec look)
 void *reader_run(void *store)
 {
     struct store *st = store;
-    struct timespec look;
-    clock_gettime(CLOCK_MONOTONIC, &look);
+    struct timespec look = store_after(0);
     pthread_mutex_lock(&st->lock);
     while (!st->stop_reader || st->jobs != NULL) {
         struct job *job = next_job(st, look);
@@ -389,8 +378,7 @@ void *reader_run(void *store)
             store_job_free(job);
         if (is_past(look)) {
             look_around(st);
-            clock_gettime(CLOCK_MONOTONIC, &look);
-            look = add_ms(look, STORE_SPACE_MS);
+            look = store_after(STORE_SPACE_MS);
         }
         pthread_mutex_lock(&st->lock);
     }

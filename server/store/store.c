@@ -85,6 +85,16 @@ void store_job_free(struct job *job)
     free(job);
 }
 
+struct timespec store_after(uint32_t ms)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_nsec += (long)(ms % 1000) * 1000000;
+    ts.tv_sec += ms / 1000 + ts.tv_nsec / 1000000000;
+    ts.tv_nsec %= 1000000000;
+    return ts;
+}
+
 /* --- storage_ops --- */
 
 static const struct storage_image *op_image(void *store)

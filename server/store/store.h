@@ -39,7 +39,6 @@ struct store_stats {
     uint64_t bytes;       /* handed to the database */
     uint64_t sync_us;     /* spent in synced writes, in all */
     uint64_t sync_max_us; /* the longest */
-    uint64_t last_sync_us;
     uint64_t queued_ops; /* now */
 };
 void store_get_stats(const struct storage *storage, struct store_stats *ret_stats);

@@ -535,13 +535,11 @@ static void publish(struct store *st, size_t op_count, uint64_t took_us)
         st->checkpoint_zxid = w->n.base_zxid;
     }
     st->base_zxid = w->n.base_zxid;
-    st->last_zxid = w->n.last_zxid;
     st->queued_ops -= op_count;
     st->stats.batches++;
     st->stats.ops += op_count;
     st->stats.bytes += w->bytes;
     st->stats.sync_us += took_us;
-    st->stats.last_sync_us = took_us;
     st->stats.sync_max_us = zk_max_u64(st->stats.sync_max_us, took_us);
     pthread_mutex_unlock(&st->lock);
     retire(w, old);
@@ -634,20 +632,10 @@ static struct submit *take_submits(struct store *st)
     return taken;
 }
 
-static struct timespec after_ms(uint32_t ms)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    ts.tv_nsec += (long)ms * 1000000;
-    ts.tv_sec += ts.tv_nsec / 1000000000;
-    ts.tv_nsec %= 1000000000;
-    return ts;
-}
-
 /* Under lock: until there is something urgent, or STORAGE_LAZY_MS have passed. */
 static void doze(struct store *st)
 {
-    struct timespec deadline = after_ms(STORAGE_LAZY_MS);
+    struct timespec deadline = store_after(STORAGE_LAZY_MS);
     st->dozes = true;
     while (!st->urgent && !st->purge_poke && !st->stop_writer)
         if (pthread_cond_timedwait(&st->writer_wake, &st->lock, &deadline) != 0)
