@@ -116,6 +116,28 @@ int zk_get_children_async(struct zk *zk, const char *path, zk_watch_fn *watch, v
     return start(zk, &r, fn, context, watch, watch_context);
 }
 
+static struct zk_slice optional(const char *text)
+{
+    return text ? zk_slice_str(text) : zk_slice(NULL, 0);
+}
+
+int zk_get_children_page_async(struct zk *zk, const char *path, const struct zk_page *page, zk_result_fn *fn,
+                               void *context)
+{
+    struct zkc_request r = {.op = ZK_OP_GET_CHILDREN_PAGE, .path = zk_slice_str(path)};
+    r.from = optional(page->from);
+    r.prefix = optional(page->prefix);
+    r.flags = (page->stats ? ZK_PAGE_STATS : 0) | (page->after ? ZK_PAGE_AFTER : 0);
+    r.count = page->count;
+    return start_plain(zk, r, fn, context);
+}
+
+int zk_delete_tree_async(struct zk *zk, const char *path, int32_t count, zk_result_fn *fn, void *context)
+{
+    return start_plain(zk, (struct zkc_request){.op = ZK_OP_DELETE_TREE, .path = zk_slice_str(path), .count = count},
+                       fn, context);
+}
+
 int zk_get_acl_async(struct zk *zk, const char *path, zk_result_fn *fn, void *context)
 {
     return start_plain(zk, (struct zkc_request){.op = ZK_OP_GET_ACL, .path = zk_slice_str(path)}, fn, context);
@@ -302,6 +324,16 @@ int zk_get_children(struct zk *zk, const char *path, zk_watch_fn *watch, void *w
                     struct zk_result **ret_result)
 {
     WAIT_FOR(zk, zk_get_children_async(zk, path, watch, watch_context, on_answer, &wait), ret_result);
+}
+
+int zk_get_children_page(struct zk *zk, const char *path, const struct zk_page *page, struct zk_result **ret_result)
+{
+    WAIT_FOR(zk, zk_get_children_page_async(zk, path, page, on_answer, &wait), ret_result);
+}
+
+int zk_delete_tree(struct zk *zk, const char *path, int32_t count, struct zk_result **ret_result)
+{
+    WAIT_FOR(zk, zk_delete_tree_async(zk, path, count, on_answer, &wait), ret_result);
 }
 
 int zk_get_acl(struct zk *zk, const char *path, struct zk_result **ret_result)

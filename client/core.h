@@ -134,6 +134,8 @@ enum zkc_state {
  *   MULTI_READ                 steps (GET_DATA, GET_CHILDREN) step_count
  *   CHECK_WATCHES, REMOVE_WATCHES    path kind (ZK_WATCHER_)
  *   GET_ALL_CHILDREN_NUMBER    path                      GET_EPHEMERALS    path (a prefix: may end in a slash)
+ *   GET_CHILDREN_PAGE          path from prefix flags (ZK_PAGE_) count
+ *   DELETE_TREE                path count
  *   WHO_AM_I                   nothing                   AUTH        scheme, data: the credentials */
 struct zkc_request {
     int32_t op; /* ZK_OP_ */
@@ -145,6 +147,9 @@ struct zkc_request {
     int32_t version;
     int32_t kind;
     int64_t ttl_ms;
+    struct zk_slice from;
+    struct zk_slice prefix;
+    int32_t count;
     bool no_chroot; /* of one path: it is the servers' own, /zookeeper/config */
     const struct zkc_request *steps;
     size_t step_count;
@@ -166,7 +171,9 @@ struct zkc_reply {
         children;          /* GET_CHILDREN(2): the encoded vector of names: zk_jute_count(&in, 4), zk_jute_string;
                               GET_EPHEMERALS: of paths, still with chroot (zkc_strip_chroot) */
     struct zk_slice identities; /* WHO_AM_I: the encoded vector of pairs of strings, scheme and user */
-    int32_t count;         /* GET_ALL_CHILDREN_NUMBER */
+    struct zk_slice page;  /* GET_CHILDREN_PAGE: the encoded vector of zk_page_entry */
+    bool more;             /* GET_CHILDREN_PAGE: there are children behind it */
+    int32_t count;         /* GET_ALL_CHILDREN_NUMBER; DELETE_TREE: nodes that are left */
     struct zk_slice acl;   /* GET_ACL: the encoded vector: zk_jute_count(&in, ZK_ACL_MIN_BYTES), zk_acl_decode */
     struct zk_slice steps; /* MULTI, MULTI_READ: what zkc_multi_next walks. A MULTI that failed has err of the failing
                               step; parts of a MULTI_READ fail by themselves */

@@ -35,6 +35,7 @@ bin_PROGRAMS += zk-shell
 zk_shell_SOURCES = \
 	client/shell/follow.c \
 	client/shell/main.c \
+	client/shell/large.c \
 	client/shell/nodes.c \
 	client/shell/print.c \
 	client/shell/quota.c \

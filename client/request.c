@@ -240,6 +240,27 @@ static int put_prefix(struct zkc *c, struct zk_slice prefix)
     return ZK_ERR_OK;
 }
 
+static int put_page(struct zkc *c, const struct zkc_request *r)
+{
+    if (zk_path_check(r->path, false) != NULL || r->count < 0)
+        return ZK_ERR_BAD_ARGUMENTS;
+    put_path(c, r->path, false);
+    zk_jute_put_string(&c->scratch, r->from);
+    zk_jute_put_string(&c->scratch, r->prefix);
+    zk_jute_put_int(&c->scratch, r->flags);
+    zk_jute_put_int(&c->scratch, r->count);
+    return ZK_ERR_OK;
+}
+
+static int put_delete_tree(struct zkc *c, const struct zkc_request *r)
+{
+    if (zk_path_check(r->path, false) != NULL || r->count < 0)
+        return ZK_ERR_BAD_ARGUMENTS;
+    put_path(c, r->path, false);
+    zk_jute_put_int(&c->scratch, r->count);
+    return ZK_ERR_OK;
+}
+
 static int put_request(struct zkc *c, const struct zkc_request *r)
 {
     switch (r->op) {
@@ -268,6 +289,10 @@ static int put_request(struct zkc *c, const struct zkc_request *r)
         return put_multi_read(c, r);
     case ZK_OP_GET_EPHEMERALS:
         return put_prefix(c, r->path);
+    case ZK_OP_GET_CHILDREN_PAGE:
+        return put_page(c, r);
+    case ZK_OP_DELETE_TREE:
+        return put_delete_tree(c, r);
     case ZK_OP_WHO_AM_I:
         return ZK_ERR_OK;
     default:

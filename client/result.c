@@ -41,7 +41,7 @@ static char *take_text(struct arena *a, struct zk_slice s)
  * path, which had a longer one on the wire; so NULs fit where lengths were. */
 static size_t text_bytes(const struct zkc_reply *r)
 {
-    return r->path.len + r->data.len + r->children.len + r->acl.len + r->identities.len + r->steps.len + 8;
+    return r->path.len + r->data.len + r->children.len + r->page.len + r->acl.len + r->identities.len + r->steps.len + 8;
 }
 
 static int32_t vector_count(struct zk_slice vector, size_t element_min_bytes)
@@ -66,6 +66,14 @@ static size_t children_bytes(const struct zkc_reply *r)
     return aligned((size_t)vector_count(r->children, 4) * sizeof(char *));
 }
 
+/* Names, what points to Stats, and at most as many Stats. */
+static size_t page_bytes(const struct zkc_reply *r)
+{
+    size_t count = (size_t)vector_count(r->page, ZK_PAGE_ENTRY_MIN_BYTES);
+    size_t stats = (size_t)zk_min_u64(count, r->page.len / ZK_STAT_BYTES);
+    return 2 * aligned(count * sizeof(char *)) + aligned(stats * sizeof(struct zk_node_stat));
+}
+
 static size_t step_bytes(const struct zkc *core, const struct zkc_reply *r)
 {
     struct zk_jute in = zk_jute(r->steps);
@@ -78,7 +86,7 @@ static size_t step_bytes(const struct zkc *core, const struct zkc_reply *r)
 
 static size_t array_bytes(const struct zkc *core, const struct zkc_reply *r)
 {
-    return aligned(sizeof(struct zk_result)) + children_bytes(r) +
+    return aligned(sizeof(struct zk_result)) + children_bytes(r) + page_bytes(r) +
            aligned((size_t)vector_count(r->acl, ZK_ACL_MIN_BYTES) * sizeof(struct zk_acl_entry)) +
            aligned((size_t)vector_count(r->identities, 8) * sizeof(struct zk_identity)) + step_bytes(core, r);
 }
@@ -93,6 +101,7 @@ static void fill_plain(struct zk_result *ret, struct arena *a, const struct zkc_
     ret->has_stat = r->has_stat;
     memcpy(&ret->stat, &r->stat, sizeof ret->stat);
     ret->count = r->count;
+    ret->more = r->more;
 }
 
 /* Ephemerals come as whole paths, which may have the chroot in front; children are names. */
@@ -112,6 +121,30 @@ static void fill_children(struct zk_result *ret, struct arena *a, const struct z
     }
     ret->children = count > 0 ? names : NULL;
     ret->child_count = count;
+}
+
+static void fill_page(struct zk_result *ret, struct arena *a, const struct zkc_reply *r)
+{
+    size_t count = (size_t)vector_count(r->page, ZK_PAGE_ENTRY_MIN_BYTES);
+    if (count == 0)
+        return;
+    const char **names = take_array(a, count * sizeof *names);
+    const struct zk_node_stat **pointers = take_array(a, count * sizeof *pointers);
+    struct zk_node_stat *stats = take_array(a, (size_t)zk_min_u64(count, r->page.len / ZK_STAT_BYTES) * sizeof *stats);
+    struct zk_jute in = zk_jute(r->page);
+    zk_jute_int(&in);
+    for (size_t i = 0; i < count; i++) {
+        struct zk_page_entry e = zk_page_entry_decode(&in);
+        const char *name = take_text(a, e.name);
+        names[i] = name ? name : "";
+        if (e.has_stat) {
+            memcpy(stats, &e.stat, sizeof *stats);
+            pointers[i] = stats++;
+        }
+    }
+    ret->children = names;
+    ret->child_count = count;
+    ret->child_stats = pointers;
 }
 
 static void fill_identities(struct zk_result *ret, struct arena *a, struct zk_slice vector)
@@ -170,6 +203,7 @@ struct zk_result *zk_result_build(struct zkc *core, const struct zkc_reply *repl
     struct zk_result *result = take_array(&a, sizeof *result);
     fill_plain(result, &a, reply);
     fill_children(result, &a, core, reply);
+    fill_page(result, &a, reply);
     fill_acl(result, &a, reply->acl);
     fill_identities(result, &a, reply->identities);
     fill_steps(result, &a, core, reply);

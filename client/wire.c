@@ -41,6 +41,16 @@ static struct zk_slice decode_strings(struct zk_jute *in, int strings)
     return zk_slice(start, (size_t)(in->at - start));
 }
 
+/* The bytes of a vector of page entries. */
+static struct zk_slice decode_page(struct zk_jute *in)
+{
+    const uint8_t *start = in->at;
+    int32_t count = zk_jute_count(in, ZK_PAGE_ENTRY_MIN_BYTES);
+    for (int32_t i = 0; i < count && !in->bad; i++)
+        (void)zk_page_entry_decode(in);
+    return zk_slice(start, (size_t)(in->at - start));
+}
+
 static void decode_body(const struct zkc *c, int32_t op, struct zk_jute *in, struct zkc_reply *ret)
 {
     switch (op) {
@@ -67,6 +77,14 @@ static void decode_body(const struct zkc *c, int32_t op, struct zk_jute *in, str
     case ZK_OP_GET_EPHEMERALS:
         ret->children = decode_strings(in, 1);
         ret->has_stat = op == ZK_OP_GET_CHILDREN2;
+        break;
+    case ZK_OP_GET_CHILDREN_PAGE:
+        ret->page = decode_page(in);
+        ret->more = zk_jute_bool(in);
+        ret->has_stat = true;
+        break;
+    case ZK_OP_DELETE_TREE:
+        ret->count = zk_delete_tree_response_decode(in).left;
         break;
     case ZK_OP_WHO_AM_I:
         ret->identities = decode_strings(in, 2);
@@ -399,7 +417,10 @@ static void take_reply(struct zkc *c, struct zk_reply_header h, struct zk_slice 
     }
     if (p->op == ZK_OP_REMOVE_WATCHES && h.err == ZK_ERR_OK)
         remove_watches(c, p);
+    bool is_foreign = zk_op_is_ours(p->op) && h.err == ZK_ERR_UNIMPLEMENTED;
     zkc_pending_free(c, p);
+    if (is_foreign) /* who does not know an opcode closes: nothing more shall be lost with the connection */
+        zkc_drop_connection(c);
 }
 
 /* --- the past of a session that has ended --- */

@@ -188,14 +188,16 @@ struct zk_result {
     size_t data_len;
     bool has_stat;
     struct zk_node_stat stat;
-    const char *const *children; /* names, in no order; get_ephemerals: paths */
+    const char *const *children; /* names, in no order (but of a page); get_ephemerals: paths */
     size_t child_count;
     struct zk_acl_list acl;
     const struct zk_result *steps; /* multi, read_many: one for each step */
     size_t step_count;
-    int32_t count; /* count_below */
+    int32_t count; /* count_below; delete_tree: nodes that are left */
     const struct zk_identity *identities; /* who_am_i */
     size_t identity_count;
+    const struct zk_node_stat *const *child_stats; /* get_children_page: one for each child; NULL: not told */
+    bool more;                                     /* get_children_page: there are children behind this page */
 };
 
 /* NULL is ignored. */
@@ -288,6 +290,29 @@ int zk_get_children(struct zk *zk, const char *path, zk_watch_fn *watch, void *w
                     struct zk_result **ret_result);
 int zk_get_children_async(struct zk *zk, const char *path, zk_watch_fn *watch, void *watch_context, zk_result_fn *fn,
                           void *context);
+
+/* A page of a directory's children, in the order of their names' bytes: what it costs depends on what is on it, however
+ * many children there are. All zero is the first page. */
+struct zk_page {
+    const char *from;   /* begin at this name, or the next if there is none such; NULL: at the first */
+    bool after;         /* ...or behind it: for the page that follows, `from` is the last name of the one before */
+    const char *prefix; /* only names that begin with this; NULL: all */
+    int32_t count;      /* at most so many; 0: as many as fit into 256 KiB, which none exceeds */
+    bool stats;         /* each with its Stat, where this session may read it */
+};
+/* Result: children, child_stats, more, stat (the directory's own). Pages are asked one by one: what changes in between
+ * is seen or not. ZK_NO_NODE. Only zkd has it: of others ZK_UNIMPLEMENTED, and they close the
+ * connection, so unanswered requests end as when one breaks. */
+int zk_get_children_page(struct zk *zk, const char *path, const struct zk_page *page, struct zk_result **ret_result);
+int zk_get_children_page_async(struct zk *zk, const char *path, const struct zk_page *page, zk_result_fn *fn,
+                               void *context);
+
+/* Delete a node and all below it, but no more than `count` nodes (0: 1000, which is also the most): children go before
+ * their parents, in the order of their names, and watches hear of each as if it had been deleted by itself. All of what
+ * one call deletes goes at once, or nothing does. Result: count, the nodes that are left; call again until it is 0.
+ * ZK_NO_NODE; ZK_NO_AUTH: one of those that were to go may not be deleted. Only zkd has it, as the pages. */
+int zk_delete_tree(struct zk *zk, const char *path, int32_t count, struct zk_result **ret_result);
+int zk_delete_tree_async(struct zk *zk, const char *path, int32_t count, zk_result_fn *fn, void *context);
 
 /* How many nodes there are below this one, at any depth. Result: count. ZK_NO_NODE. Servers from 3.6. */
 int zk_count_below(struct zk *zk, const char *path, struct zk_result **ret_result);

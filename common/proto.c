@@ -304,6 +304,71 @@ struct zk_auth_packet zk_auth_packet_decode(struct zk_jute *in)
     return r;
 }
 
+void zk_page_request_encode(struct zk_buf *out, const struct zk_page_request *r)
+{
+    zk_jute_put_string(out, r->path);
+    zk_jute_put_string(out, r->from);
+    zk_jute_put_string(out, r->prefix);
+    zk_jute_put_int(out, r->flags);
+    zk_jute_put_int(out, r->count);
+}
+
+struct zk_page_request zk_page_request_decode(struct zk_jute *in)
+{
+    struct zk_page_request r;
+    r.path = zk_jute_string(in);
+    r.from = zk_jute_string(in);
+    r.prefix = zk_jute_string(in);
+    r.flags = zk_jute_int(in);
+    r.count = zk_jute_int(in);
+    return r;
+}
+
+void zk_page_entry_encode(struct zk_buf *out, const struct zk_page_entry *e)
+{
+    zk_jute_put_string(out, e->name);
+    zk_jute_put_bool(out, e->has_stat);
+    if (e->has_stat)
+        zk_stat_encode(out, &e->stat);
+}
+
+struct zk_page_entry zk_page_entry_decode(struct zk_jute *in)
+{
+    struct zk_page_entry e = {.name = zk_jute_string(in)};
+    e.has_stat = zk_jute_bool(in);
+    if (e.has_stat)
+        e.stat = zk_stat_decode(in);
+    return e;
+}
+
+void zk_delete_tree_request_encode(struct zk_buf *out, struct zk_delete_tree_request r)
+{
+    zk_jute_put_string(out, r.path);
+    zk_jute_put_int(out, r.count);
+}
+
+struct zk_delete_tree_request zk_delete_tree_request_decode(struct zk_jute *in)
+{
+    struct zk_delete_tree_request r;
+    r.path = zk_jute_string(in);
+    r.count = zk_jute_int(in);
+    return r;
+}
+
+void zk_delete_tree_response_encode(struct zk_buf *out, struct zk_delete_tree_response r)
+{
+    zk_jute_put_int(out, r.deleted);
+    zk_jute_put_int(out, r.left);
+}
+
+struct zk_delete_tree_response zk_delete_tree_response_decode(struct zk_jute *in)
+{
+    struct zk_delete_tree_response r;
+    r.deleted = zk_jute_int(in);
+    r.left = zk_jute_int(in);
+    return r;
+}
+
 void zk_multi_header_encode(struct zk_buf *out, struct zk_multi_header h)
 {
     zk_jute_put_int(out, h.type);

@@ -19,10 +19,17 @@ static inline bool zk_op_is_create(int op)
     return op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_CONTAINER || op == ZK_OP_CREATE_TTL;
 }
 
+/* What no other server serves. */
+static inline bool zk_op_is_ours(int op)
+{
+    return op == ZK_OP_GET_CHILDREN_PAGE || op == ZK_OP_DELETE_TREE;
+}
+
 /* The requests that become commands and that a session's memory remembers. */
 static inline bool zk_op_is_write(int op)
 {
-    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
+    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_DELETE_TREE || op == ZK_OP_SET_DATA ||
+           op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
 }
 
 /* "CREA" for `cons` and logs; "NA" for an opcode that is not in the table. */
@@ -225,6 +232,50 @@ struct zk_auth_packet {
 };
 void zk_auth_packet_encode(struct zk_buf *out, const struct zk_auth_packet *r);
 struct zk_auth_packet zk_auth_packet_decode(struct zk_jute *in);
+
+/* --- zkd's own: a server that does not know them answers UNIMPLEMENTED and, as Apache's does, closes --- */
+
+/* One page of a directory's children, in the order of their names' bytes. What it costs depends on what is on it. */
+struct zk_page_request {
+    struct zk_slice path;
+    struct zk_slice from;   /* the first name that may be on it; null or "": the very first */
+    struct zk_slice prefix; /* only names that begin so; null or "": all */
+    int32_t flags;          /* ZK_PAGE_ */
+    int32_t count;          /* at most so many; 0: as many as ZK_PAGE_BYTES_MAX holds, and never more */
+};
+enum {
+    ZK_PAGE_STATS = 1, /* each with its Stat, where the session may read it */
+    ZK_PAGE_AFTER = 2, /* begin behind `from`, the last name of the page before */
+};
+#define ZK_PAGE_BYTES_MAX 262144
+void zk_page_request_encode(struct zk_buf *out, const struct zk_page_request *r);
+struct zk_page_request zk_page_request_decode(struct zk_jute *in);
+
+/* The answer: vector<zk_page_entry>, a bool that says whether there are more, and the directory's own Stat. */
+struct zk_page_entry {
+    struct zk_slice name;
+    bool has_stat;
+    struct zk_stat stat; /* on the wire only if it is there */
+};
+#define ZK_PAGE_ENTRY_MIN_BYTES 5
+void zk_page_entry_encode(struct zk_buf *out, const struct zk_page_entry *e);
+struct zk_page_entry zk_page_entry_decode(struct zk_jute *in);
+
+/* Deletes a subtree, or of a large one as many nodes as `count` says, children before their parents. */
+struct zk_delete_tree_request {
+    struct zk_slice path;
+    int32_t count; /* 0: as many as ZK_DELETE_TREE_MAX, and never more */
+};
+#define ZK_DELETE_TREE_MAX 1000
+void zk_delete_tree_request_encode(struct zk_buf *out, struct zk_delete_tree_request r);
+struct zk_delete_tree_request zk_delete_tree_request_decode(struct zk_jute *in);
+
+struct zk_delete_tree_response {
+    int32_t deleted;
+    int32_t left; /* nodes of the subtree that are still there; 0: it is gone */
+};
+void zk_delete_tree_response_encode(struct zk_buf *out, struct zk_delete_tree_response r);
+struct zk_delete_tree_response zk_delete_tree_response_decode(struct zk_jute *in);
 
 /* One step of a multi, in request and response: {int type, bool done, int err} before each record; the end is
  * {-1, true, -1}. */

@@ -4,10 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 256, STDIN_BYTES_MAX = 64 * 1024 * 1024 };
+enum { DEPTH_MAX = SHELL_DEPTH_MAX, STDIN_BYTES_MAX = 64 * 1024 * 1024 };
 
-/* "/a" and "b" as "/a/b"; to be freed. NULL: memory. */
-static char *join(const char *parent, const char *name)
+char *shell_join(const char *parent, const char *name)
 {
     char *path = NULL;
     if (asprintf(&path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name) < 0)
@@ -15,8 +14,7 @@ static char *join(const char *parent, const char *name)
     return path;
 }
 
-/* The children's names, sorted: an array to be freed, of texts that are the result's. */
-static const char **sorted_children(const struct zk_result *result)
+const char **shell_sorted_children(const struct zk_result *result)
 {
     const char **names = calloc(result->child_count + 1, sizeof *names);
     if (names == NULL)
@@ -27,57 +25,7 @@ static const char **sorted_children(const struct zk_result *result)
     return names;
 }
 
-/* --- ls, tree --- */
-
-static int print_long(struct zk *zk, const char *parent, const char *name)
-{
-    struct zk_result *result;
-    char *path = join(parent, name);
-    if (path == NULL)
-        return ZK_SYSTEM_ERROR;
-    int code = zk_exists(zk, path, NULL, NULL, &result);
-    free(path);
-    if (code == ZK_NO_NODE) /* gone since it was listed */
-        return ZK_OK;
-    if (code != ZK_OK)
-        return code;
-    printf("%c version %d, %d bytes, %d children  ", result->stat.ephemeral_owner != 0 ? 'e' : '-',
-           result->stat.version, result->stat.data_length, result->stat.num_children);
-    shell_print_text(stdout, name);
-    putchar('\n');
-    zk_result_free(result);
-    return ZK_OK;
-}
-
-int shell_ls(struct shell *sh, int argc, char **argv)
-{
-    bool details = false;
-    for (int letter, first = 1; (letter = shell_option(argc, argv, "l", first)) != -1; first = 0) {
-        if (letter != 'l')
-            return shell_usage("ls");
-        details = true;
-    }
-    const char *path = optind < argc ? argv[optind] : "/";
-    struct zk *zk = shell_session(sh);
-    if (zk == NULL)
-        return SHELL_USAGE;
-    struct zk_result *result;
-    int code = zk_get_children(zk, path, NULL, NULL, &result);
-    if (code != ZK_OK)
-        return shell_fail("ls", path, code);
-    const char **names = sorted_children(result);
-    for (size_t i = 0; names != NULL && i < result->child_count && code == ZK_OK; i++) {
-        if (details) {
-            code = print_long(zk, path, names[i]);
-        } else {
-            shell_print_text(stdout, names[i]);
-            putchar('\n');
-        }
-    }
-    free(names);
-    zk_result_free(result);
-    return code == ZK_OK ? SHELL_OK : shell_fail("ls", path, code);
-}
+/* --- tree --- */
 
 struct tree {
     struct zk *zk;
@@ -135,9 +83,9 @@ static int draw_children(struct tree *t, const char *path, int depth)
     int code = zk_get_children(t->zk, path, NULL, NULL, &result);
     if (code != ZK_OK)
         return code == ZK_NO_NODE && depth > 1 ? ZK_OK : code;
-    const char **names = sorted_children(result);
+    const char **names = shell_sorted_children(result);
     for (size_t i = 0; names != NULL && i < result->child_count && code == ZK_OK; i++) {
-        char *child = join(path, names[i]);
+        char *child = shell_join(path, names[i]);
         code = child ? draw_node(t, child, names[i], i + 1 == result->child_count, depth) : ZK_SYSTEM_ERROR;
         free(child);
     }
@@ -312,7 +260,7 @@ int shell_create(struct shell *sh, int argc, char **argv)
     return code == ZK_OK ? SHELL_OK : shell_fail("create", path, code);
 }
 
-/* --- delete, rmr --- */
+/* --- delete --- */
 
 int shell_delete(struct shell *sh, int argc, char **argv)
 {
@@ -327,33 +275,6 @@ int shell_delete(struct shell *sh, int argc, char **argv)
         return SHELL_USAGE;
     int code = zk_delete(zk, argv[optind], (int32_t)version);
     return code == ZK_OK ? SHELL_OK : shell_fail("delete", argv[optind], code);
-}
-
-/* Children first. What somebody else has deleted meanwhile is no error, what somebody made meanwhile is. */
-static int remove_below(struct zk *zk, const char *path, int depth)
-{
-    struct zk_result *result;
-    int code = depth > DEPTH_MAX ? ZK_BAD_ARGUMENTS : zk_get_children(zk, path, NULL, NULL, &result);
-    if (code != ZK_OK)
-        return code == ZK_NO_NODE && depth > 0 ? ZK_OK : code;
-    for (size_t i = 0; i < result->child_count && code == ZK_OK; i++) {
-        char *child = join(path, result->children[i]);
-        code = child ? remove_below(zk, child, depth + 1) : ZK_SYSTEM_ERROR;
-        free(child);
-    }
-    zk_result_free(result);
-    if (code == ZK_OK)
-        code = zk_delete(zk, path, ZK_ANY_VERSION);
-    return code == ZK_NO_NODE && depth > 0 ? ZK_OK : code;
-}
-
-int shell_rmr(struct shell *sh, int argc, char **argv)
-{
-    struct zk *zk = shell_session(sh);
-    if (zk == NULL)
-        return SHELL_USAGE;
-    int code = remove_below(zk, argv[1], 0);
-    return code == ZK_OK ? SHELL_OK : shell_fail("rmr", argv[1], code);
 }
 
 /* --- stat, ACLs, sync --- */
@@ -397,7 +318,7 @@ int shell_ephemerals(struct shell *sh, int argc, char **argv)
     int code = zk_get_ephemerals(zk, prefix, &result);
     if (code != ZK_OK)
         return shell_fail("ephemerals", prefix, code);
-    const char **paths = sorted_children(result);
+    const char **paths = shell_sorted_children(result);
     for (size_t i = 0; paths != NULL && i < result->child_count; i++) {
         shell_print_text(stdout, paths[i]);
         putchar('\n');

@@ -3,7 +3,7 @@
  *   main.c     options, one command, a script, or a person
  *   nodes.c    commands on nodes         talk.c    commands on sessions and servers
  *   follow.c   commands that go on until interrupted: watch, lock, elect
- *   quota.c    quotas
+ *   quota.c    quotas                    large.c   ls and rmr
  *   print.c    what ends up on the terminal
  */
 #pragma once
@@ -12,6 +12,8 @@
 
 /* Exit statuses. A child run by lock or elect gives its own. */
 enum { SHELL_OK = 0, SHELL_FAILED = 1, SHELL_USAGE = 2 };
+
+enum { SHELL_DEPTH_MAX = 256 /* levels below a node that a command goes down */ };
 
 struct shell {
     struct zk *zk; /* opened by shell_session when first needed */
@@ -47,20 +49,26 @@ int shell_option(int argc, char **argv, const char *letters, bool first);
 /* A decimal int32 or -1 after a message. */
 bool shell_number(const char *command, const char *text, int64_t least, int64_t most, int64_t *ret_number);
 
-/* nodes.c */
+/* large.c */
 int shell_ls(struct shell *sh, int argc, char **argv);
+int shell_rmr(struct shell *sh, int argc, char **argv);
+
+/* nodes.c */
 int shell_tree(struct shell *sh, int argc, char **argv);
 int shell_get(struct shell *sh, int argc, char **argv);
 int shell_set(struct shell *sh, int argc, char **argv);
 int shell_create(struct shell *sh, int argc, char **argv);
 int shell_delete(struct shell *sh, int argc, char **argv);
-int shell_rmr(struct shell *sh, int argc, char **argv);
 int shell_stat(struct shell *sh, int argc, char **argv);
 int shell_count(struct shell *sh, int argc, char **argv);
 int shell_ephemerals(struct shell *sh, int argc, char **argv);
 int shell_getacl(struct shell *sh, int argc, char **argv);
 int shell_setacl(struct shell *sh, int argc, char **argv);
 int shell_sync(struct shell *sh, int argc, char **argv);
+/* "/a" and "b" as "/a/b"; to be freed. NULL: memory. */
+char *shell_join(const char *parent, const char *name);
+/* The children's names, sorted: an array to be freed, of texts that are the result's. */
+const char **shell_sorted_children(const struct zk_result *result);
 
 /* quota.c */
 int shell_setquota(struct shell *sh, int argc, char **argv);

@@ -1,5 +1,6 @@
 /* reads.c: what is answered from the local state, in its place behind the client's own writes; and the watches that
  * reads leave. A watch is set together with the read, so nothing can happen in between. */
+#include "common/log.h"
 #include "common/path.h"
 #include "server/replica/core.h"
 
@@ -11,6 +12,7 @@ bool read_is_local(int32_t op)
     case ZK_OP_GET_ACL:
     case ZK_OP_GET_CHILDREN:
     case ZK_OP_GET_CHILDREN2:
+    case ZK_OP_GET_CHILDREN_PAGE:
     case ZK_OP_GET_ALL_CHILDREN_NUMBER:
     case ZK_OP_GET_EPHEMERALS:
     case ZK_OP_WHO_AM_I:
@@ -35,6 +37,23 @@ static int watch(struct replica *r, struct client *c, struct zk_slice path, enum
     return watches_add(r->watches, c->conn, path, kind, limit) ? ZK_ERR_OK : ZK_ERR_SYSTEM_ERROR;
 }
 
+#define LIST_WARN_EVERY_MS 1000
+
+/* Apache's server answers whatever it costs, and a Java client drops the connection, over and over, when the answer is
+ * larger than its own jute.maxbuffer. What is sent is the same here; but it is said who is about to get into that. */
+static void warn_of_long_list(struct replica *r, struct zk_slice path, int err, size_t bytes)
+{
+    char shown[256];
+    bool is_long = err == ZK_ERR_BAD_ARGUMENTS || bytes > r->config.jute_max_buffer;
+    if (!is_long || (r->list_warned_ms != 0 && r->now_ms - r->list_warned_ms < LIST_WARN_EVERY_MS))
+        return;
+    r->list_warned_ms = r->now_ms;
+    outbox_news(r, REPLICA_WARN, "the list of the children of \"%s\" %s: zk-shell and libzk take it in pages",
+                zk_log_quote(path, shown, sizeof shown),
+                err == ZK_ERR_OK ? "is larger than jute.maxbuffer, as which many clients take none"
+                                 : "is refused, being larger than any client takes");
+}
+
 /* exists leaves a watch on a node that is not there, but none on one that may not be read; the others only on success. */
 static int read_node(struct replica *r, struct client *c, int32_t op, struct zk_path_watch q, struct zk_buf *out)
 {
@@ -45,8 +64,10 @@ static int read_node(struct replica *r, struct client *c, int32_t op, struct zk_
     } else if (op == ZK_OP_GET_DATA) {
         err = state_get_data(r->state, c->session, q.path, out);
     } else {
-        err = state_get_children(r->state, c->session, q.path, op == ZK_OP_GET_CHILDREN2, out);
+        err = state_get_children(r->state, c->session, q.path, op == ZK_OP_GET_CHILDREN2, REPLICA_GATHERED_BYTES_MAX,
+                                 out);
         kind = WATCH_CHILD;
+        warn_of_long_list(r, q.path, err, out->len);
     }
     bool leaves = err == ZK_ERR_OK || (op == ZK_OP_EXISTS && err == ZK_ERR_NO_NODE);
     int refused = q.watch && leaves ? watch(r, c, q.path, kind) : ZK_ERR_OK;
@@ -73,6 +94,12 @@ static int list_ephemerals(struct replica *r, struct client *c, struct zk_jute *
     return state_get_ephemerals(r->state, c->session, prefix, REPLICA_GATHERED_BYTES_MAX, out);
 }
 
+static int read_page(struct replica *r, struct client *c, struct zk_jute *in, struct zk_buf *out)
+{
+    struct zk_page_request q = zk_page_request_decode(in);
+    return in->bad ? ZK_ERR_MARSHALLING_ERROR : state_get_children_page(r->state, c->session, &q, out);
+}
+
 /* --- multiRead --- */
 
 static int read_step(struct replica *r, struct client *c, int32_t op, struct zk_slice path, struct zk_buf *out)
@@ -80,7 +107,8 @@ static int read_step(struct replica *r, struct client *c, int32_t op, struct zk_
     size_t start = out->len;
     zk_multi_header_encode(out, (struct zk_multi_header){op, false, ZK_ERR_OK});
     int err = op == ZK_OP_GET_DATA ? state_get_data(r->state, c->session, path, out)
-                                   : state_get_children(r->state, c->session, path, false, out);
+                                   : state_get_children(r->state, c->session, path, false,
+                                                        REPLICA_GATHERED_BYTES_MAX, out);
     if (err == ZK_ERR_OK)
         return ZK_ERR_OK;
     out->len = start;
@@ -217,6 +245,8 @@ static int serve(struct replica *r, struct client *c, int32_t op, struct zk_jute
         return read_acl(r, c, in, out);
     case ZK_OP_GET_ALL_CHILDREN_NUMBER:
         return count_below(r, c, in, out);
+    case ZK_OP_GET_CHILDREN_PAGE:
+        return read_page(r, c, in, out);
     case ZK_OP_GET_EPHEMERALS:
         return list_ephemerals(r, c, in, out);
     case ZK_OP_WHO_AM_I:

@@ -39,8 +39,8 @@
 #define REPLICA_WATCHED_BYTES_PER_CLIENT_MAX (64u << 20)
 /* Sessions that only this server knows; who asks for one more is closed. */
 #define REPLICA_LOCAL_SESSIONS_MAX 1000000
-/* The answer to one multiRead or getEphemerals; more is BAD_ARGUMENTS. No client takes larger frames. */
-#define REPLICA_GATHERED_BYTES_MAX (64u << 20)
+/* The answer to one getChildren, multiRead or getEphemerals; more is BAD_ARGUMENTS. libzk takes frames of 64 MiB. */
+#define REPLICA_GATHERED_BYTES_MAX ((64u << 20) - 4096)
 
 struct replica_config {
     struct zab_config zab;

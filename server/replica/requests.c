@@ -27,6 +27,9 @@ static bool skip_write_record(int32_t op, struct zk_jute *in)
     case ZK_OP_CHECK:
         (void)zk_path_version_decode(in);
         break;
+    case ZK_OP_DELETE_TREE:
+        (void)zk_delete_tree_request_decode(in);
+        break;
     case ZK_OP_SET_DATA:
         (void)zk_set_data_request_decode(in);
         break;
@@ -132,9 +135,10 @@ static bool answer_from_memory(struct replica *r, struct client *c, struct zk_re
     return true;
 }
 
-static bool refuses_writes(const struct replica *r)
+/* While the disks are full. What deletes gives room. */
+static bool refuses_write(const struct replica *r, int32_t op)
 {
-    return r->writes_refused;
+    return r->writes_refused && op != ZK_OP_DELETE && op != ZK_OP_DELETE_TREE;
 }
 
 /* Was it refused when it was first sent, on a connection that took the answer with it? Writes are taken in the order of
@@ -158,7 +162,7 @@ static void write_request(struct replica *r, struct client *c, struct zk_request
         client_push_done(r, c, h.xid, h.op, ZK_ERR_MARSHALLING_ERROR, false);
         return;
     }
-    if ((refuses_writes(r) && h.op != ZK_OP_DELETE) || was_passed_over(r, c, h.xid)) {
+    if (refuses_write(r, h.op) || was_passed_over(r, c, h.xid)) {
         client_push_done(r, c, h.xid, h.op, ZK_ERR_SYSTEM_ERROR, false);
         return;
     }

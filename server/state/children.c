@@ -451,6 +451,12 @@ uint32_t children_next(struct children_cursor *c)
     return leaf->nodes[at];
 }
 
+uint32_t children_first(const struct tree *t, const struct node *parent)
+{
+    struct children_cursor c = children_begin(t, parent);
+    return children_next(&c);
+}
+
 uint32_t children_after(const struct tree *t, uint32_t handle)
 {
     const struct node *n = tree_at(t, handle);

@@ -35,6 +35,8 @@ struct children_cursor children_from(const struct tree *t, const struct node *pa
 struct children_cursor children_begin(const struct tree *t, const struct node *parent);
 /* The child behind the cursor, which steps over it; 0 at the end. */
 uint32_t children_next(struct children_cursor *c);
+/* 0: none. */
+uint32_t children_first(const struct tree *t, const struct node *parent);
 /* The next sibling of this node, 0 if it is the last. */
 uint32_t children_after(const struct tree *t, uint32_t handle);
 

@@ -72,6 +72,11 @@ struct state *state_bare(void);
 struct zk_stat node_stat(const struct node *n);
 /* May one with these identities do one of `perms`? */
 bool node_allows(const struct state *s, const struct node *n, int32_t perms, struct zk_slice identities);
+/* What a session has proven; nothing if it is at its end, or unknown. */
+struct zk_slice state_identities(const struct state *s, uint64_t session);
+/* The node that the session may read by one of `perms`, or NULL and the error. */
+const struct node *state_find_readable(const struct state *s, uint64_t session, struct zk_slice path, int32_t perms,
+                                       int *ret_err);
 /* A mortal node whose time has come by `time_ms`: childless, and a TTL node left alone for its TTL, a container that has
  * had children or has stood unused for `never_used_ms` (0: that does not end it). */
 bool node_has_ended(const struct node *n, int64_t time_ms, int64_t never_used_ms);

@@ -15,6 +15,7 @@ libstate_la_SOURCES = \
 	server/state/effects.c server/state/effects.h \
 	server/state/index.c server/state/index.h \
 	server/state/inside.h \
+	server/state/list.c \
 	server/state/load.c \
 	server/state/mortal.c server/state/mortal.h \
 	server/state/multi.c \
@@ -23,6 +24,7 @@ libstate_la_SOURCES = \
 	server/state/rows.c server/state/rows.h \
 	server/state/session.c server/state/session.h \
 	server/state/state.c server/state/state.h \
+	server/state/subtree.c \
 	server/state/tree.c server/state/tree.h \
 	server/state/write.c server/state/write.h
 libstate_la_LIBADD = libcommon.la $(XXHASH_LIBS)

@@ -204,8 +204,7 @@ void quota_charge(struct state *s, struct zk_slice path, struct quota_change cha
 /* The next node of the subtree under `top`, parents first; 0 at its end. */
 static uint32_t next_below(const struct state *s, uint32_t top, uint32_t at)
 {
-    struct children_cursor c = children_begin(&s->tree, state_node(s, at));
-    uint32_t next = children_next(&c);
+    uint32_t next = children_first(&s->tree, state_node(s, at));
     for (; next == 0 && at != top; at = state_node(s, at)->parent)
         next = children_after(&s->tree, at);
     return next;

@@ -24,7 +24,7 @@ bool node_allows(const struct state *s, const struct node *n, int32_t perms, str
     return (acl->world & perms) != 0 || acl_allows(acl_bytes(acl), perms, identities);
 }
 
-static struct zk_slice identities_of(const struct state *s, uint64_t session)
+struct zk_slice state_identities(const struct state *s, uint64_t session)
 {
     const struct session *known = session != s->ending ? sessions_find_live(&s->sessions, session) : NULL;
     if (known != NULL)
@@ -35,9 +35,8 @@ static struct zk_slice identities_of(const struct state *s, uint64_t session)
     return guest.ptr != NULL ? guest : zk_slice("\0\0\0", 4);
 }
 
-/* The node that the session may read by one of `perms`, or NULL and the error. */
-static const struct node *find_readable(const struct state *s, uint64_t session, struct zk_slice path, int32_t perms,
-                                        int *ret_err)
+const struct node *state_find_readable(const struct state *s, uint64_t session, struct zk_slice path, int32_t perms,
+                                       int *ret_err)
 {
     uint32_t handle = path.ptr ? tree_find(&s->tree, path) : 0;
     *ret_err = path.ptr ? ZK_ERR_NO_NODE : ZK_ERR_MARSHALLING_ERROR;
@@ -45,7 +44,7 @@ static const struct node *find_readable(const struct state *s, uint64_t session,
         return NULL;
     const struct node *n = state_node(s, handle);
     *ret_err = ZK_ERR_NO_AUTH;
-    return node_allows(s, n, perms, identities_of(s, session)) ? n : NULL;
+    return node_allows(s, n, perms, state_identities(s, session)) ? n : NULL;
 }
 
 static void put_stat(struct zk_buf *out, const struct node *n)
@@ -59,7 +58,7 @@ int state_exists(const struct state *s, uint64_t session, struct zk_slice path, 
     int err;
     if (path.len > 0 && memchr(path.ptr, '\0', path.len) != NULL)
         return ZK_ERR_BAD_ARGUMENTS;
-    const struct node *n = find_readable(s, session, path, ZK_PERM_READ, &err);
+    const struct node *n = state_find_readable(s, session, path, ZK_PERM_READ, &err);
     if (n == NULL)
         return err;
     put_stat(out, n);
@@ -69,7 +68,7 @@ int state_exists(const struct state *s, uint64_t session, struct zk_slice path, 
 int state_get_data(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out)
 {
     int err;
-    const struct node *n = find_readable(s, session, path, ZK_PERM_READ, &err);
+    const struct node *n = state_find_readable(s, session, path, ZK_PERM_READ, &err);
     if (n == NULL)
         return err;
     zk_jute_put_buffer(out, node_data(n));
@@ -77,29 +76,13 @@ int state_get_data(const struct state *s, uint64_t session, struct zk_slice path
     return 0;
 }
 
-int state_get_children(const struct state *s, uint64_t session, struct zk_slice path, bool with_stat,
-                       struct zk_buf *out)
-{
-    int err;
-    const struct node *n = find_readable(s, session, path, ZK_PERM_READ, &err);
-    if (n == NULL)
-        return err;
-    zk_jute_put_int(out, (int32_t)node_child_count(n));
-    struct children_cursor c = children_begin(&s->tree, n);
-    for (uint32_t h; (h = children_next(&c)) != 0;)
-        zk_jute_put_string(out, node_name(state_node(s, h)));
-    if (with_stat)
-        put_stat(out, n);
-    return 0;
-}
-
 int state_get_acl(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out)
 {
     int err;
-    const struct node *n = find_readable(s, session, path, ZK_PERM_READ | ZK_PERM_ADMIN, &err);
+    const struct node *n = state_find_readable(s, session, path, ZK_PERM_READ | ZK_PERM_ADMIN, &err);
     if (n == NULL)
         return err;
-    if (node_allows(s, n, ZK_PERM_ADMIN, identities_of(s, session)))
+    if (node_allows(s, n, ZK_PERM_ADMIN, state_identities(s, session)))
         zk_buf_append_slice(out, node_acl(s, n));
     else
         acl_mask(node_acl(s, n), out);
@@ -110,7 +93,7 @@ int state_get_acl(const struct state *s, uint64_t session, struct zk_slice path,
 int state_get_all_children_number(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out)
 {
     int err;
-    const struct node *n = find_readable(s, session, path, ZK_PERM_READ, &err);
+    const struct node *n = state_find_readable(s, session, path, ZK_PERM_READ, &err);
     if (n == NULL)
         return err;
     zk_jute_put_int(out, (int32_t)n->descendants);
@@ -174,7 +157,7 @@ static struct zk_slice user_of(struct zk_slice scheme, struct zk_slice id)
 
 void state_who_am_i(const struct state *s, uint64_t session, struct zk_buf *out)
 {
-    struct zk_jute in = zk_jute(identities_of(s, session));
+    struct zk_jute in = zk_jute(state_identities(s, session));
     int32_t count = zk_jute_count(&in, 8), told = 0;
     size_t count_at = out->len;
     zk_jute_put_int(out, 0);
@@ -203,7 +186,7 @@ bool state_stat(const struct state *s, struct zk_slice path, struct zk_stat *ret
 
 bool state_may_read(const struct state *s, uint64_t session, struct zk_slice acl)
 {
-    return acl_allows(acl, ZK_PERM_READ, identities_of(s, session));
+    return acl_allows(acl, ZK_PERM_READ, state_identities(s, session));
 }
 
 struct zk_slice state_acl_of(const struct state *s, struct zk_slice path)

@@ -112,8 +112,12 @@ void state_set_guests(struct state *s, state_guest_fn *fn, void *arg);
 
 int state_exists(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
 int state_get_data(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
+/* All names, in their order; BAD_ARGUMENTS if they are more than `bytes_max`. */
 int state_get_children(const struct state *s, uint64_t session, struct zk_slice path, bool with_stat,
-                       struct zk_buf *out);
+                       size_t bytes_max, struct zk_buf *out);
+/* READ on the directory for the names, on each child for its Stat. */
+int state_get_children_page(const struct state *s, uint64_t session, const struct zk_page_request *r,
+                            struct zk_buf *out);
 int state_get_acl(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
 /* How many nodes are below it, at any depth. */
 int state_get_all_children_number(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);

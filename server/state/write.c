@@ -6,7 +6,7 @@
 
 /* --- what all of them check --- */
 
-static bool allows(const struct call *call, uint32_t handle, int32_t perm)
+bool call_allows(const struct call *call, uint32_t handle, int32_t perm)
 {
     return node_allows(call->s, state_node(call->s, handle), perm, session_identities(call->session));
 }
@@ -160,7 +160,7 @@ static int check_create(struct call *call, const struct creation *c, uint32_t *r
     uint32_t parent = tree_find(&s->tree, parent_of(r->path));
     if (parent == 0)
         return ZK_ERR_NO_NODE;
-    if (!allows(call, parent, ZK_PERM_CREATE))
+    if (!call_allows(call, parent, ZK_PERM_CREATE))
         return ZK_ERR_NO_AUTH;
     struct zk_slice path = full_path(s, r, parent);
     if (zk_path_check(path, false) != NULL)
@@ -212,22 +212,30 @@ void write_remove(struct state *s, uint32_t handle, struct zk_slice path, struct
     effects_event(s, fx, ZK_EVENT_CHILDREN_CHANGED, shown_parent_of(path), state_node(s, parent)->acl);
 }
 
+int write_find_doomed(struct call *call, struct zk_slice path, uint32_t *ret_handle)
+{
+    struct state *s = call->s;
+    if (!has_parent(path) || path_is_special(path))
+        return ZK_ERR_BAD_ARGUMENTS;
+    uint32_t parent = tree_find(&s->tree, parent_of(path));
+    if (parent == 0)
+        return ZK_ERR_NO_NODE;
+    if (!call_allows(call, parent, ZK_PERM_DELETE))
+        return ZK_ERR_NO_AUTH;
+    *ret_handle = tree_find(&s->tree, path);
+    return *ret_handle == 0 ? ZK_ERR_NO_NODE : 0;
+}
+
 static int op_delete(struct call *call, struct zk_jute *in)
 {
     struct state *s = call->s;
     struct zk_path_version r = zk_path_version_decode(in);
     if (in->bad || r.path.ptr == NULL)
         return ZK_ERR_MARSHALLING_ERROR;
-    if (!has_parent(r.path) || path_is_special(r.path))
-        return ZK_ERR_BAD_ARGUMENTS;
-    uint32_t parent = tree_find(&s->tree, parent_of(r.path));
-    if (parent == 0)
-        return ZK_ERR_NO_NODE;
-    if (!allows(call, parent, ZK_PERM_DELETE))
-        return ZK_ERR_NO_AUTH;
-    uint32_t handle = tree_find(&s->tree, r.path);
-    if (handle == 0)
-        return ZK_ERR_NO_NODE;
+    uint32_t handle;
+    int err = write_find_doomed(call, r.path, &handle);
+    if (err != 0)
+        return err;
     if (!version_fits(r.version, state_node(s, handle)->version))
         return ZK_ERR_BAD_VERSION;
     if (node_child_count(state_node(s, handle)) > 0)
@@ -244,7 +252,7 @@ static int find_allowed(struct call *call, struct zk_slice path, int32_t perm, u
     *ret_handle = tree_find(&call->s->tree, path);
     if (*ret_handle == 0)
         return ZK_ERR_NO_NODE;
-    return allows(call, *ret_handle, perm) ? 0 : ZK_ERR_NO_AUTH;
+    return call_allows(call, *ret_handle, perm) ? 0 : ZK_ERR_NO_AUTH;
 }
 
 static int op_set_data(struct call *call, struct zk_jute *in, struct zk_buf *out)
@@ -311,8 +319,7 @@ static int op_check(struct call *call, struct zk_jute *in)
 
 bool write_knows(int32_t op)
 {
-    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_SET_ACL ||
-           op == ZK_OP_CHECK;
+    return (zk_op_is_write(op) && op != ZK_OP_MULTI) || op == ZK_OP_CHECK;
 }
 
 int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *out)
@@ -326,6 +333,8 @@ int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *o
         return op_create(call, op, in, out);
     case ZK_OP_DELETE:
         return op_delete(call, in);
+    case ZK_OP_DELETE_TREE:
+        return write_delete_tree(call, in, out);
     case ZK_OP_SET_DATA:
         return op_set_data(call, in, out);
     case ZK_OP_SET_ACL:

@@ -20,8 +20,15 @@ bool write_knows(int32_t op);
 int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *out);
 /* Decodes the record and throws it away; sets `in->bad` if it is malformed, or if its path is null. */
 void write_skip(int32_t op, struct zk_jute *in);
+/* May the request's session do `perm` on this node? */
+bool call_allows(const struct call *call, uint32_t handle, int32_t perm);
+/* The node at a path that a delete names: 0, or the error if there is none, or this session may not delete it. */
+int write_find_doomed(struct call *call, struct zk_slice path, uint32_t *ret_handle);
 /* Takes the node away and tells the watchers. */
 void write_remove(struct state *s, uint32_t handle, struct zk_slice path, struct state_effects *fx);
+
+/* subtree.c */
+int write_delete_tree(struct call *call, struct zk_jute *in, struct zk_buf *out);
 
 /* A whole multi: 0 and its reply, also if it fails as a whole, and then why in *ret_cause; ZK_ERR_MARSHALLING_ERROR if
  * malformed. Commits or rolls back by itself. */

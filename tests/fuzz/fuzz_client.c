@@ -199,6 +199,9 @@ static void seed_questions(struct zk_buf *out)
     at = begin(out, ZK_OP_CHECK_WATCHES);
     zk_path_kind_encode(out, (struct zk_path_kind){zk_slice_str("/"), ZK_WATCHER_ANY});
     end(out, at);
+    at = begin(out, ZK_OP_GET_CHILDREN_PAGE);
+    zk_page_request_encode(out, &(struct zk_page_request){zk_slice_str("/"), zk_slice_str("a"), zk_slice_str("z"), 3, 2});
+    end(out, at);
     at = begin(out, ZK_OP_RECONFIG);
     for (int i = 0; i < 3; i++)
         zk_jute_put_cstring(out, "server.1=a:1:2;3");
@@ -218,6 +221,9 @@ static void seed_writes(struct zk_buf *out)
     end(out, at);
     at = begin(out, ZK_OP_DELETE);
     zk_path_version_encode(out, (struct zk_path_version){zk_slice_str("/a/b"), -1});
+    end(out, at);
+    at = begin(out, ZK_OP_DELETE_TREE);
+    zk_delete_tree_request_encode(out, (struct zk_delete_tree_request){zk_slice_str("/a"), 1});
     end(out, at);
 }
 

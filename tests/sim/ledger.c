@@ -225,6 +225,16 @@ static void count_end(struct ledger *l, const struct ledger_entry *e)
         world_count(l->world, MARK_END_TOO_LATE);
 }
 
+static void count_tree(struct ledger *l, const struct ledger_entry *e)
+{
+    struct zk_jute in = zk_jute(e->reply);
+    struct zk_delete_tree_response r = zk_delete_tree_response_decode(&in);
+    if (e->err == ZK_ERR_OK && r.left > 0)
+        world_count(l->world, MARK_TREE_CUT);
+    else if (e->err == ZK_ERR_OK && r.deleted > 1)
+        world_count(l->world, MARK_TREE_DELETED);
+}
+
 static void count_marks(struct ledger *l, const struct ledger_entry *e)
 {
     struct world *w = l->world;
@@ -242,6 +252,8 @@ static void count_marks(struct ledger *l, const struct ledger_entry *e)
     }
     if (c->kind == COMMAND_REAP)
         count_end(l, e);
+    if (c->op == ZK_OP_DELETE_TREE)
+        count_tree(l, e);
     if (e->err == ZK_ERR_QUOTA_EXCEEDED)
         world_count(w, MARK_QUOTA_EXCEEDED);
     if (c->op == ZK_OP_MULTI && l->expected.step_count > 1 && l->expected.steps_done == l->expected.step_count - 1)

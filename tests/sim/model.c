@@ -517,25 +517,91 @@ static int32_t do_create(struct request *q, int32_t op, struct zk_jute *in)
     return ZK_ERR_OK;
 }
 
+/* What is to be deleted, or why not. */
+static struct model_node *find_doomed(struct request *q, struct zk_slice path, int32_t *ret_err)
+{
+    struct model_node *parent = find(q->model, zk_path_parent(path));
+    struct model_node *node = find(q->model, path);
+    if (zk_path_check(path, false) || is_special(path))
+        *ret_err = ZK_ERR_BAD_ARGUMENTS;
+    else if (!now(parent))
+        *ret_err = ZK_ERR_NO_NODE;
+    else if (!model_may(q->model, q->command->session, now(parent)->acl, ZK_PERM_DELETE))
+        *ret_err = ZK_ERR_NO_AUTH;
+    else
+        *ret_err = now(node) ? ZK_ERR_OK : ZK_ERR_NO_NODE;
+    return *ret_err == ZK_ERR_OK ? node : NULL;
+}
+
 static int32_t do_delete(struct request *q, struct zk_jute *in)
 {
     struct zk_path_version r = zk_path_version_decode(in);
-    if (zk_path_check(r.path, false) || is_special(r.path))
-        return ZK_ERR_BAD_ARGUMENTS;
-    struct model_node *node = find(q->model, r.path);
-    struct model_node *parent = find(q->model, zk_path_parent(r.path));
-    if (!now(parent))
-        return ZK_ERR_NO_NODE;
-    if (!model_may(q->model, q->command->session, now(parent)->acl, ZK_PERM_DELETE))
-        return ZK_ERR_NO_AUTH;
-    if (!now(node))
-        return ZK_ERR_NO_NODE;
+    int32_t err;
+    struct model_node *node = find_doomed(q, r.path, &err);
+    if (!node)
+        return err;
     if (r.version != -1 && r.version != now(node)->stat.version)
         return ZK_ERR_BAD_VERSION;
     if (now(node)->stat.num_children > 0)
         return ZK_ERR_NOT_EMPTY;
     remove_node(q, node);
     return ZK_ERR_OK;
+}
+
+/* --- whole subtrees --- */
+
+static int by_path(const void *a, const void *b)
+{
+    return zk_slice_cmp(model_path(*(struct model_node *const *)a), model_path(*(struct model_node *const *)b));
+}
+
+/* Those of a subtree in the order in which they go: children by their names, then their parent. */
+struct subtree {
+    struct model_node **nodes;
+    size_t count;
+};
+
+static void gather(struct subtree *t, struct model_node *node)
+{
+    struct model_node **children = zk_alloc((node->child_count + 1) * sizeof(*children));
+    size_t count = 0;
+    for (size_t i = 0; i < node->child_count; i++)
+        if (now(node->children[i]))
+            children[count++] = node->children[i];
+    qsort(children, count, sizeof(*children), by_path);
+    for (size_t i = 0; i < count; i++)
+        gather(t, children[i]);
+    free(children);
+    t->nodes = zk_realloc(t->nodes, (t->count + 1) * sizeof(*t->nodes));
+    t->nodes[t->count++] = node;
+}
+
+static int32_t remove_subtree(struct request *q, const struct subtree *t, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!model_may(q->model, q->command->session, now(t->nodes[i]->parent)->acl, ZK_PERM_DELETE))
+            return ZK_ERR_NO_AUTH;
+    for (size_t i = 0; i < count; i++)
+        remove_node(q, t->nodes[i]);
+    return ZK_ERR_OK;
+}
+
+static int32_t do_delete_tree(struct request *q, struct zk_jute *in)
+{
+    struct zk_delete_tree_request r = zk_delete_tree_request_decode(in);
+    int32_t err;
+    struct model_node *top = find_doomed(q, r.path, &err);
+    if (!top)
+        return err;
+    struct subtree t = {0};
+    gather(&t, top);
+    size_t count = r.count > 0 && (size_t)r.count < t.count ? (size_t)r.count : t.count;
+    err = remove_subtree(q, &t, count);
+    if (err == ZK_ERR_OK)
+        zk_delete_tree_response_encode(&q->result->reply,
+                                       (struct zk_delete_tree_response){(int32_t)count, (int32_t)(t.count - count)});
+    free(t.nodes);
+    return err;
 }
 
 static int32_t do_set_data(struct request *q, struct zk_jute *in)
@@ -602,6 +668,8 @@ static int32_t do_one(struct request *q, int32_t op, struct zk_jute *in)
         return do_create(q, op, in);
     case ZK_OP_DELETE:
         return do_delete(q, in);
+    case ZK_OP_DELETE_TREE:
+        return do_delete_tree(q, in);
     case ZK_OP_SET_DATA:
         return do_set_data(q, in);
     case ZK_OP_SET_ACL:

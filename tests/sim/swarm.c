@@ -130,6 +130,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     draw_clients(s, &rng);
     s->astray_every_us = s->servers > 2 ? draw_if(&rng, 10, 3 * SECOND, 30 * SECOND) : 0;
     draw_containers(s, &rng);
+    s->tree_percent = is_on(&rng, 50) ? zk_rng_between(&rng, 2, 12) : 0;
 }
 
 const char *swarm_text(const struct swarm *s, char *text, size_t size)

@@ -425,6 +425,72 @@ static void judge_read(struct wire *wire, const struct asked *a, const struct zk
 
 /* --- replies to the smaller questions --- */
 
+/* The children that a page may show, sorted. */
+struct page {
+    const struct model_node *parent;
+    const struct zk_page_request *r;
+    struct zk_buf nodes; /* of pointers */
+};
+
+static void gather_page(void *arg, const struct model_node *node, const struct model_version *version)
+{
+    struct page *p = arg;
+    struct zk_slice name = zk_path_basename(model_path(node));
+    int order = zk_slice_cmp(name, p->r->from);
+    bool is_wanted = order > 0 || (order == 0 && !(p->r->flags & ZK_PAGE_AFTER));
+    if (model_parent(node) == p->parent && is_wanted && name.len >= p->r->prefix.len &&
+        memcmp(name.ptr, p->r->prefix.ptr, p->r->prefix.len) == 0)
+        zk_buf_append(&p->nodes, &node, sizeof(node));
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return zk_slice_cmp(model_path(*(const struct model_node *const *)a),
+                        model_path(*(const struct model_node *const *)b));
+}
+
+/* One of a page: this child, with its Stat if that was asked and may be told. */
+static bool is_entry(struct wire *wire, const struct zk_page_request *r, const struct model_node *child, uint64_t zxid,
+                     struct zk_jute *in)
+{
+    const struct model_version *v = model_at(child, zxid);
+    bool may = model_may(ledger_model(wire->world->ledger), wire->session, v->acl, ZK_PERM_READ);
+    bool ok = zk_slice_eq(zk_jute_string(in), zk_path_basename(model_path(child)));
+    bool has_stat = zk_jute_bool(in);
+    ok = ok && has_stat == ((r->flags & ZK_PAGE_STATS) && may);
+    return ok && (!has_stat || is_stat(in, v) || is_special(v));
+}
+
+static void judge_page(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    const struct model *model = ledger_model(wire->world->ledger);
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct zk_page_request r = zk_page_request_decode(&request);
+    uint64_t zxid = (uint64_t)h->zxid;
+    judge_err(wire, a->op, r.path, zxid, h->err);
+    if (h->err != ZK_ERR_OK)
+        return;
+    struct page p = {.parent = model_find(model, r.path), .r = &r};
+    zk_buf_init(&p.nodes);
+    model_each(model, zxid, gather_page, &p);
+    const struct model_node **nodes = (const struct model_node **)(void *)p.nodes.ptr;
+    size_t all = p.nodes.len / sizeof(*nodes);
+    if (all > 0)
+        qsort(nodes, all, sizeof(*nodes), by_path);
+    size_t want = r.count > 0 && (size_t)r.count < all ? (size_t)r.count : all;
+    int32_t count = zk_jute_count(in, ZK_PAGE_ENTRY_MIN_BYTES);
+    bool ok = count >= 0 && (size_t)count == want;
+    for (size_t i = 0; ok && i < want; i++)
+        ok = is_entry(wire, &r, nodes[i], zxid, in);
+    if (!ok || zk_jute_bool(in) != (want < all))
+        FAIL(wire, "I16", "another page of %.*s at %" PRIx64 ": %" PRId32 " names, should be %zu", (int)r.path.len,
+             (const char *)r.path.ptr, zxid, count, want);
+    judge_stat(wire, p.parent, model_at(p.parent, zxid), zxid, in);
+    judge_end(wire, a, in);
+    zk_buf_fini(&p.nodes);
+    world_count(wire->world, MARK_PAGE);
+}
+
 static void judge_multi_read(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
                              struct zk_jute *in)
 {
@@ -624,6 +690,9 @@ static void judge_answer(struct wire *wire, const struct asked *a, const struct 
         break;
     case ZK_OP_GET_ALL_CHILDREN_NUMBER:
         judge_number(wire, a, h, in);
+        break;
+    case ZK_OP_GET_CHILDREN_PAGE:
+        judge_page(wire, a, h, in);
         break;
     case ZK_OP_GET_EPHEMERALS:
         judge_ephemerals(wire, a, h, in);

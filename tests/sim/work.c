@@ -178,6 +178,22 @@ static void draw_lasting_watch(struct work *work, struct world *w)
     work->request.watch_tag = 1;
 }
 
+/* Only libzk has these too. */
+static void draw_tree(struct work *work, struct world *w, bool is_read)
+{
+    static const char *const FROM[] = {"", "c0", "c1", "c2", "n", "n1", "s-0000000003", "~"};
+    static const char *const PREFIXES[] = {"", "", "c", "n1", "s-", "x"};
+    struct zkc_request *r = &work->request;
+    r->path = percent(w, 20) ? zk_slice_str("/") : draw_path(w, work->paths[0]);
+    r->count = percent(w, 50) ? 0 : 1 + (int32_t)below(w, 4);
+    r->op = is_read ? ZK_OP_GET_CHILDREN_PAGE : ZK_OP_DELETE_TREE;
+    if (!is_read)
+        return;
+    r->from = zk_slice_str(FROM[below(w, ZK_COUNT_OF(FROM))]);
+    r->prefix = zk_slice_str(PREFIXES[below(w, ZK_COUNT_OF(PREFIXES))]);
+    r->flags = (int32_t)below(w, 4);
+}
+
 void work_draw(struct work *work, struct world *w, const struct life *life)
 {
     zk_buf_init(&work->acl);
@@ -190,6 +206,8 @@ void work_draw(struct work *work, struct world *w, const struct life *life)
         draw_read(work, w);
     else if (!life->is_apache && w->swarm.watch_percent > 0 && percent(w, 3))
         draw_lasting_watch(work, w);
+    else if (!life->is_apache && w->swarm.tree_percent && percent(w, w->swarm.tree_percent))
+        draw_tree(work, w, percent(w, 50));
     else if (percent(w, 12))
         draw_multi(work, w);
     else

@@ -57,6 +57,7 @@ dist_check_SCRIPTS += \
 	tests/system/readme_example \
 	tests/system/recover \
 	tests/system/refusals \
+	tests/system/shell_on_apache \
 	tests/system/sizes \
 	tests/system/units
 if WITH_LIBEVENT
@@ -90,7 +91,8 @@ LONG_TESTS += \
 	tests/system/foreign_zkcli \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
-	tests/system/net_partition
+	tests/system/net_partition \
+	tests/system/shell_on_apache
 check_PROGRAMS += tests/system/client_recipes_run tests/system/client_worker tests/system/writer
 tests_system_client_recipes_run_SOURCES = tests/system/client_recipes_run.c
 tests_system_client_recipes_run_LDADD = libzk.la $(EVENT_LIBS)

@@ -1,5 +1,6 @@
 /* bench_state.c: what a znode costs and how long things take: make tests/unit/bench_state && tests/unit/bench_state
- * [NODES [scattered]], with names that come in no order. Not part of make check. */
+ * [NODES [scattered|sorted [trees]]]: the names' order, and whether whole directories are deleted at a time. Not part of
+ * make check. */
 #include "common/path.h"
 #include "server/state/state.h"
 #include <malloc.h>
@@ -129,9 +130,39 @@ static void bench_reads(struct bench *b, long nodes)
     printf("getData    %7.3f us each\n", (now_us() - start) / (double)nodes);
     start = now_us();
     zk_buf_reset(&out);
-    (void)!state_get_children(b->s, b->session, zk_slice_str("/dir-001"), false, &out);
+    (void)!state_get_children(b->s, b->session, zk_slice_str("/dir-001"), false, SIZE_MAX, &out);
     printf("children   %7.1f us for %ld\n", now_us() - start, nodes / 100);
+    start = now_us();
+    for (int i = 0; i < 1000; i++) {
+        zk_buf_reset(&out);
+        node_path(path, sizeof path, (i * 7919L) % nodes / 100 * 100 + 1);
+        (void)!state_get_children_page(
+            b->s, b->session, &(struct zk_page_request){zk_slice_str("/dir-001"), zk_slice_str(path + 9), .count = 100},
+            &out);
+    }
+    printf("page       %7.1f us for 100\n", (now_us() - start) / 1000);
     zk_buf_fini(&out);
+}
+
+/* A directory at a time. */
+static void bench_trees(struct bench *b, long nodes)
+{
+    char path[64];
+    double start = now_us(), worst = 0;
+    for (long i = 0; i < 100; i++) {
+        snprintf(path, sizeof path, "/dir-%03ld", i);
+        bool is_there = true;
+        while (is_there) {
+            zk_buf_reset(&b->payload);
+            zk_delete_tree_request_encode(&b->payload, (struct zk_delete_tree_request){zk_slice_str(path), 0});
+            double from = now_us();
+            send_op(b, ZK_OP_DELETE_TREE);
+            worst = now_us() - from > worst ? now_us() - from : worst;
+            struct zk_jute in = zk_jute(zk_buf_slice(&b->fx.reply));
+            is_there = zk_delete_tree_response_decode(&in).left > 0;
+        }
+    }
+    printf("deleteTree %7.3f us a node, worst %.1f us\n", (now_us() - start) / (double)nodes, worst);
 }
 
 static void bench_deletes(struct bench *b, long nodes)
@@ -202,7 +233,10 @@ int main(int argc, char **argv)
     bench_sets(&b, nodes);
     bench_reads(&b, nodes);
     bench_checkpoint(&b);
-    bench_deletes(&b, nodes);
+    if (argc > 3)
+        bench_trees(&b, nodes);
+    else
+        bench_deletes(&b, nodes);
     state_free(b.s);
     state_effects_fini(&b.fx);
     zk_buf_fini(&b.payload);

@@ -28,6 +28,7 @@ UNIT_TESTS = \
 	tests/unit/test_requests \
 	tests/unit/test_settings \
 	tests/unit/test_state_check \
+	tests/unit/test_state_list \
 	tests/unit/test_state_load \
 	tests/unit/test_state_local \
 	tests/unit/test_state_mortal \
@@ -36,6 +37,7 @@ UNIT_TESTS = \
 	tests/unit/test_state_random \
 	tests/unit/test_state_read \
 	tests/unit/test_state_session \
+	tests/unit/test_state_subtree \
 	tests/unit/test_state_write \
 	tests/unit/test_throttle \
 	tests/unit/test_tree \
@@ -90,6 +92,7 @@ STATE_LIBS = libstate.la $(CHECK_LIBS)
 tests_unit_test_acl_LDADD = $(STATE_LIBS)
 tests_unit_test_command_LDADD = $(STATE_LIBS)
 tests_unit_test_state_check_LDADD = $(STATE_LIBS)
+tests_unit_test_state_list_LDADD = $(STATE_LIBS)
 tests_unit_test_state_load_LDADD = $(STATE_LIBS)
 tests_unit_test_state_local_LDADD = $(STATE_LIBS)
 tests_unit_test_state_mortal_LDADD = $(STATE_LIBS)
@@ -98,6 +101,7 @@ tests_unit_test_state_quota_LDADD = $(STATE_LIBS)
 tests_unit_test_state_random_LDADD = $(STATE_LIBS)
 tests_unit_test_state_read_LDADD = $(STATE_LIBS)
 tests_unit_test_state_session_LDADD = $(STATE_LIBS)
+tests_unit_test_state_subtree_LDADD = $(STATE_LIBS)
 tests_unit_test_state_write_LDADD = $(STATE_LIBS)
 tests_unit_test_tree_LDADD = $(STATE_LIBS)
 

@@ -135,6 +135,28 @@ START_TEST(results_of_many_reads_hold_data_and_children_of_each)
 }
 END_TEST
 
+START_TEST(a_pages_result_has_stats_where_they_were_told)
+{
+    struct zkc *core = zkc_new(&(struct zkc_config){.server_count = 1});
+    struct zk_buf body = {0};
+    zk_jute_put_int(&body, 3);
+    zk_page_entry_encode(&body, &(struct zk_page_entry){zk_slice_str("a"), true, {.version = 1, .pzxid = 7}});
+    zk_page_entry_encode(&body, &(struct zk_page_entry){.name = zk_slice_str("hidden")});
+    zk_page_entry_encode(&body, &(struct zk_page_entry){zk_slice_str("z"), true, {.version = 2}});
+    struct zkc_reply reply = {.op = ZK_OP_GET_CHILDREN_PAGE, .page = zk_buf_slice(&body), .more = true};
+    struct zk_result *result = zk_result_build(core, &reply);
+    ck_assert_uint_eq(result->child_count, 3);
+    ck_assert_str_eq(result->children[1], "hidden");
+    ck_assert_ptr_null(result->child_stats[1]);
+    ck_assert_int_eq(result->child_stats[0]->pzxid, 7);
+    ck_assert_int_eq(result->child_stats[2]->version, 2);
+    ck_assert(result->more);
+    zk_result_free(result);
+    zk_buf_fini(&body);
+    zkc_free(core);
+}
+END_TEST
+
 START_TEST(percentiles_are_right_to_three_per_cent)
 {
     static struct histogram h;
@@ -164,6 +186,7 @@ int main(void)
     tcase_add_test(tests, the_first_of_a_queue_has_the_least_number_whatever_its_name);
     tcase_add_test(tests, a_queue_goes_on_when_its_numbers_wrap);
     tcase_add_test(tests, results_of_many_reads_hold_data_and_children_of_each);
+    tcase_add_test(tests, a_pages_result_has_stats_where_they_were_told);
     tcase_add_test(tests, percentiles_are_right_to_three_per_cent);
     return run_tests("client parts", tests);
 }

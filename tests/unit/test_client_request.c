@@ -125,6 +125,26 @@ START_TEST(a_request_they_always_drop_us_for_is_given_up)
 }
 END_TEST
 
+START_TEST(an_opcode_of_ours_that_the_server_does_not_know_costs_the_connection_and_nothing_else)
+{
+    start((struct zkc_config){0});
+    connect_with(0);
+    heard();
+    ask(1, ZK_OP_GET_CHILDREN_PAGE, "/a", 0);
+    expect_request(1, ZK_OP_GET_CHILDREN_PAGE);
+    dialled = false;
+    answer(1, 5, ZK_ERR_UNIMPLEMENTED, zk_slice("", 0));
+    ck_assert_str_eq(heard(), "done 1 -6; connecting; ");
+    ck_assert(hung_up || dialled);
+    ask(2, ZK_OP_GET_CHILDREN, "/a", 0); /* waits for the next connection */
+    wait_ms(1000);
+    ck_assert(dialled);
+    connect_with(0);
+    expect_request(2, ZK_OP_GET_CHILDREN);
+    ck_assert_str_eq(heard(), "connected again; ");
+}
+END_TEST
+
 START_TEST(impossible_requests_are_refused_at_once)
 {
     static const uint8_t big[2000];
@@ -308,6 +328,7 @@ int main(void)
     tcase_add_test(tests, an_answer_out_of_order_ends_the_connection);
     tcase_add_test(tests, xids_wrap_to_one);
     tcase_add_test(tests, a_request_they_always_drop_us_for_is_given_up);
+    tcase_add_test(tests, an_opcode_of_ours_that_the_server_does_not_know_costs_the_connection_and_nothing_else);
     tcase_add_test(tests, impossible_requests_are_refused_at_once);
     tcase_add_test(tests, the_queue_has_an_end);
     tcase_add_test(tests, a_request_timeout_completes_it_and_its_late_answer_is_dropped);

@@ -526,6 +526,65 @@ START_TEST(a_client_can_be_told_that_its_watched_paths_are_too_many_bytes)
 }
 END_TEST
 
+/* --- pages, subtrees: zkd's own, so these bytes are for ever --- */
+
+START_TEST(a_page_is_asked_and_answered_in_these_bytes)
+{
+    open_session(1);
+    make(1, "/d", 0);
+    make(1, "/d/ab", 0);
+    make(1, "/d/b", 0);
+    static const uint8_t asked[] = {0, 0, 0, 9, 0x7a, 0x6b, 0x65, 0x01, 0, 0, 0, 2, '/', 'd', 0, 0, 0, 1, 'a',
+                                    0, 0, 0, 1, 'a',  0,    0,    0,    2, 0, 0, 0, 1};
+    zk_buf_reset(&frame);
+    zk_buf_append(&frame, asked, sizeof asked);
+    send_frame(1);
+    turn();
+    struct zk_jute in = expect_record(1, 9);
+    static const uint8_t entries[] = {0, 0, 0, 1, 0, 0, 0, 2, 'a', 'b', 0, /* and no more: */ 0};
+    ck_assert_uint_eq(zk_jute_left(&in), sizeof entries + ZK_STAT_BYTES);
+    ck_assert_int_eq(memcmp(in.at, entries, sizeof entries), 0);
+}
+END_TEST
+
+START_TEST(a_subtree_is_deleted_by_these_bytes_and_its_watches_fire_first)
+{
+    open_session(1);
+    make(1, "/d", 0);
+    make(1, "/d/a", 0);
+    make(1, "/d/b", 0);
+    send_path(1, 5, ZK_OP_GET_DATA, "/d/b", true);
+    send_path(1, 6, ZK_OP_GET_CHILDREN, "/d", true);
+    turn();
+    ck_assert_int_eq(expect_reply(1, 5), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 6), ZK_ERR_OK);
+    static const uint8_t asked[] = {0, 0, 0, 9, 0x7a, 0x6b, 0x65, 0x02, 0, 0, 0, 2, '/', 'd', 0, 0, 0, 2};
+    zk_buf_reset(&frame);
+    zk_buf_append(&frame, asked, sizeof asked);
+    send_frame(1);
+    pass(20);
+    expect_event(1, ZK_EVENT_CHILDREN_CHANGED, "/d");
+    expect_event(1, ZK_EVENT_DELETED, "/d/b");
+    struct zk_jute in = expect_record(1, 9);
+    static const uint8_t answer[] = {0, 0, 0, 2, 0, 0, 0, 1};
+    ck_assert_uint_eq(zk_jute_left(&in), sizeof answer);
+    ck_assert_int_eq(memcmp(in.at, answer, sizeof answer), 0);
+}
+END_TEST
+
+START_TEST(a_page_that_does_not_decode_is_malformed_and_the_connection_stays)
+{
+    open_session(1);
+    ask(1, 2, ZK_OP_GET_CHILDREN_PAGE, zk_slice_str("/"));
+    ask(1, 3, ZK_OP_DELETE_TREE, zk_slice_str("/"));
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_MARSHALLING_ERROR);
+    ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_MARSHALLING_ERROR);
+    send_path(1, 4, ZK_OP_EXISTS, "/", false);
+    turn();
+    ck_assert_int_eq(expect_reply(1, 4), ZK_ERR_OK);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("requests");
@@ -551,5 +610,8 @@ int main(void)
     tcase_add_test(tc, credentials_cut_short_end_the_connection_without_a_word);
     tcase_add_test(tc, nothing_is_watched_at_a_path_that_no_node_can_have);
     tcase_add_test(tc, a_client_can_be_told_that_its_watched_paths_are_too_many_bytes);
+    tcase_add_test(tc, a_page_is_asked_and_answered_in_these_bytes);
+    tcase_add_test(tc, a_subtree_is_deleted_by_these_bytes_and_its_watches_fire_first);
+    tcase_add_test(tc, a_page_that_does_not_decode_is_malformed_and_the_connection_stays);
     return run_tests("requests", tc);
 }

@@ -152,7 +152,7 @@ static void put_ops(struct kit *k, int failing)
 static void list(struct kit *k, const char *path, struct zk_buf *out)
 {
     zk_buf_reset(out);
-    ck_assert_int_eq(state_get_children(k->s, 0, zk_slice_str(path), true, out), 0);
+    ck_assert_int_eq(state_get_children(k->s, 0, zk_slice_str(path), true, SIZE_MAX, out), 0);
 }
 
 START_TEST(a_failed_multi_leaves_no_trace_wherever_it_fails)

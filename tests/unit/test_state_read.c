@@ -12,7 +12,7 @@ START_TEST(reads_of_what_is_not_there_say_so)
         struct zk_slice path = zk_slice_str(paths[i]);
         ck_assert_int_eq(state_exists(k.s, a, path, &out), ZK_ERR_NO_NODE);
         ck_assert_int_eq(state_get_data(k.s, a, path, &out), ZK_ERR_NO_NODE);
-        ck_assert_int_eq(state_get_children(k.s, a, path, true, &out), ZK_ERR_NO_NODE);
+        ck_assert_int_eq(state_get_children(k.s, a, path, true, SIZE_MAX, &out), ZK_ERR_NO_NODE);
         ck_assert_int_eq(state_get_acl(k.s, a, path, &out), ZK_ERR_NO_NODE);
         ck_assert_ptr_null(state_acl_of(k.s, path).ptr);
         ck_assert(!kit_has(&k, paths[i]));
@@ -52,7 +52,7 @@ START_TEST(get_children_gives_names_in_order_and_the_stat_if_asked)
     kit_create(&k, a, "/d/x", "", 0);
     kit_create(&k, a, "/d/e", "", ZK_FLAG_EPHEMERAL);
     kit_create(&k, a, "/d/x/deeper", "", 0);
-    ck_assert_int_eq(state_get_children(k.s, a, zk_slice_str("/d"), true, &out), 0);
+    ck_assert_int_eq(state_get_children(k.s, a, zk_slice_str("/d"), true, SIZE_MAX, &out), 0);
     struct zk_jute in = zk_jute(zk_buf_slice(&out));
     ck_assert_int_eq(zk_jute_count(&in, 4), 2);
     ck_assert(zk_slice_eq(zk_jute_string(&in), zk_slice_str("e")));
@@ -60,7 +60,7 @@ START_TEST(get_children_gives_names_in_order_and_the_stat_if_asked)
     ck_assert_int_eq(zk_stat_decode(&in).num_children, 2);
     ck_assert_uint_eq(zk_jute_left(&in), 0);
     zk_buf_reset(&out);
-    ck_assert_int_eq(state_get_children(k.s, a, zk_slice_str("/d/e"), false, &out), 0);
+    ck_assert_int_eq(state_get_children(k.s, a, zk_slice_str("/d/e"), false, SIZE_MAX, &out), 0);
     ck_assert_uint_eq(out.len, 4);
     zk_buf_fini(&out);
     kit_free(&k);
