@@ -20,6 +20,7 @@ libzk_la_SOURCES = \
 	client/recipes/election.c \
 	client/recipes/group.c \
 	client/recipes/lock.c \
+	client/recipes/machine.c client/recipes/machine.h \
 	client/recipes/parents.c client/recipes/parents.h \
 	client/recipes/place.c client/recipes/place.h \
 	client/result.c \

@@ -1,6 +1,5 @@
-#include "client/face.h"
 #include "client/recipes/place.h"
-#include <stdio.h>
+#include <stdlib.h>
 
 struct zk_election {
     struct zk_election_calls calls;
@@ -79,7 +78,7 @@ int zk_election_leader(struct zk *zk, const char *path, struct zk_result **ret_r
         char *node = NULL;
         if (first == NULL)
             code = ZK_NO_NODE;
-        else if (asprintf(&node, "%s/%s", strcmp(path, "/") == 0 ? "" : path, first) < 0)
+        else if ((node = zkr_child_path(path, first)) == NULL)
             code = ZK_SYSTEM_ERROR;
         zk_result_free(list);
         if (code != ZK_OK)

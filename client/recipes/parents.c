@@ -1,4 +1,5 @@
 #include "client/recipes/parents.h"
+#include "client/recipes/machine.h"
 #include <stdlib.h>
 #include <string.h>
 

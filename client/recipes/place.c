@@ -1,6 +1,6 @@
 #include "client/recipes/place.h"
+#include "client/recipes/parents.h"
 #include <ctype.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,16 +8,10 @@
 
 enum { GUID_BYTES = 16, SEQUENCE_DIGITS = 10 };
 
-/* Referred to by its owner, by every request on its way and by every watch that is set; freed by the last. */
 struct zkr_place {
-    pthread_mutex_t lock;
-    pthread_cond_t called; /* a callback has returned */
-    size_t refs;
-    struct zk *zk;
+    struct zkr_machine m; /* it leaves to delete its node */
     struct zkr_place_calls calls;
     void *context;
-    bool calling;
-    pthread_t calling_thread;
 
     char *path;
     char *prefix;     /* path, '/', and the name up to its number */
@@ -27,13 +21,9 @@ struct zkr_place {
 
     char *node; /* once known */
     uint64_t fence;
-    bool busy;  /* a request that moves us on is on its way */
-    bool again; /* look once more when it has come back */
     bool first;
-    bool ended;   /* on_ended was called, or will be */
-    bool leaving; /* the owner has left; what is left to do is to delete the node */
-    bool gone;    /* and that is done */
-    bool over;    /* the session has ended: the handle may be gone, and is not touched any more */
+    bool ended; /* on_ended was called, or will be */
+    bool gone;  /* the owner has left, and the node is deleted */
     zkr_place_left_fn *on_left;
     void *left_context;
 };
@@ -98,41 +88,15 @@ static bool find_before(const struct zk_result *children, const char *own, const
 
 /* --- life --- */
 
-static void place_free(struct zkr_place *p)
+static void place_free(void *place)
 {
-    pthread_mutex_destroy(&p->lock);
-    pthread_cond_destroy(&p->called);
+    struct zkr_place *p = place;
+    zkr_machine_fini(&p->m);
     free(p->path);
     free(p->prefix);
     free(p->data);
     free(p->node);
     free(p);
-}
-
-/* With the lock held; returns without it. */
-static void unref_unlock(struct zkr_place *p)
-{
-    bool last = --p->refs == 0;
-    pthread_mutex_unlock(&p->lock);
-    if (last)
-        place_free(p);
-}
-
-static bool call_begin(struct zkr_place *p)
-{
-    if (p->leaving)
-        return false;
-    p->calling = true;
-    p->calling_thread = pthread_self();
-    pthread_mutex_unlock(&p->lock);
-    return true;
-}
-
-static void call_end(struct zkr_place *p)
-{
-    pthread_mutex_lock(&p->lock);
-    p->calling = false;
-    pthread_cond_broadcast(&p->called);
 }
 
 static void end(struct zkr_place *p, int code)
@@ -141,9 +105,9 @@ static void end(struct zkr_place *p, int code)
         return;
     p->ended = true;
     p->first = false;
-    if (call_begin(p)) {
+    if (zkr_machine_call_begin(&p->m)) {
         p->calls.on_ended(code, p->context);
-        call_end(p);
+        zkr_machine_call_end(&p->m);
     }
 }
 
@@ -160,42 +124,33 @@ static void tell_left(struct zkr_place *p, int code)
     p->gone = true;
     if (fn == NULL)
         return;
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->m.lock);
     fn(code, p->left_context);
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->m.lock);
 }
 
 /* `code` is what starting a request returned: started, it keeps a reference until it comes back. */
 static void started(struct zkr_place *p, int code)
 {
     if (code == ZK_OK) {
-        p->refs++;
-        p->busy = true;
+        p->m.refs++;
+        p->m.busy = true;
         return;
     }
-    if (p->leaving)
+    if (p->m.leaving)
         tell_left(p, code); /* the session is over, and takes the node with it */
     else
         end(p, code);
 }
 
-/* At the start of every answer. */
-static struct zkr_place *come_back(void *context)
-{
-    struct zkr_place *p = context;
-    pthread_mutex_lock(&p->lock);
-    p->busy = false;
-    return p;
-}
-
 /* After an answer that decided nothing more. */
 static void go_on(struct zkr_place *p)
 {
-    if (p->busy)
+    if (p->m.busy)
         return;
-    bool again = p->again;
-    p->again = false;
-    if (p->leaving)
+    bool again = p->m.again;
+    p->m.again = false;
+    if (p->m.leaving)
         remove_node(p);
     else if (again && !p->ended)
         look(p);
@@ -205,106 +160,106 @@ static void on_own_watch(struct zk *zk, const struct zk_watch_event *event, void
 
 static void on_own_seen(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct zkr_place *p = come_back(context);
+    struct zkr_place *p = zkr_machine_come_back(context);
     if (result->err != ZK_OK)
-        p->refs--; /* the watch's: it was not set */
-    if (!p->leaving && !p->ended) {
+        p->m.refs--; /* the watch's: it was not set */
+    if (!p->m.leaving && !p->ended) {
         if (result->err == ZK_NO_NODE)
             end(p, ZK_NO_NODE);
         else if (zkr_is_unknown(result->err))
-            p->again = true;
+            p->m.again = true;
         else if (result->err != ZK_OK)
             end(p, result->err);
         else if (!p->first) {
             p->first = true;
             uint64_t fence = p->fence;
-            if (call_begin(p)) {
+            if (zkr_machine_call_begin(&p->m)) {
                 p->calls.on_first(fence, p->context);
-                call_end(p);
+                zkr_machine_call_end(&p->m);
             }
         }
     }
     zk_result_free(result);
     go_on(p);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 /* First in the list: before we say so, watch our own node, so that its end will not be missed. */
 static void watch_own(struct zkr_place *p)
 {
-    p->refs++;
-    int code = zk_get_async(p->zk, p->node, on_own_watch, p, on_own_seen, p);
+    p->m.refs++;
+    int code = zk_get_async(p->m.zk, p->node, on_own_watch, p, on_own_seen, p);
     if (code != ZK_OK)
-        p->refs--;
+        p->m.refs--;
     started(p, code);
 }
 
 static void on_own_watch(struct zk *zk, const struct zk_watch_event *event, void *context)
 {
     struct zkr_place *p = context;
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->m.lock);
     if (event->type == ZK_NODE_DELETED) {
         end(p, ZK_NO_NODE);
     } else if (event->type != ZK_WATCH_ENDED) { /* the watch is spent: set it again */
-        p->again = true;
+        p->m.again = true;
         go_on(p);
     }
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 static void on_before_watch(struct zk *zk, const struct zk_watch_event *event, void *context)
 {
     struct zkr_place *p = context;
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->m.lock);
     if (event->type != ZK_WATCH_ENDED) {
-        p->again = true;
+        p->m.again = true;
         go_on(p);
     }
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 static void on_before_seen(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct zkr_place *p = come_back(context);
+    struct zkr_place *p = zkr_machine_come_back(context);
     if (result->err != ZK_OK)
-        p->refs--; /* the watch's: it was not set */
+        p->m.refs--; /* the watch's: it was not set */
     if (result->err == ZK_NO_NODE || zkr_is_unknown(result->err)) {
-        p->again = true;
+        p->m.again = true;
     } else if (result->err != ZK_OK) {
         end(p, result->err);
-    } else if (!p->ended && p->calls.on_waiting != NULL && call_begin(p)) {
+    } else if (!p->ended && p->calls.on_waiting != NULL && zkr_machine_call_begin(&p->m)) {
         p->calls.on_waiting(p->context);
-        call_end(p);
+        zkr_machine_call_end(&p->m);
     }
     zk_result_free(result);
     go_on(p);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 /* get and not exists: of a node that is not there, exists would leave a watch behind. */
 static void watch_before(struct zkr_place *p, const char *name)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", strcmp(p->path, "/") == 0 ? "" : p->path, name) < 0) {
+    char *path = zkr_child_path(p->path, name);
+    if (path == NULL) {
         end(p, ZK_SYSTEM_ERROR);
         return;
     }
-    p->refs++;
-    int code = zk_get_async(p->zk, path, on_before_watch, p, on_before_seen, p);
+    p->m.refs++;
+    int code = zk_get_async(p->m.zk, path, on_before_watch, p, on_before_seen, p);
     if (code != ZK_OK)
-        p->refs--;
+        p->m.refs--;
     started(p, code);
     free(path);
 }
 
 static void on_looked(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct zkr_place *p = come_back(context);
+    struct zkr_place *p = zkr_machine_come_back(context);
     const char *before;
-    if (p->leaving || p->ended)
+    if (p->m.leaving || p->ended)
         ;
     else if (zkr_is_unknown(result->err))
-        p->again = true;
+        p->m.again = true;
     else if (result->err != ZK_OK)
         end(p, result->err);
     else if (!find_before(result, strrchr(p->node, '/') + 1, &before))
@@ -315,12 +270,12 @@ static void on_looked(struct zk *zk, struct zk_result *result, void *context)
         watch_before(p, before);
     zk_result_free(result);
     go_on(p);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 static void look(struct zkr_place *p)
 {
-    started(p, zk_get_children_async(p->zk, p->path, NULL, NULL, on_looked, p));
+    started(p, zk_get_children_async(p->m.zk, p->path, NULL, NULL, on_looked, p));
 }
 
 /* --- entering --- */
@@ -332,32 +287,32 @@ static void have_node(struct zkr_place *p, const char *node, int64_t czxid)
     if (p->node == NULL)
         end(p, ZK_SYSTEM_ERROR);
     else
-        p->again = true;
+        p->m.again = true;
 }
 
 static void find_own(struct zkr_place *p);
 
 static void on_own_stat(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct zkr_place *p = come_back(context);
+    struct zkr_place *p = zkr_machine_come_back(context);
     if (result->err == ZK_OK) {
         p->fence = (uint64_t)result->stat.czxid;
-        p->again = true;
+        p->m.again = true;
     } else if (result->err == ZK_NO_NODE) {
         end(p, ZK_NO_NODE);
     } else if (zkr_is_unknown(result->err)) {
-        started(p, zk_exists_async(p->zk, p->node, NULL, NULL, on_own_stat, p));
+        started(p, zk_exists_async(p->m.zk, p->node, NULL, NULL, on_own_stat, p));
     } else {
         end(p, result->err);
     }
     zk_result_free(result);
     go_on(p);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 static void on_listed(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct zkr_place *p = come_back(context);
+    struct zkr_place *p = zkr_machine_come_back(context);
     const char *found = NULL;
     for (size_t i = 0; i < result->child_count && found == NULL; i++)
         if (strncmp(result->children[i], p->name, strlen(p->name)) == 0)
@@ -367,69 +322,69 @@ static void on_listed(struct zk *zk, struct zk_result *result, void *context)
     } else if (result->err != ZK_OK && result->err != ZK_NO_NODE) {
         end(p, result->err);
     } else if (found == NULL) {
-        if (!p->leaving)
+        if (!p->m.leaving)
             create(p);
     } else if (asprintf(&p->node, "%.*s%s", (int)(p->name - p->prefix), p->prefix, found) < 0) {
         p->node = NULL;
         end(p, ZK_SYSTEM_ERROR);
     } else {
-        started(p, zk_exists_async(p->zk, p->node, NULL, NULL, on_own_stat, p));
+        started(p, zk_exists_async(p->m.zk, p->node, NULL, NULL, on_own_stat, p));
     }
     zk_result_free(result);
     go_on(p);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 static void on_synced(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct zkr_place *p = come_back(context);
+    struct zkr_place *p = zkr_machine_come_back(context);
     if (result->err == ZK_OK)
-        started(p, zk_get_children_async(p->zk, p->path, NULL, NULL, on_listed, p));
+        started(p, zk_get_children_async(p->m.zk, p->path, NULL, NULL, on_listed, p));
     else if (zkr_is_unknown(result->err))
         find_own(p);
     else
         end(p, result->err);
     zk_result_free(result);
     go_on(p);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 /* The create's answer was lost. It may have happened, and the server we are on now may not know yet. */
 static void find_own(struct zkr_place *p)
 {
-    started(p, zk_sync_async(p->zk, p->path, on_synced, p));
+    started(p, zk_sync_async(p->m.zk, p->path, on_synced, p));
 }
 
 static void on_parents(int code, void *context)
 {
-    struct zkr_place *p = come_back(context);
+    struct zkr_place *p = zkr_machine_come_back(context);
     if (code != ZK_OK)
         end(p, code);
-    else if (!p->leaving)
+    else if (!p->m.leaving)
         create(p);
     go_on(p);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 static void on_created(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct zkr_place *p = come_back(context);
+    struct zkr_place *p = zkr_machine_come_back(context);
     if (result->err == ZK_OK)
         have_node(p, result->path, result->stat.czxid);
     else if (zkr_is_unknown(result->err))
         find_own(p);
-    else if (result->err == ZK_NO_NODE && !p->leaving)
-        started(p, zkr_parents_make(p->zk, p->path, on_parents, p));
+    else if (result->err == ZK_NO_NODE && !p->m.leaving)
+        started(p, zkr_parents_make(p->m.zk, p->path, on_parents, p));
     else
         end(p, result->err);
     zk_result_free(result);
     go_on(p);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 static void create(struct zkr_place *p)
 {
-    started(p, zk_create_async(p->zk, p->prefix, p->data, p->data_len, NULL, ZK_EPHEMERAL | ZK_SEQUENTIAL, on_created,
+    started(p, zk_create_async(p->m.zk, p->prefix, p->data, p->data_len, NULL, ZK_EPHEMERAL | ZK_SEQUENTIAL, on_created,
                                p));
 }
 
@@ -437,14 +392,14 @@ static void create(struct zkr_place *p)
 
 static void on_removed(struct zk *zk, struct zk_result *result, void *context)
 {
-    struct zkr_place *p = come_back(context);
+    struct zkr_place *p = zkr_machine_come_back(context);
     int code = result->err == ZK_NO_NODE ? ZK_OK : result->err;
     zk_result_free(result);
     if (zkr_is_unknown(code))
         remove_node(p);
     else
         tell_left(p, code);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 /* Without a node there is nothing to delete: it was never made. */
@@ -452,12 +407,12 @@ static void remove_node(struct zkr_place *p)
 {
     if (p->gone)
         return;
-    if (p->over)
+    if (p->m.over)
         tell_left(p, ZK_SESSION_EXPIRED);
     else if (p->node == NULL)
         tell_left(p, ZK_OK);
     else
-        started(p, zk_delete_async(p->zk, p->node, ZK_ANY_VERSION, on_removed, p));
+        started(p, zk_delete_async(p->m.zk, p->node, ZK_ANY_VERSION, on_removed, p));
 }
 
 /* --- the session --- */
@@ -465,12 +420,12 @@ static void remove_node(struct zkr_place *p)
 static void on_state(struct zk *zk, enum zk_session_state state, void *context)
 {
     struct zkr_place *p = context;
-    pthread_mutex_lock(&p->lock);
-    p->refs++;
-    p->over = state >= ZK_SESSION_IS_EXPIRED;
-    if (p->over || (state == ZK_SESSION_IS_LOST && p->first))
+    pthread_mutex_lock(&p->m.lock);
+    p->m.refs++;
+    p->m.over = state >= ZK_SESSION_IS_EXPIRED;
+    if (p->m.over || (state == ZK_SESSION_IS_LOST && p->first))
         end(p, state == ZK_SESSION_IS_AUTH_FAILED ? ZK_AUTH_FAILED : ZK_SESSION_EXPIRED);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }
 
 /* --- entrance and exit --- */
@@ -478,17 +433,16 @@ static void on_state(struct zk *zk, enum zk_session_state state, void *context)
 static bool make_names(struct zkr_place *p, const char *path, const char *kind)
 {
     uint8_t guid[GUID_BYTES];
-    char hex[2 * GUID_BYTES + 1];
+    char hex[2 * GUID_BYTES + 1], name[sizeof hex + 32];
     if (getrandom(guid, sizeof guid, 0) != (ssize_t)sizeof guid)
         return false;
     for (size_t i = 0; i < sizeof guid; i++)
         snprintf(hex + 2 * i, 3, "%02x", guid[i]);
-    const char *parent = strcmp(path, "/") == 0 ? "" : path;
+    snprintf(name, sizeof name, "_c_%s-%.16s-", hex, kind);
     p->path = strdup(path);
-    if (p->path == NULL || asprintf(&p->prefix, "%s/_c_%s-%s-", parent, hex, kind) < 0) {
-        p->prefix = NULL;
+    p->prefix = zkr_child_path(path, name);
+    if (p->path == NULL || p->prefix == NULL)
         return false;
-    }
     p->name = strrchr(p->prefix, '/') + 1;
     return true;
 }
@@ -499,10 +453,7 @@ int zkr_place_enter(struct zk *zk, const char *path, const char *kind, const voi
     struct zkr_place *p = calloc(1, sizeof *p);
     if (p == NULL)
         return ZK_SYSTEM_ERROR;
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->called, NULL);
-    p->refs = 1;
-    p->zk = zk;
+    zkr_machine_init(&p->m, zk, place_free);
     p->calls = *calls;
     p->context = context;
     p->data = malloc(data_len + 1);
@@ -510,20 +461,20 @@ int zkr_place_enter(struct zk *zk, const char *path, const char *kind, const voi
     if (code == ZK_OK) {
         memcpy(p->data, data_len > 0 ? data : "", data_len);
         p->data_len = data_len;
-        code = zk_state_listen(zk, on_state, p);
+        code = zkr_machine_listen(&p->m, on_state);
     }
     if (code != ZK_OK) {
         place_free(p);
         return code;
     }
     *ret_place = p; /* before the first answer can come */
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->m.lock);
     code = zk_create_async(zk, p->prefix, p->data, p->data_len, NULL, ZK_EPHEMERAL | ZK_SEQUENTIAL, on_created, p);
     if (code == ZK_OK)
         started(p, code);
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->m.lock);
     if (code != ZK_OK) {
-        zk_state_unlisten(zk, on_state, p);
+        zkr_machine_unlisten(&p->m);
         place_free(p);
         *ret_place = NULL;
     }
@@ -532,18 +483,10 @@ int zkr_place_enter(struct zk *zk, const char *path, const char *kind, const voi
 
 void zkr_place_leave(struct zkr_place *p, zkr_place_left_fn *fn, void *context)
 {
-    pthread_mutex_lock(&p->lock);
-    bool over = p->over; /* then no further state will be told */
-    pthread_mutex_unlock(&p->lock);
-    if (!over)
-        zk_state_unlisten(p->zk, on_state, p);
-    pthread_mutex_lock(&p->lock);
-    p->leaving = true;
-    p->on_left = fn;
+    p->on_left = fn; /* nobody looks at it before it has left */
     p->left_context = context;
-    while (p->calling && !pthread_equal(p->calling_thread, pthread_self()))
-        pthread_cond_wait(&p->called, &p->lock);
-    if (!p->busy)
+    zkr_machine_leave(&p->m);
+    if (!p->m.busy)
         remove_node(p);
-    unref_unlock(p);
+    zkr_machine_unref_unlock(p);
 }

@@ -16,7 +16,7 @@
  * queueing, so different clients' locks on one path exclude each other.
  */
 #pragma once
-#include "client/recipes/parents.h"
+#include "client/recipes/machine.h"
 
 struct zkr_place;
 
