@@ -46,12 +46,12 @@ struct zkc_fx *zkc_fx_push(struct zkc *c, enum zkc_effect_type type)
 
 /* --- states --- */
 
-bool zkc_is_final(const struct zkc *c)
+static bool is_final(const struct zkc *c)
 {
     return c->state == ZKC_STATE_EXPIRED || c->state == ZKC_STATE_AUTH_FAILED || c->state == ZKC_STATE_CLOSED;
 }
 
-void zkc_enter_state(struct zkc *c, enum zkc_state state, bool resumed)
+static void enter_state(struct zkc *c, enum zkc_state state, bool resumed)
 {
     if (c->state == state)
         return;
@@ -92,7 +92,7 @@ static void void_connection(struct zkc *c)
 /* The end of the session for this core. What was sent may have happened unless the server said that it did not. */
 void zkc_finish(struct zkc *c, enum zkc_state state, int err)
 {
-    if (zkc_is_final(c))
+    if (is_final(c))
         return;
     if (c->phase != ZKC_PHASE_IDLE)
         zkc_fx_push(c, ZKC_EFFECT_CLOSE);
@@ -109,7 +109,7 @@ void zkc_finish(struct zkc *c, enum zkc_state state, int err)
         fx->tag = c->auths[i].tag;
     }
     end_watches(c);
-    zkc_enter_state(c, state, false);
+    enter_state(c, state, false);
 }
 
 /* --- connections --- */
@@ -185,7 +185,7 @@ static void connection_lost(struct zkc *c)
             count_barren(c);
         else
             lose_sent(c);
-        zkc_enter_state(c, ZKC_STATE_CONNECTING, false);
+        enter_state(c, ZKC_STATE_CONNECTING, false);
     }
     plan_dial(c);
 }
@@ -252,7 +252,7 @@ static void take_connect_response(struct zkc *c, struct zk_slice frame)
     c->pings_left = 0;
     c->ready_since_ms = c->now_ms;
     c->answered = false;
-    zkc_enter_state(c, ZKC_STATE_CONNECTED, c->resuming);
+    enter_state(c, ZKC_STATE_CONNECTED, c->resuming);
     zkc_wire_ready(c);
     zkc_resend(c);
 }
@@ -379,7 +379,7 @@ static void take_time(struct zkc *c)
         return;
     }
     if (may_be_lost(c) && c->now_ms >= c->heard_ms + (uint64_t)c->timeout_ms)
-        zkc_enter_state(c, ZKC_STATE_LOST, false);
+        enter_state(c, ZKC_STATE_LOST, false);
     time_connection(c);
     if (c->config.request_timeout_ms > 0)
         time_requests(c);
@@ -408,7 +408,7 @@ static uint64_t connection_deadline(const struct zkc *c)
 
 uint64_t zkc_deadline_ms(const struct zkc *c)
 {
-    if (zkc_is_final(c))
+    if (is_final(c))
         return UINT64_MAX;
     uint64_t deadline = connection_deadline(c);
     if (c->closing)
@@ -439,7 +439,7 @@ static void begin_close(struct zkc *c)
 void zkc_step(struct zkc *c, const struct zkc_event *event)
 {
     c->now_ms = zk_max_u64(c->now_ms, event->now_ms);
-    if (zkc_is_final(c))
+    if (is_final(c))
         return;
     if (c->conn == 0)
         c->heard_ms = c->now_ms;
@@ -466,7 +466,7 @@ void zkc_step(struct zkc *c, const struct zkc_event *event)
         zkc_finish(c, ZKC_STATE_CLOSED, ZK_ERR_CLOSING);
         break;
     }
-    if (!zkc_is_final(c))
+    if (!is_final(c))
         take_time(c);
     zkc_flush(c);
 }
@@ -637,11 +637,6 @@ int32_t zkc_memory(const struct zkc *c)
     return c->memory;
 }
 
-int64_t zkc_last_zxid(const struct zkc *c)
-{
-    return c->last_zxid;
-}
-
 size_t zkc_unfinished(const struct zkc *c)
 {
     size_t count = c->waiting.count;
@@ -690,6 +685,6 @@ void zkc_check(const struct zkc *c)
     ZK_ASSERT(c->queued_bytes <= ZKC_QUEUE_BYTES_MAX);
     ZK_ASSERT(c->watches.count <= ZKC_WATCHES_MAX);
     ZK_ASSERT(c->in_used <= c->in.len);
-    ZK_ASSERT(zkc_is_final(c) ? c->sent.count + c->waiting.count == 0 : c->auths_answered <= c->auth_count);
+    ZK_ASSERT(is_final(c) ? c->sent.count + c->waiting.count == 0 : c->auths_answered <= c->auth_count);
     ZK_ASSERT((c->state == ZKC_STATE_CONNECTED) == (c->phase == ZKC_PHASE_READY));
 }

@@ -234,7 +234,6 @@ int64_t zkc_session_id(const struct zkc *c); /* 0 before the first handshake */
 const uint8_t *zkc_password(const struct zkc *c);
 int32_t zkc_session_timeout_ms(const struct zkc *c); /* as negotiated */
 int32_t zkc_memory(const struct zkc *c);             /* K; 0: this session has none */
-int64_t zkc_last_zxid(const struct zkc *c);
 size_t zkc_unfinished(const struct zkc *c);  /* requests submitted and not completed */
 size_t zkc_outstanding(const struct zkc *c); /* of those: on the wire */
 size_t zkc_watch_count(const struct zkc *c); /* set now */

@@ -119,8 +119,6 @@ bool zkc_fx_room(struct zkc *c, size_t more);
 struct zkc_fx *zkc_fx_push(struct zkc *c, enum zkc_effect_type type);
 void zkc_drop_connection(struct zkc *c);
 void zkc_finish(struct zkc *c, enum zkc_state state, int err);
-void zkc_enter_state(struct zkc *c, enum zkc_state state, bool resumed);
-bool zkc_is_final(const struct zkc *c);
 
 /* request.c */
 void zkc_queue_push(struct zkc_queue *q, struct zkc_pending *p);

@@ -67,9 +67,11 @@ struct zk {
 };
 
 uint64_t zk_now_ms(void);
+/* A condition that is waited for by zk_now_ms' clock; the latter returns false when it is `until_ms`. */
+void zk_cond_init(pthread_cond_t *cond);
+bool zk_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_ms);
 /* With the lock held: something was put into the core, let the loop look. */
 void zk_poke(struct zk *zk);
-bool zk_in_loop(struct zk *zk);
 /* May a call wait for an answer here? Not for a loop that is its own. */
 bool zk_may_wait(struct zk *zk);
 

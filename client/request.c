@@ -160,22 +160,6 @@ static int put_write(struct zkc *c, const struct zkc_request *r)
     }
 }
 
-static int put_multi(struct zkc *c, const struct zkc_request *r)
-{
-    if (r->step_count > ZKC_MULTI_STEPS_MAX)
-        return ZK_ERR_BAD_ARGUMENTS;
-    for (size_t i = 0; i < r->step_count; i++) {
-        zk_multi_header_encode(&c->scratch, (struct zk_multi_header){r->steps[i].op, false, -1});
-        int err = put_write(c, &r->steps[i]);
-        if (err != ZK_ERR_OK)
-            return err;
-        if (c->scratch.len > c->config.request_bytes_max)
-            return ZK_ERR_BAD_ARGUMENTS;
-    }
-    zk_multi_header_encode(&c->scratch, ZK_MULTI_END);
-    return ZK_ERR_OK;
-}
-
 static int put_path_only(struct zkc *c, const struct zkc_request *r)
 {
     if (zk_path_check(r->path, false) != NULL)
@@ -212,16 +196,22 @@ static int put_path_only(struct zkc *c, const struct zkc_request *r)
     return ZK_ERR_OK;
 }
 
-static int put_multi_read(struct zkc *c, const struct zkc_request *r)
+/* What may be a step of a multiRead. */
+static int put_read(struct zkc *c, const struct zkc_request *r)
+{
+    if ((r->op != ZK_OP_GET_DATA && r->op != ZK_OP_GET_CHILDREN) || r->watch_tag != 0)
+        return ZK_ERR_BAD_ARGUMENTS;
+    return put_path_only(c, r);
+}
+
+static int put_steps(struct zkc *c, const struct zkc_request *r,
+                     int (*put_step)(struct zkc *c, const struct zkc_request *step))
 {
     if (r->step_count > ZKC_MULTI_STEPS_MAX)
         return ZK_ERR_BAD_ARGUMENTS;
     for (size_t i = 0; i < r->step_count; i++) {
-        const struct zkc_request *step = &r->steps[i];
-        if ((step->op != ZK_OP_GET_DATA && step->op != ZK_OP_GET_CHILDREN) || step->watch_tag != 0)
-            return ZK_ERR_BAD_ARGUMENTS;
-        zk_multi_header_encode(&c->scratch, (struct zk_multi_header){step->op, false, -1});
-        int err = put_path_only(c, step);
+        zk_multi_header_encode(&c->scratch, (struct zk_multi_header){r->steps[i].op, false, -1});
+        int err = put_step(c, &r->steps[i]);
         if (err != ZK_ERR_OK)
             return err;
         if (c->scratch.len > c->config.request_bytes_max)
@@ -272,7 +262,7 @@ static int put_request(struct zkc *c, const struct zkc_request *r)
     case ZK_OP_DELETE:
         return put_write(c, r);
     case ZK_OP_MULTI:
-        return put_multi(c, r);
+        return put_steps(c, r, put_write);
     case ZK_OP_EXISTS:
     case ZK_OP_GET_DATA:
     case ZK_OP_GET_CHILDREN:
@@ -286,7 +276,7 @@ static int put_request(struct zkc *c, const struct zkc_request *r)
     case ZK_OP_GET_ALL_CHILDREN_NUMBER:
         return put_path_only(c, r);
     case ZK_OP_MULTI_READ:
-        return put_multi_read(c, r);
+        return put_steps(c, r, put_read);
     case ZK_OP_GET_EPHEMERALS:
         return put_prefix(c, r->path);
     case ZK_OP_GET_CHILDREN_PAGE:

@@ -14,19 +14,34 @@ uint64_t zk_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-bool zk_in_loop(struct zk *zk)
+void zk_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+bool zk_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_ms)
+{
+    const struct timespec until = {(time_t)(until_ms / 1000), (long)(until_ms % 1000 * 1000000)};
+    return pthread_cond_timedwait(cond, lock, &until) == 0;
+}
+
+static bool in_loop(struct zk *zk)
 {
     return zk->loop_known && pthread_equal(pthread_self(), zk->loop_thread);
 }
 
 bool zk_may_wait(struct zk *zk)
 {
-    return zk->own_thread && !zk_in_loop(zk);
+    return zk->own_thread && !in_loop(zk);
 }
 
 void zk_poke(struct zk *zk)
 {
-    if (zk->woken || (zk->draining && zk_in_loop(zk)))
+    if (zk->woken || (zk->draining && in_loop(zk)))
         return;
     zk->woken = true;
     uint64_t one = 1;
@@ -313,22 +328,13 @@ static bool start_thread(struct zk *zk)
     return started;
 }
 
-static void init_locks(struct zk *zk)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&zk->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&zk->lock, NULL);
-}
-
 int zk_open(const struct zk_options *options, struct zk **ret_zk)
 {
     struct zk *zk = calloc(1, sizeof *zk);
     if (zk == NULL)
         return ZK_SYSTEM_ERROR;
-    init_locks(zk);
+    zk_cond_init(&zk->changed);
+    pthread_mutex_init(&zk->lock, NULL);
     zk->wake_fd = -1;
     zk->timer_ms = UINT64_MAX;
     int err = ZK_SYSTEM_ERROR;
@@ -416,15 +422,14 @@ static int state_code(enum zkc_state state)
 
 int zk_wait_connected(struct zk *zk, uint32_t timeout_ms)
 {
-    uint64_t until = zk_now_ms() + timeout_ms;
-    struct timespec at = {(time_t)(until / 1000), (long)(until % 1000 * 1000000)};
+    uint64_t until_ms = zk_now_ms() + timeout_ms;
     pthread_mutex_lock(&zk->lock);
     int code = zk_may_wait(zk) ? ZK_OPERATION_TIMEOUT : ZK_INVALID_STATE;
-    int waited = 0;
-    while (code == ZK_OPERATION_TIMEOUT && waited == 0) {
+    bool in_time = true;
+    while (code == ZK_OPERATION_TIMEOUT && in_time) {
         code = state_code(zkc_state(zk->core));
         if (code == ZK_OPERATION_TIMEOUT)
-            waited = pthread_cond_timedwait(&zk->changed, &zk->lock, &at);
+            in_time = zk_cond_wait(&zk->changed, &zk->lock, until_ms);
     }
     pthread_mutex_unlock(&zk->lock);
     return code;
@@ -492,7 +497,7 @@ void zk_state_unlisten(struct zk *zk, zk_state_fn *fn, void *context)
     for (size_t i = 0; i < zk->listener_count; i++)
         if (zk->listeners[i].fn == fn && zk->listeners[i].context == context)
             zk->listeners[i].fn = NULL;
-    while (zk->calling.fn == fn && zk->calling.context == context && !zk_in_loop(zk))
+    while (zk->calling.fn == fn && zk->calling.context == context && !in_loop(zk))
         pthread_cond_wait(&zk->changed, &zk->lock);
     pthread_mutex_unlock(&zk->lock);
 }

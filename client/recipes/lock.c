@@ -132,13 +132,9 @@ struct wait {
 
 static void wait_init(struct wait *wait)
 {
-    pthread_condattr_t monotonic;
     memset(wait, 0, sizeof *wait);
     pthread_mutex_init(&wait->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&wait->told, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    zk_cond_init(&wait->told);
 }
 
 static void wait_fini(struct wait *wait)
@@ -159,11 +155,9 @@ static void tell(struct wait *wait, int code, uint64_t fence)
 
 static bool wait_until(struct wait *wait, uint64_t until_ms)
 {
-    struct timespec at = {(time_t)(until_ms / 1000), (long)(until_ms % 1000 * 1000000)};
     pthread_mutex_lock(&wait->mutex);
-    int late = 0;
-    while (!wait->done && late == 0)
-        late = pthread_cond_timedwait(&wait->told, &wait->mutex, &at);
+    while (!wait->done && zk_cond_wait(&wait->told, &wait->mutex, until_ms))
+        ;
     bool done = wait->done;
     pthread_mutex_unlock(&wait->mutex);
     return done;
