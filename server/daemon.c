@@ -206,6 +206,7 @@ static bool open_sockets(struct daemon *d)
         .words = &d->words,
     };
     d->words = (struct words){.settings = &d->settings, .loop = &d->loop, .start_ms = loop_clock_ms(),
+                              .trace_mask = WORDS_TRACE_MASK,
                               .more = put_store_metrics, .more_arg = d};
     d->loop.conns = conns_new(&d->loop, &config);
     if (!listen_for_clients(d))

@@ -310,7 +310,7 @@ static enum inbuf_verdict conn_frame(void *arg, struct zk_slice frame)
     return INBUF_HOLD;
 }
 
-static void answer_word(struct conn *c, uint32_t length)
+static void answer_word(struct conn *c, uint32_t length, struct zk_slice behind)
 {
     const uint8_t word[WORDS_LENGTH] = {(uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8),
                                         (uint8_t)length};
@@ -320,7 +320,7 @@ static void answer_word(struct conn *c, uint32_t length)
     }
     struct zk_buf out;
     zk_buf_init(&out);
-    words_answer(c->conns->config.words, word, loop_clock_ms(), &out);
+    words_answer(c->conns->config.words, word, behind, loop_clock_ms(), &out);
     conn_send(c, zk_buf_slice(&out));
     zk_buf_fini(&out);
     conn_finish(c);
@@ -331,13 +331,8 @@ static uint32_t frame_limit(const struct conn *c)
     return c->phase == CONN_OPEN ? c->conns->config.frame_bytes_max : REPLICA_CONNECT_BYTES_MAX;
 }
 
-/* A length that cannot be: perhaps it is a word. */
 static void refuse(struct conn *c, uint32_t length)
 {
-    if (c->phase == CONN_NEW) {
-        answer_word(c, length);
-        return;
-    }
     char text[SOCKET_TEXT_SIZE];
     zk_log_warn("client %s closed: a frame of %d bytes is more than jute.maxbuffer allows",
                 socket_text(&c->address->host, c->port, text), (int32_t)length);
@@ -382,6 +377,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     }
     /* What is read of a stranger may have to be kept, so it is little. */
     size_t most = c->phase == CONN_OPEN ? SCRATCH_BYTES : REPLICA_CONNECT_BYTES_MAX;
+    size_t torn = c->in.len;
     int count = inbuf_prepare(&c->in, conns->scratch, most, parts);
     ssize_t got = conn_receive(c, parts, count);
     if (got <= 0)
@@ -389,7 +385,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     loop_touch(conns->loop);
     enum inbuf_verdict verdict =
         inbuf_take(&c->in, conns->scratch, (size_t)got, frame_limit(c), conn_frame, c, &length);
-    if (verdict == INBUF_BAD)
+    if (verdict != INBUF_BAD)
+        return;
+    if (c->phase == CONN_NEW) /* a length that cannot be: perhaps it is a word, in front of all that has come */
+        answer_word(c, length, zk_slice(conns->scratch + WORDS_LENGTH, torn + (size_t)got - WORDS_LENGTH));
+    else
         refuse(c, length);
 }
 

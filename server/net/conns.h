@@ -27,7 +27,7 @@ struct conns_config {
     size_t per_address_max;        /* 0: no limit */
     uint32_t frame_bytes_max;      /* jute.maxbuffer */
     uint64_t sessionless_ms;       /* CONNS_SESSIONLESS_MS */
-    const struct words *words;     /* what the words tell; borrowed */
+    struct words *words;           /* what the words tell; borrowed */
 };
 
 struct conns_figures {

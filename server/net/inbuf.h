@@ -29,7 +29,8 @@ void inbuf_fini(struct inbuf *in);
 /* Where to read to: fills in one or two parts, returns how many. Not while frames are held back. */
 int inbuf_prepare(struct inbuf *in, uint8_t *scratch, size_t scratch_size, struct iovec ret_parts[2]);
 /* `count` > 0 bytes were read to there. Calls `fn` for each whole frame of at most `frame_max` bytes. INBUF_BAD: the
- * length is in *ret_length and its four bytes and all after them are dropped. */
+ * length is in *ret_length and its four bytes and all after them are dropped; of a first frame they are at the scratch's
+ * beginning. */
 enum inbuf_verdict inbuf_take(struct inbuf *in, uint8_t *scratch, size_t count, uint32_t frame_max, inbuf_fn *fn,
                               void *arg, uint32_t *ret_length);
 /* Hands on what was held back. */

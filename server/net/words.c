@@ -8,6 +8,7 @@
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include "common/jute.h"
 #include "server/net/conns.h"
 #include "server/net/loop.h"
 #include "server/net/words_look.h"
@@ -20,7 +21,7 @@ static word_fn answer_srvr, answer_ruok, answer_stat, answer_mntr, answer_isro, 
 
 static const struct {
     char name[WORDS_LENGTH + 1];
-    word_fn *answer;    /* NULL: Apache's, not served */
+    word_fn *answer;    /* NULL: stmk, which changes something */
     bool needs_service; /* else it is answered that there is none */
 } table[] = {
     {"srvr", answer_srvr, false}, {"ruok", answer_ruok, false}, {"stat", answer_stat, false},
@@ -51,13 +52,29 @@ static void put_not_serving(const struct replica_report *r, struct zk_buf *out)
         zk_buf_printf(out, "%s\n", r->waiting_for);
 }
 
-void words_answer(const struct words *words, const uint8_t word[WORDS_LENGTH], uint64_t now_ms, struct zk_buf *out)
+/* The mask is not read from the connection later: Apache's server takes what is there too. */
+static void set_trace_mask(struct words *words, struct zk_slice behind, struct zk_buf *out)
+{
+    struct zk_jute in = zk_jute(behind);
+    int64_t mask = zk_jute_long(&in);
+    if (in.bad)
+        return;
+    words->trace_mask = mask;
+    zk_buf_printf(out, "%" PRId64, mask);
+}
+
+void words_answer(struct words *words, const uint8_t word[WORDS_LENGTH], struct zk_slice behind, uint64_t now_ms,
+                  struct zk_buf *out)
 {
     int at = word_find(word);
     struct replica_report r;
     ZK_ASSERT(at >= 0);
-    if (table[at].answer == NULL || !settings_word_allowed(words->settings, table[at].name)) {
+    if (!settings_word_allowed(words->settings, table[at].name)) {
         zk_buf_printf(out, "%s is not executed because it is not in the whitelist.\n", table[at].name);
+        return;
+    }
+    if (table[at].answer == NULL) {
+        set_trace_mask(words, behind, out);
         return;
     }
     replica_report_get(words->loop->replica, &r);

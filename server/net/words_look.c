@@ -11,8 +11,6 @@
 #include "server/net/loop.h"
 #include "common/proto.h"
 
-/* What Apache's servers trace by default; zkd traces nothing. */
-#define TRACE_MASK 306
 /* Digests are told for every so many entries. */
 #define HASH_EVERY 128
 #define HASH_ENTRIES 1024
@@ -326,5 +324,5 @@ void words_hash(const struct words *words, uint64_t now_ms, struct zk_buf *out)
 
 void words_gtmk(const struct words *words, uint64_t now_ms, struct zk_buf *out)
 {
-    zk_buf_printf(out, "%d", TRACE_MASK);
+    zk_buf_printf(out, "%" PRId64, words->trace_mask);
 }

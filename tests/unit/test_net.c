@@ -203,7 +203,8 @@ static void setup(void)
     snprintf(settings.words, sizeof settings.words, ",srvr,ruok,isro,mntr,stat,envi,");
     ck_assert(loop_init(&loop));
     loop.replica = &fake;
-    words = (struct words){.settings = &settings, .loop = &loop, .start_ms = loop_clock_ms()};
+    words = (struct words){
+        .settings = &settings, .loop = &loop, .start_ms = loop_clock_ms(), .trace_mask = WORDS_TRACE_MASK};
     config = (struct conns_config){.count_max = 100,
                                    .per_address_max = 50,
                                    .frame_bytes_max = FRAME_MAX,
@@ -592,6 +593,24 @@ START_TEST(the_words_that_look_closer_speak_as_apaches_do)
 }
 END_TEST
 
+/* It comes behind the word, as a 64-bit number. */
+START_TEST(a_trace_mask_is_set_and_told)
+{
+    snprintf(settings.words, sizeof settings.words, ",stmk,gtmk,");
+    start();
+    ck_assert_str_eq(ask("gtmk", 4), "306");
+    ck_assert_str_eq(ask("stmk\0\0\0\0\0\0\001\054", 12), "300");
+    ck_assert_str_eq(ask("gtmk", 4), "300");
+    ck_assert_str_eq(ask("stmk\377\377\377\377\377\377\377\376and more", 20), "-2");
+    ck_assert_str_eq(ask("stmk\0\0\0\0\0\0\001", 11), ""); /* one byte is missing */
+    ck_assert_str_eq(ask("stmk", 4), "");
+    ck_assert_str_eq(ask("gtmk", 4), "-2");
+    snprintf(settings.words, sizeof settings.words, ",gtmk,");
+    ck_assert_str_eq(ask("stmk\0\0\0\0\0\0\001\054", 12), "stmk is not executed because it is not in the whitelist.\n");
+    ck_assert_str_eq(ask("gtmk", 4), "-2");
+}
+END_TEST
+
 START_TEST(a_word_off_the_list_is_refused)
 {
     snprintf(settings.words, sizeof settings.words, ",srvr,");
@@ -641,6 +660,7 @@ static TCase *all_tests(void)
     tcase_add_test(tests, without_a_file_descriptor_left_it_waits_for_one);
     tcase_add_test(tests, words_are_answered_and_the_connection_ends);
     tcase_add_test(tests, the_words_that_look_closer_speak_as_apaches_do);
+    tcase_add_test(tests, a_trace_mask_is_set_and_told);
     tcase_add_test(tests, a_word_off_the_list_is_refused);
     tcase_add_test(tests, a_server_that_does_not_serve_says_so_and_why);
     tcase_add_test(tests, an_idle_loop_sleeps);
