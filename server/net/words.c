@@ -236,19 +236,23 @@ static void put_peer_state(struct zk_buf *out, const struct replica_report *r)
         zk_buf_printf(out, "zk_peer_state\t%s - broadcast\n", role);
 }
 
-static void put_leader_metrics(struct zk_buf *out, const struct words *words, const struct replica_report *r)
+static void put_quorum_size(struct zk_buf *out, const struct settings *settings)
 {
-    size_t voters = 0, observers = 0;
-    for (size_t i = 0; i < words->settings->server_count; i++) {
-        voters += !words->settings->servers[i].is_observer;
-        observers += words->settings->servers[i].is_observer;
-    }
+    size_t voters = 0;
+    for (size_t i = 0; i < settings->server_count; i++)
+        voters += !settings->servers[i].is_observer;
     put(out, "quorum_size", voters);
+}
+
+static void put_leader_metrics(struct zk_buf *out, const struct replica_report *r, uint64_t now_ms)
+{
     put(out, "learners", r->followers);
     put(out, "followers", r->followers); /* its name before 3.6, which exporters still read */
     put(out, "synced_followers", r->synced_followers);
     put(out, "synced_observers", r->synced_observers);
     put(out, "synced_non_voting_followers", 0);
+    put(out, "pending_syncs", r->pending_syncs);
+    put(out, "leader_uptime", now_ms - r->leading_since_ms);
     put_signed(out, "last_proposal_size", r->proposal_last_bytes);
     put_signed(out, "min_proposal_size", r->proposal_min_bytes);
     put_signed(out, "max_proposal_size", r->proposal_max_bytes);
@@ -300,6 +304,8 @@ static void answer_mntr(const struct words *words, uint64_t now_ms, struct zk_bu
     put_connection_metrics(out, words, &r);
     if (words->more != NULL)
         words->more(words->more_arg, out);
+    if (!r.is_standalone)
+        put_quorum_size(out, words->settings);
     if (strcmp(mode(&r), "leader") == 0 && !r.is_standalone)
-        put_leader_metrics(out, words, &r);
+        put_leader_metrics(out, &r, now_ms);
 }

@@ -299,13 +299,14 @@ static void put_ensemble(const struct words *words, struct zk_buf *out)
 void words_conf(const struct words *words, uint64_t now_ms, struct zk_buf *out)
 {
     const struct settings *s = words->settings;
+    bool is_alone = settings_is_standalone(s);
     zk_buf_printf(out, "clientPort=%d\nsecureClientPort=-1\ndataDir=%s\ndataDirSize=%" PRIu64 "\n", s->client_port,
                   s->data_dir, directory_bytes(s->data_dir));
     zk_buf_printf(out, "dataLogDir=%s\ndataLogSize=%" PRIu64 "\ntickTime=%d\nmaxClientCnxns=%d\n", log_dir(s),
                   directory_bytes(log_dir(s)), s->tick_ms, s->max_client_cnxns);
     zk_buf_printf(out, "minSessionTimeout=%d\nmaxSessionTimeout=%d\nclientPortListenBacklog=%d\nserverId=%" PRIu64 "\n",
-                  s->min_session_timeout_ms, s->max_session_timeout_ms, s->client_backlog, s->self);
-    if (!settings_is_standalone(s))
+                  s->min_session_timeout_ms, s->max_session_timeout_ms, s->client_backlog, is_alone ? 0 : s->self);
+    if (!is_alone)
         put_ensemble(words, out);
 }
 

@@ -369,6 +369,7 @@ bool forward_message(struct replica *r, uint64_t peer, bool inbound, struct zk_s
 void forward_confirmed(struct replica *r, const struct zab_confirmed *c);
 void forward_lost_leadership(struct replica *r);
 void forward_forget_peer(struct replica *r, uint64_t peer); /* its syncs: who asks on a new connection asks anew */
+size_t forward_pending_syncs(const struct replica *r); /* leader: rounds that a quorum has not confirmed yet */
 void forward_sync_wanted(struct replica *r);
 void forward_touch_flush(struct replica *r);
 void forward_fini(struct replica *r);

@@ -315,6 +315,14 @@ void forward_forget_peer(struct replica *r, uint64_t peer)
     }
 }
 
+size_t forward_pending_syncs(const struct replica *r)
+{
+    size_t count = 0;
+    for (const struct sync_waiter *w = r->waiters; w != NULL; w = w->next)
+        count++;
+    return count;
+}
+
 static void drop_waiters(struct replica *r)
 {
     while (r->waiters != NULL) {

@@ -401,6 +401,8 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
     ret_report->synced_followers = leads(r) ? zab_synced_count(r->zab, ZAB_PARTICIPANT) : 0;
     ret_report->synced_observers = leads(r) ? zab_synced_count(r->zab, ZAB_OBSERVER) : 0;
     ret_report->followers = ret_report->synced_followers;
+    ret_report->pending_syncs = forward_pending_syncs(r);
+    ret_report->leading_since_ms = r->leading_since_ms;
     ret_report->free_bytes = r->free_bytes;
     ret_report->total_bytes = r->total_bytes;
     ret_report->waiting_for = zab_waiting_for(r->zab);

@@ -159,7 +159,8 @@ struct replica_report {
     uint64_t throttled; /* connections closed for want of tokens */
     uint64_t latency_min_us, latency_max_us, latency_sum_us, latency_count;
     int32_t proposal_last_bytes, proposal_min_bytes, proposal_max_bytes; /* -1: none yet */
-    size_t followers, synced_followers, synced_observers; /* leader */
+    size_t followers, synced_followers, synced_observers, pending_syncs; /* leader */
+    uint64_t leading_since_ms;                                           /* leader, monotonic */
     uint64_t free_bytes, total_bytes;
     const char *waiting_for; /* "" or a sentence: who is missing, what helps */
 };

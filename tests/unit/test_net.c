@@ -24,6 +24,7 @@ struct replica {
     bool behind[8]; /* what was told, the first first */
     uint64_t last_conn;
     bool serving;
+    bool leads_three;
     bool has_session; /* every connection: for cons */
     size_t resets;
 };
@@ -98,7 +99,8 @@ uint64_t replica_deadline_ms(const struct replica *r)
 void replica_report_get(const struct replica *r, struct replica_report *ret_report)
 {
     *ret_report = (struct replica_report){.serving = r->serving,
-                                          .is_standalone = true,
+                                          .is_standalone = !r->leads_three,
+                                          .pending_syncs = 2,
                                           .phase = ZAB_LEADING,
                                           .last_zxid = 0x100000002,
                                           .nodes = 5,
@@ -587,9 +589,22 @@ START_TEST(the_words_that_look_closer_speak_as_apaches_do)
     const char *conf = ask("conf", 4);
     ck_assert_ptr_eq(strstr(conf, "clientPort=0\nsecureClientPort=-1\ndataDir=/nowhere\ndataDirSize=0\n"), conf);
     ck_assert_ptr_nonnull(strstr(conf, "\ntickTime=3000\nmaxClientCnxns=60\nminSessionTimeout="));
-    ck_assert_ptr_nonnull(strstr(conf, "\nclientPortListenBacklog=-1\nserverId="));
+    ck_assert_ptr_nonnull(strstr(conf, "\nclientPortListenBacklog=-1\nserverId=0\n"));
     fake.serving = false;
     ck_assert_int_eq(strncmp(ask("cons", 4), "This ZooKeeper instance is not", 30), 0);
+}
+END_TEST
+
+START_TEST(a_leader_tells_of_its_ensemble)
+{
+    fake.leads_three = true;
+    settings.server_count = 3;
+    settings.servers[2].is_observer = true;
+    start();
+    const char *mntr = ask("mntr", 4);
+    ck_assert_ptr_nonnull(strstr(mntr, "\nzk_peer_state\tleading - broadcast\n"));
+    ck_assert_ptr_nonnull(strstr(mntr, "\nzk_quorum_size\t2\n"));
+    ck_assert_ptr_nonnull(strstr(mntr, "\nzk_pending_syncs\t2\nzk_leader_uptime\t"));
 }
 END_TEST
 
@@ -660,6 +675,7 @@ static TCase *all_tests(void)
     tcase_add_test(tests, without_a_file_descriptor_left_it_waits_for_one);
     tcase_add_test(tests, words_are_answered_and_the_connection_ends);
     tcase_add_test(tests, the_words_that_look_closer_speak_as_apaches_do);
+    tcase_add_test(tests, a_leader_tells_of_its_ensemble);
     tcase_add_test(tests, a_trace_mask_is_set_and_told);
     tcase_add_test(tests, a_word_off_the_list_is_refused);
     tcase_add_test(tests, a_server_that_does_not_serve_says_so_and_why);
