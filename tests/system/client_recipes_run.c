@@ -354,6 +354,70 @@ static void a_multi_happens_whole_or_not_at_all(void)
     zk_close(zk);
 }
 
+static void a_ttl_node_of_a_multi_is_one(void)
+{
+    struct zk *zk = open_session();
+    struct zk_multi *multi = zk_multi_new();
+    struct zk_result *result;
+    zk_multi_create(multi, "/t", NULL, 0, NULL, 0);
+    zk_multi_create_ttl(multi, "/t/l", NULL, 0, NULL, ZK_SEQUENTIAL, 1);
+    MUST(zk_multi_commit(zk, multi, &result) == ZK_OK && strcmp(result->steps[1].path, "/t/l0000000000") == 0);
+    zk_result_free(result);
+    zk_multi_free(multi);
+    SOON(zk_exists(zk, "/t/l0000000000", NULL, NULL, NULL) == ZK_NO_NODE);
+    MUST(zk_delete(zk, "/t", ZK_ANY_VERSION) == ZK_OK);
+    zk_close(zk);
+}
+
+/* --- who may what --- */
+
+static void the_ready_made_acls_say_what_their_names_do(void)
+{
+    struct zk *mine = open_session(), *other = open_session();
+    struct zk_result *result;
+    MUST(zk_create(mine, "/open", NULL, 0, zk_acl_open(), 0, NULL) == ZK_OK);
+    MUST(zk_create(mine, "/read", NULL, 0, zk_acl_read(), 0, NULL) == ZK_OK);
+    MUST(zk_create(mine, "/mine", NULL, 0, zk_acl_creator(), 0, NULL) == ZK_INVALID_ACL); /* nobody in particular */
+    MUST(zk_add_auth(mine, "digest", "me:secret", 9) == ZK_OK);
+    MUST(zk_create(mine, "/mine", "x", 1, zk_acl_creator(), 0, NULL) == ZK_OK);
+    MUST(zk_sync(other, "/") == ZK_OK);
+    MUST(zk_set(other, "/open", "1", 1, ZK_ANY_VERSION, NULL) == ZK_OK);
+    MUST(zk_get(other, "/read", NULL, NULL, &result) == ZK_OK);
+    zk_result_free(result);
+    MUST(zk_set(other, "/read", "1", 1, ZK_ANY_VERSION, NULL) == ZK_NO_AUTH);
+    MUST(zk_get(other, "/mine", NULL, NULL, &result) == ZK_NO_AUTH);
+    MUST(zk_get(mine, "/mine", NULL, NULL, &result) == ZK_OK);
+    zk_result_free(result);
+    MUST(zk_delete(mine, "/mine", 0) == ZK_OK && zk_delete(mine, "/read", 0) == ZK_OK);
+    MUST(zk_delete(mine, "/open", 1) == ZK_OK);
+    zk_close(mine);
+    zk_close(other);
+}
+
+/* --- watches --- */
+
+static void on_change(struct zk *zk, const struct zk_watch_event *event, void *context)
+{
+    hear(context, event->type, event->last);
+}
+
+static void a_watch_that_is_removed_calls_a_last_time(void)
+{
+    struct zk *zk = open_session();
+    struct heard watch = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    MUST(zk_remove_watches(zk, "/w", ZK_WATCHES_PERSISTENT) == ZK_NO_WATCHER);
+    MUST(zk_add_watch(zk, "/w", false, on_change, &watch) == ZK_OK);
+    MUST(zk_create(zk, "/w", NULL, 0, NULL, 0, NULL) == ZK_OK);
+    SOON(watch.calls == 1);
+    MUST(watch.code == ZK_NODE_CREATED && watch.fence == false);
+    MUST(zk_remove_watches(zk, "/w", ZK_WATCHES_PERSISTENT) == ZK_OK);
+    SOON(watch.calls == 2);
+    MUST(watch.code == ZK_WATCH_REMOVED_PERSISTENT && watch.fence == true);
+    MUST(zk_delete(zk, "/w", 0) == ZK_OK && zk_sync(zk, "/") == ZK_OK);
+    MUST(watch.calls == 2);
+    zk_close(zk);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -361,6 +425,9 @@ int main(int argc, char **argv)
         void (*run)(void);
     } tests[] = {
         {"a multi happens whole or not at all", a_multi_happens_whole_or_not_at_all},
+        {"a ttl node of a multi is one", a_ttl_node_of_a_multi_is_one},
+        {"the ready-made acls say what their names do", the_ready_made_acls_say_what_their_names_do},
+        {"a watch that is removed calls a last time", a_watch_that_is_removed_calls_a_last_time},
         {"who watches a group hears who comes and goes", who_watches_a_group_hears_who_comes_and_goes},
         {"a name is held by one at a time", a_name_is_held_by_one_at_a_time},
         {"the first leads and is followed", the_first_leads_and_is_followed},
