@@ -395,17 +395,8 @@ static void set_server(const struct place *at, struct settings *s, const char *k
 /* --- one key --- */
 
 static const char *const ignored[][2] = {
-#define NUMBER(...)
-#define FLAG(...)
-#define PATH(...)
-#define SPECIAL(...)
 #define IGNORED(key, why) {#key, why},
 #include "server/settings.def"
-#undef NUMBER
-#undef FLAG
-#undef PATH
-#undef SPECIAL
-#undef IGNORED
 };
 
 static const char *why_ignored(const char *key)
@@ -447,13 +438,7 @@ static void set_key(const struct place *at, struct settings *s, const char *key,
         setter(at, s, key, value); \
         return; \
     }
-#define IGNORED(...)
 #include "server/settings.def"
-#undef NUMBER
-#undef FLAG
-#undef PATH
-#undef SPECIAL
-#undef IGNORED
     const char *why = why_ignored(key);
     if (why)
         warn(at, "%s has no effect: %s", show(key).text, why);
@@ -625,15 +610,7 @@ void settings_init(struct settings *s)
     *s = (struct settings){.words = ",srvr,", .throttle_parts = {.drop_increase = 20000, .drop_decrease = 2000}};
 #define NUMBER(name, field, preset, min, max, unit, what) s->field = preset;
 #define FLAG(name, field, preset, what) s->field = preset;
-#define PATH(...)
-#define SPECIAL(...)
-#define IGNORED(...)
 #include "server/settings.def"
-#undef NUMBER
-#undef FLAG
-#undef PATH
-#undef SPECIAL
-#undef IGNORED
 }
 
 void settings_parse_myid(struct settings *s, const char *file, struct zk_slice text,
