@@ -712,11 +712,6 @@ static struct life *life_at(const struct world *w, uint32_t node, uint64_t sessi
     return NULL;
 }
 
-bool person_password_is_right(const struct world *w, uint32_t from_node, uint64_t session)
-{
-    return life_at(w, from_node, session) != NULL;
-}
-
 static struct op *op_of(const struct life *life, int32_t xid)
 {
     for (size_t i = life->op_count; i > 0; i--)

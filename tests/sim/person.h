@@ -117,8 +117,6 @@ void person_session_entry(struct world *w, const struct ledger_entry *e);
 uint64_t person_attached(const struct world *w, uint64_t session);
 /* The zxid at which this session's request, asked from this node, happened; 0: it has not. */
 uint64_t person_effect(const struct world *w, uint32_t from_node, uint64_t session, int32_t xid);
-/* Does (or did) who sits at this node hold this session rightfully? */
-bool person_password_is_right(const struct world *w, uint32_t from_node, uint64_t session);
 /* Every life of the seed, at its end. */
 void person_check_lives(struct world *w);
 void persons_free_lives(struct world *w);

@@ -35,7 +35,8 @@ struct wire {
     bool is_live;
     bool is_over; /* told that the session has ended */
     uint64_t session;
-    uint64_t claimed; /* the session that the client asked for */
+    uint64_t claimed; /* the session that the client asked for, and by which password */
+    uint8_t password[ZK_PASSWORD_BYTES];
     bool asked_memory;
     uint64_t joined;  /* zxid at which it was attached to this connection */
     uint64_t pings;
@@ -112,6 +113,8 @@ void wire_request(struct wire *wire, struct zk_slice frame)
         wire->was_greeted = true;
         struct zk_connect_request r = zk_connect_request_decode(&in);
         wire->claimed = (uint64_t)r.session_id;
+        if (r.password.len == sizeof(wire->password))
+            memcpy(wire->password, r.password.ptr, sizeof(wire->password));
         wire->asked_memory = r.protocol_version == ZK_PROTOCOL_MEMORY;
         return;
     }
@@ -753,11 +756,16 @@ static void judge_past_write(struct wire *wire, const struct zk_past_write *p)
              zk_err_text(p->err), p->record.len, zk_err_text(e->err), e->reply.len);
 }
 
+static bool password_is_right(const struct wire *wire, const struct model_session *s)
+{
+    return s && memcmp(wire->password, s->password, sizeof(wire->password)) == 0;
+}
+
 /* All that an ended session is remembered for, or nothing if it need not be remembered. */
 static void judge_past(struct wire *wire, const struct model_session *s, const struct zk_connect_response *r)
 {
     const struct ledger *l = wire->world->ledger;
-    bool is_owner = s && wire->asked_memory && person_password_is_right(wire->world, wire->from_node, s->id);
+    bool is_owner = wire->asked_memory && password_is_right(wire, s);
     if (r->protocol_version != ZK_PROTOCOL_MEMORY) {
         if (is_owner && s->memory > 0 && s->was_expired && s->ended_zxid > ledger_forgotten(l))
             FAIL(wire, "memory", "session %" PRIx64 " is not told what it did", s->id);
@@ -789,7 +797,7 @@ static void judge_greeting(struct wire *wire, struct zk_jute *in)
     uint64_t id = (uint64_t)r.session_id;
     if (id == 0) {
         const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->claimed);
-        if (s && s->ended_zxid == 0 && person_password_is_right(wire->world, wire->from_node, s->id))
+        if (password_is_right(wire, s) && s->ended_zxid == 0)
             FAIL(wire, "I18", "session %" PRIx64 " is told that it has expired, and it lives", wire->claimed);
         judge_past(wire, s, &r);
         wire->is_over = true;
@@ -800,7 +808,7 @@ static void judge_greeting(struct wire *wire, struct zk_jute *in)
         FAIL(wire, "I20", "is given session %" PRIx64 ", asked for %" PRIx64, id, wire->claimed);
     if (r.password.len != ZK_PASSWORD_BYTES || memcmp(r.password.ptr, s->password, ZK_PASSWORD_BYTES) != 0)
         FAIL(wire, "I20", "session %" PRIx64 " is given another password", id);
-    if (wire->claimed && !person_password_is_right(wire->world, wire->from_node, id))
+    if (wire->claimed && !password_is_right(wire, s))
         FAIL(wire, "I20", "session %" PRIx64 " is attached to who does not know its password", id);
     wire->session = id;
     wire->is_live = true;
