@@ -179,6 +179,17 @@ static void be_told(struct replica *r, struct client *c, uint64_t session, int32
     outbox_ready(r, c);
 }
 
+/* What cons tells of a client that has asked for nothing but its session. */
+static void note_opened(struct replica *r, struct client *c)
+{
+    struct replica_client_report *own = &c->seen;
+    own->has_op = true;
+    own->last_response_ms = r->now_ms;
+    own->last_op = ZK_OP_CREATE_SESSION;
+    own->last_xid = 0;
+    own->last_zxid = state_zxid(r->state);
+}
+
 /* --- a session of this server's own --- */
 
 static void join_local(struct replica *r, struct client *c, struct local *l, int32_t timeout_ms)
@@ -195,10 +206,12 @@ static void join_local(struct replica *r, struct client *c, struct local *l, int
 static void open_local(struct replica *r, struct client *c, int32_t timeout_ms)
 {
     struct local *l = local_new(r, timeout_ms, zk_slice(NULL, 0));
-    if (l != NULL)
-        join_local(r, c, l, timeout_ms);
-    else
+    if (l == NULL) {
         outbox_close(r, c);
+        return;
+    }
+    join_local(r, c, l, timeout_ms);
+    note_opened(r, c);
 }
 
 static void come_back_to_local(struct replica *r, struct client *c, struct local *l,
@@ -306,6 +319,8 @@ static void join_session(struct replica *r, struct client *c, const struct state
     c->generation = s.generation;
     c->next_number = 1;
     be_told(r, c, s.id, s.timeout_ms, s.memory, s.password);
+    if (fx->session_change == STATE_SESSION_OPENED)
+        note_opened(r, c);
 }
 
 static void put_past(const struct replica *r, uint64_t session, struct zk_buf *out)

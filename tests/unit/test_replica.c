@@ -573,12 +573,28 @@ START_TEST(a_client_that_asks_too_much_is_paused_and_resumed)
 }
 END_TEST
 
+START_TEST(a_client_that_has_asked_for_nothing_has_opened_its_session)
+{
+    struct replica_client_report report;
+    struct session s = open_session(1);
+    ck_assert(replica_client_report_get(r, 1, &report));
+    ck_assert(report.has_op);
+    ck_assert_int_eq(report.last_op, ZK_OP_CREATE_SESSION);
+    ck_assert_int_eq(report.last_xid, 0);
+    ck_assert_uint_eq(report.last_zxid, state_zxid(replica_state(r)));
+    join(2, &s, ZK_PROTOCOL_APACHE, true);
+    ck_assert(replica_client_report_get(r, 2, &report));
+    ck_assert(!report.has_op); /* it has only come back */
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("standalone");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_client_that_sends_no_read_only_byte_gets_none_back);
     tcase_add_test(tc, the_timeout_is_clamped_and_told);
+    tcase_add_test(tc, a_client_that_has_asked_for_nothing_has_opened_its_session);
     tcase_add_test(tc, a_session_moves_to_a_new_connection_and_the_old_one_is_closed);
     tcase_add_test(tc, a_wrong_password_is_told_that_the_session_has_expired);
     tcase_add_test(tc, a_client_that_has_seen_more_than_this_server_is_closed_without_a_word);
