@@ -44,6 +44,7 @@ dist_check_SCRIPTS += \
 	tests/system/foreign_c_client \
 	tests/system/foreign_curator \
 	tests/system/foreign_kazoo \
+	tests/system/foreign_monitors \
 	tests/system/foreign_node \
 	tests/system/foreign_patroni \
 	tests/system/foreign_zkcli \
@@ -86,6 +87,7 @@ LONG_TESTS += \
 	tests/system/faults \
 	tests/system/foreign_c_client \
 	tests/system/foreign_curator \
+	tests/system/foreign_monitors \
 	tests/system/foreign_node \
 	tests/system/foreign_patroni \
 	tests/system/foreign_zkcli \
