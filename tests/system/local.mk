@@ -40,6 +40,7 @@ dist_check_SCRIPTS += \
 	tests/system/demo \
 	tests/system/differential \
 	tests/system/differential_kazoo \
+	tests/system/differential_words \
 	tests/system/faults \
 	tests/system/foreign_c_client \
 	tests/system/foreign_curator \
@@ -83,6 +84,7 @@ TESTS += \
 LONG_TESTS += \
 	tests/system/differential \
 	tests/system/differential_kazoo \
+	tests/system/differential_words \
 	tests/system/damage \
 	tests/system/faults \
 	tests/system/foreign_c_client \
