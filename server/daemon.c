@@ -150,11 +150,7 @@ static void on_store_signal(evutil_socket_t fd, short what, void *arg)
 
 static bool open_store(struct daemon *d)
 {
-    const struct store_config config = {
-        .data_dir = d->settings.data_dir,
-        .wal_dir = d->settings.data_log_dir[0] != '\0' ? d->settings.data_log_dir : NULL,
-        .server_id = d->settings.self,
-    };
+    const struct store_config config = datadir_store(&d->settings);
     if (!store_open(&config, &d->storage, d->why, sizeof d->why)) {
         d->storage.ops = NULL;
         return false;

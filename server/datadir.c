@@ -1,5 +1,4 @@
 #include "server/datadir.h"
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -56,28 +55,6 @@ static bool directory_ok(const char *key, const char *path, bool may_make, char 
     return true;
 }
 
-static bool is_apache_file(const char *name)
-{
-    return strncmp(name, "snapshot.", 9) == 0 || strncmp(name, "log.", 4) == 0;
-}
-
-/* The first of Apache's snapshots or logs below `dir`. */
-static bool holds_apache_data(const char *dir, char *name, size_t size)
-{
-    char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s/version-2", dir);
-    DIR *list = opendir(path);
-    bool is_found = false;
-    for (struct dirent *entry; list != NULL && !is_found && (entry = readdir(list)) != NULL;) {
-        is_found = is_apache_file(entry->d_name);
-        if (is_found)
-            snprintf(name, size, "%s/%.100s", path, entry->d_name);
-    }
-    if (list != NULL)
-        closedir(list);
-    return is_found;
-}
-
 static bool has_store(const struct settings *s)
 {
     char path[PATH_SIZE];
@@ -88,19 +65,19 @@ static bool has_store(const struct settings *s)
 
 static bool check(const struct settings *s, bool may_make, char *why, size_t size)
 {
-    char name[PATH_SIZE + 128];
+    char dir[PATH_SIZE];
     if (!directory_ok("dataDir", s->data_dir, may_make, why, size))
         return false;
     /* That of a store that exists is never made: it may not be mounted, and the store then says so. */
     if (log_dir(s) != s->data_dir && !directory_ok("dataLogDir", log_dir(s), may_make && !has_store(s), why, size))
         return false;
-    if (has_store(s) || (!holds_apache_data(s->data_dir, name, sizeof name) &&
-                         !holds_apache_data(log_dir(s), name, sizeof name)))
+    if (has_store(s) ||
+        (!store_finds_apache(s->data_dir, dir, sizeof dir) && !store_finds_apache(log_dir(s), dir, sizeof dir)))
         return true;
     snprintf(why, size,
-             "%s is Apache ZooKeeper's data, and zkd has none here: it must be imported first; zkd never starts "
+             "%s holds Apache ZooKeeper's data, and zkd has none here: it must be imported first; zkd never starts "
              "empty beside it",
-             name);
+             dir);
     return false;
 }
 
@@ -112,6 +89,15 @@ bool datadir_prepare(const struct settings *s, char *why, size_t size)
 bool datadir_check(const struct settings *s, char *why, size_t size)
 {
     return check(s, false, why, size);
+}
+
+struct store_config datadir_store(const struct settings *s)
+{
+    return (struct store_config){
+        .data_dir = s->data_dir,
+        .wal_dir = s->data_log_dir[0] != '\0' ? s->data_log_dir : NULL,
+        .server_id = s->self,
+    };
 }
 
 static void initialize_path(const struct settings *s, char path[PATH_SIZE])

@@ -13,7 +13,6 @@
 #include "server/daemon_config.h"
 #include "server/datadir.h"
 #include "server/state/state.h"
-#include "server/store/store.h"
 
 #define WHY_SIZE 4096 /* two paths and a sentence */
 #define PATH_SIZE (SETTINGS_PATH_SIZE + 32)
@@ -80,11 +79,7 @@ static bool may_open(struct recover *r)
 
 static bool open_store(struct recover *r)
 {
-    const struct store_config config = {
-        .data_dir = r->settings.data_dir,
-        .wal_dir = r->settings.data_log_dir[0] != '\0' ? r->settings.data_log_dir : NULL,
-        .server_id = r->settings.self,
-    };
+    const struct store_config config = datadir_store(&r->settings);
     if (!store_open(&config, &r->storage, r->why, sizeof r->why)) {
         r->storage.ops = NULL;
         return false;

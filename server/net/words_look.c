@@ -17,9 +17,9 @@
 
 /* --- connections --- */
 
-static void put_operation(struct zk_buf *out, const struct replica_client_report *r, uint64_t session)
+static void put_operation(struct zk_buf *out, const struct replica_client_report *r)
 {
-    zk_buf_printf(out, ",sid=0x%" PRIx64 ",lop=%s,est=%" PRId64 ",to=%" PRId32, session,
+    zk_buf_printf(out, ",sid=0x%" PRIx64 ",lop=%s,est=%" PRId64 ",to=%" PRId32, r->session,
                   r->has_op ? zk_op_letters(r->last_op) : "NA", r->opened_wall_ms, r->timeout_ms);
     if (r->has_op && r->last_xid >= 0)
         zk_buf_printf(out, ",lcxid=0x%" PRIx32, (uint32_t)r->last_xid);
@@ -39,7 +39,7 @@ void words_cons(const struct words *words, uint64_t now_ms, struct zk_buf *out)
         zk_buf_printf(out, " /%s[1](queued=%zu,recved=%" PRIu64 ",sent=%" PRIu64, one.address, r.queued, r.received,
                       r.sent);
         if (r.session != 0)
-            put_operation(out, &r, r.session);
+            put_operation(out, &r);
         zk_buf_printf(out, ")\n");
     }
     zk_buf_printf(out, "\n");
@@ -177,9 +177,9 @@ void words_dump(const struct words *words, uint64_t now_ms, struct zk_buf *out)
     if (r.phase == ZAB_LEADING || r.phase == ZAB_HANDING_OVER) {
         zk_buf_printf(out, "%s", has_locals ? "Global " : "");
         put_leaders_sessions(words, r.sessions, now_ms, out);
-    }
-    else
+    } else {
         put_followers_sessions(words, r.sessions, out);
+    }
     for (uint64_t after = 0; replica_session_next(replica, after, &s); after = s.id)
         owners += s.ephemeral_count > 0;
     zk_buf_printf(out, "ephemeral nodes dump:\nSessions with Ephemerals (%zu):\n", owners);

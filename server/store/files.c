@@ -1,4 +1,5 @@
 #include "server/store/files.h"
+#include "server/store/store.h"
 #include "common/log.h"
 #include <dirent.h>
 #include <errno.h>
@@ -253,17 +254,16 @@ enum files_state files_look(const struct files *f, char *why, size_t size)
     return FILES_MISSING;
 }
 
+bool store_finds_apache(const char *parent, char *dir, size_t size)
+{
+    snprintf(dir, size, "%s/version-2", parent);
+    return has_entry(dir, "log.", "snapshot.");
+}
+
 bool files_apache(const struct files *f, char *dir, size_t size)
 {
-    const char *parents[2] = {f->data_dir, f->wal_parent};
-    for (int i = 0; i < 2; i++) {
-        if (parents[i][0] == '\0')
-            continue;
-        snprintf(dir, size, "%s/version-2", parents[i]);
-        if (has_entry(dir, "log.", "snapshot."))
-            return true;
-    }
-    return false;
+    return store_finds_apache(f->data_dir, dir, size) ||
+           (f->wal_parent[0] != '\0' && store_finds_apache(f->wal_parent, dir, size));
 }
 
 /* --- making and putting aside --- */

@@ -29,6 +29,9 @@ void store_close(struct storage *storage);
  * remember why. Open again: it is then a blank, damaged one. False: it could not be renamed; `why` says so. */
 ZK_MUST_CHECK bool store_quarantine(struct storage *storage, const char *reason, char *why, size_t size);
 
+/* Are there snapshots or logs of Apache ZooKeeper's below this directory? Where is then in `dir`. */
+bool store_finds_apache(const char *parent, char *dir, size_t size);
+
 /* Becomes readable when poll has something to say; an eventfd that belongs to the store. */
 int store_notify_fd(const struct storage *storage);
 
