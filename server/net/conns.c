@@ -169,8 +169,10 @@ static void address_release(struct conns *conns, struct address *address)
 static void conn_close(struct conn *c)
 {
     struct conns *conns = c->conns;
+    char text[SOCKET_TEXT_SIZE];
     if (c->phase == CONN_GONE)
         return;
+    zk_log_debug("client %s is gone", socket_text(&c->address->host, c->port, text));
     unqueue(c);
     c->phase = CONN_GONE;
     event_del(&c->reading);
@@ -446,6 +448,8 @@ static void conn_new(struct conns *conns, int fd, struct address *address, uint1
 {
     struct conn *c = zk_calloc(1, sizeof *c);
     size_t slot = slot_take(conns);
+    char text[SOCKET_TEXT_SIZE];
+    zk_log_debug("client %s connects", socket_text(&address->host, port, text));
     c->conns = conns;
     c->number = ++conns->next_number << SLOT_BITS | slot;
     c->fd = fd;
