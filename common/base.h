@@ -2,7 +2,7 @@
  *
  * Three kinds of trouble, three mechanisms, never mixed:
  *   an answer   "no such node": enum zk_err, negative, the client protocol's own codes (err.h)
- *   a failure   "disk full", malformed bytes: a positive ZK_FAIL_ status, or false; the caller must look
+ *   a failure   "disk full", malformed bytes: false, and mostly a sentence in `why`; the caller must look
  *   a bug       ZK_ASSERT: always compiled in, prints what was false and aborts; never on bytes from outside
  */
 #pragma once
@@ -15,16 +15,14 @@
 #define ZK_MUST_CHECK __attribute__((warn_unused_result))
 #define ZK_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define ZK_NORETURN __attribute__((noreturn))
-#define ZK_EXPORT __attribute__((visibility("default")))
 
-#define zk_container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 #define ZK_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #define ZK_ASSERT(cond) ((cond) ? (void)0 : zk_assert_fail(#cond, __FILE__, __LINE__))
 ZK_NORETURN void zk_assert_fail(const char *what, const char *file, int line);
 
 /* Memory of a server: a failed allocation ends the process, for a replica that skipped a command is worse than none.
- * libzk lives in other people's processes and uses zk_try_ instead: NULL is a result there. */
+ * libzk lives in other people's processes and calls malloc and its like itself: NULL is a result there. */
 void *zk_alloc(size_t size_bytes);
 void *zk_calloc(size_t count, size_t size_bytes);
 void *zk_realloc(void *ptr, size_t size_bytes);

@@ -2,9 +2,6 @@
 #pragma once
 #include "common/base.h"
 
-/* "0x" and up to 16 digits. */
-#define ZXID_TEXT_MAX 20
-
 static inline uint64_t zxid_make(uint64_t epoch, uint32_t counter)
 {
     return epoch << 32 | counter;

@@ -109,10 +109,6 @@ void host_pause(struct host *h);
 void host_resume(struct host *h);
 /* Cleanly: it hands over first; when it may stop, it is down. */
 void host_stop(struct host *h);
-static inline bool host_is_running(const struct host *h)
-{
-    return h->replica != NULL;
-}
 
 uint64_t host_now_ms(const struct host *h);
 int64_t host_wall_ms(const struct host *h);
