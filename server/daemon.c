@@ -198,7 +198,8 @@ static bool open_sockets(struct daemon *d)
         .count_max = most > 0 && most < files ? most : files,
         .per_address_max = (size_t)d->settings.max_client_cnxns,
         .frame_bytes_max = (uint32_t)d->settings.jute_max_buffer,
-        .sessionless_ms = CONNS_SESSIONLESS_MS,
+        .sessionless_ms = (uint64_t)d->settings.sessionless_ms,
+        .unsent_bytes_max = CONNS_UNSENT_BYTES_MAX,
         .words = &d->words,
     };
     d->words = (struct words){.settings = &d->settings, .loop = &d->loop, .start_ms = loop_clock_ms(),

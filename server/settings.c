@@ -631,6 +631,15 @@ void settings_parse_myid(struct settings *s, const char *file, struct zk_slice t
         s->self = (uint64_t)id;
 }
 
+size_t settings_outstanding_limit(const struct settings *s)
+{
+    size_t voters = 0;
+    for (size_t i = 0; i < s->server_count; i++)
+        voters += !s->servers[i].is_observer;
+    size_t share = (size_t)s->outstanding_limit / (voters > 2 ? voters - 1 : 1);
+    return s->outstanding_limit > 0 && share == 0 ? 1 : share;
+}
+
 bool settings_is_standalone(const struct settings *s)
 {
     return s->server_count <= 1;

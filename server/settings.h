@@ -61,6 +61,14 @@ struct settings {
     int32_t container_max_per_minute; /* that it ends */
     int32_t container_never_used_ms;  /* 0: a container that never had children stays */
     int32_t jute_max_buffer; /* largest client frame, bytes */
+    int32_t outstanding_limit;       /* of the ensemble: settings_outstanding_limit says a server's share; 0: none */
+    int32_t throttle_max_requests;   /* under way; 0: no limit */
+    bool throttle_drop_stale, throttle_stale_latency; /* both: who waits longer than its time-out is closed */
+    int32_t throttled_op_wait_ms;    /* 0: never */
+    int32_t stop_patience_ms;        /* for clients' answers */
+    int32_t large_request_threshold; /* bytes; -1 or 0: none is large */
+    int32_t large_request_max_bytes; /* of all together */
+    int32_t sessionless_ms;          /* a connection without a session lives so long */
     char words[SETTINGS_WORDS_SIZE]; /* 4-letter words allowed, ",srvr,ruok,"; ask settings_word_allowed */
     char peer_secret_file[SETTINGS_PATH_SIZE]; /* "": none, peers are known by their address */
     char dynamic_config_file[SETTINGS_PATH_SIZE]; /* "": none, the server lines are in zoo.cfg itself */
@@ -111,6 +119,8 @@ void settings_finish(struct settings *s, const char *file, bool has_myid, struct
 ZK_MUST_CHECK bool settings_load(const char *file, struct settings *s, struct settings_messages *messages);
 
 /* One server without others to agree with: no server lines, or a single one. */
+/* A server's share of globalOutstandingLimit, as Apache's have it; 0: no limit. */
+size_t settings_outstanding_limit(const struct settings *s);
 bool settings_is_standalone(const struct settings *s);
 /* The own server line, or NULL without server lines. */
 const struct settings_server *settings_own_server(const struct settings *s);

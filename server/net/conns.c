@@ -32,6 +32,7 @@ struct conn {
     bool is_known;     /* the replica has heard of it */
     bool is_paused;    /* by the replica */
     bool is_behind;    /* bytes in `out` */
+    bool is_slow;      /* the same: in the list of those */
     bool is_changed;   /* in conns.changed: the replica is to be told of is_behind */
     bool has_held;     /* frames in `in` wait for conns_settle */
     uint16_t port;
@@ -41,6 +42,7 @@ struct conn {
     struct inbuf in;
     struct zk_buf out; /* what the socket has not taken, from out_at on */
     size_t out_at;
+    struct conn *slower, *faster; /* among those with bytes in `out`, longest so first */
     struct conn *prev, *next; /* in the queue of those with a deadline */
     struct conn *next_gone;
     struct conn *next_held;
@@ -83,6 +85,7 @@ struct conns {
     struct conn *gone; /* closed, and the replica has not been told */
     struct conn *held; /* ready, with frames that came before */
     struct conn *changed; /* behind, or not any more, and the replica has not been told */
+    struct conn *slowest, *fastest; /* of those who have not taken all that they were sent */
     struct conns_figures figures;
     uint8_t scratch[SCRATCH_BYTES];
 };
@@ -165,6 +168,31 @@ static void address_release(struct conns *conns, struct address *address)
     free(address);
 }
 
+/* --- who owes us most patience --- */
+
+static void slow_add(struct conn *c, size_t bytes)
+{
+    struct conns *conns = c->conns;
+    conns->figures.unsent_bytes += bytes;
+    if (c->is_slow)
+        return;
+    c->is_slow = true;
+    c->slower = conns->fastest;
+    *(c->slower ? &c->slower->faster : &conns->slowest) = c;
+    conns->fastest = c;
+}
+
+static void slow_remove(struct conn *c)
+{
+    struct conns *conns = c->conns;
+    if (!c->is_slow)
+        return;
+    *(c->slower ? &c->slower->faster : &conns->slowest) = c->faster;
+    *(c->faster ? &c->faster->slower : &conns->fastest) = c->slower;
+    c->slower = c->faster = NULL;
+    c->is_slow = false;
+}
+
 /* The socket is gone now, the struct when conns_settle has told the replica. */
 static void conn_close(struct conn *c)
 {
@@ -174,6 +202,8 @@ static void conn_close(struct conn *c)
         return;
     zk_log_debug("client %s is gone", socket_text(&c->address->host, c->port, text));
     unqueue(c);
+    slow_remove(c);
+    conns->figures.unsent_bytes -= c->out.len - c->out_at;
     c->phase = CONN_GONE;
     event_del(&c->reading);
     event_del(&c->writing);
@@ -234,6 +264,7 @@ static void note_behind(struct conn *c, bool is_behind)
 
 static void conn_written(struct conn *c)
 {
+    slow_remove(c);
     c->out_at = 0;
     zk_buf_fini(&c->out);
     note_behind(c, false);
@@ -249,11 +280,28 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         conn_close(c);
         return;
     }
-    c->out_at += count > 0 ? (size_t)count : 0;
+    size_t sent = count > 0 ? (size_t)count : 0;
+    c->out_at += sent;
+    c->conns->figures.unsent_bytes -= sent;
     if (c->out_at == c->out.len) {
         event_del(&c->writing);
         conn_written(c);
     }
+}
+
+static void close_slow(struct conn *c, const char *why)
+{
+    char text[SOCKET_TEXT_SIZE];
+    zk_log_warn("client %s reads too slowly: closed with %zu bytes unsent, %s",
+                socket_text(&c->address->host, c->port, text), c->out.len - c->out_at, why);
+    c->conns->figures.slow_closed++;
+    conn_close(c);
+}
+
+static void close_slowest(struct conns *conns)
+{
+    while (conns->figures.unsent_bytes > conns->config.unsent_bytes_max && conns->slowest != NULL)
+        close_slow(conns->slowest, "the longest of all while all together have too many");
 }
 
 static void conn_keep(struct conn *c, struct zk_slice rest)
@@ -264,15 +312,14 @@ static void conn_keep(struct conn *c, struct zk_slice rest)
     }
     size_t waiting = c->out.len - c->out_at;
     if (waiting > REPLICA_OUTPUT_BYTES_MAX) { /* not counting `rest`: one answer may be larger than the limit */
-        char text[SOCKET_TEXT_SIZE];
-        zk_log_warn("client %s reads too slowly: closed with %zu bytes unsent",
-                    socket_text(&c->address->host, c->port, text), waiting + rest.len);
-        conn_close(c);
+        close_slow(c, "more than one may have");
         return;
     }
     zk_buf_append_slice(&c->out, rest);
+    slow_add(c, rest.len);
     event_add(&c->writing, NULL);
     note_behind(c, true);
+    close_slowest(c->conns);
 }
 
 static void conn_send(struct conn *c, struct zk_slice bytes)
@@ -330,14 +377,18 @@ static void answer_word(struct conn *c, uint32_t length, struct zk_slice behind)
 
 static uint32_t frame_limit(const struct conn *c)
 {
-    return c->phase == CONN_OPEN ? c->conns->config.frame_bytes_max : REPLICA_CONNECT_BYTES_MAX;
+    if (c->phase != CONN_OPEN)
+        return REPLICA_CONNECT_BYTES_MAX;
+    return (uint32_t)zk_min_u64(c->conns->config.frame_bytes_max, replica_frame_limit(c->conns->loop->replica));
 }
 
 static void refuse(struct conn *c, uint32_t length)
 {
     char text[SOCKET_TEXT_SIZE];
-    zk_log_warn("client %s closed: a frame of %d bytes is more than jute.maxbuffer allows",
-                socket_text(&c->address->host, c->port, text), (int32_t)length);
+    bool is_large = length <= c->conns->config.frame_bytes_max;
+    zk_log_warn("client %s closed: a frame of %d bytes is more than %s", socket_text(&c->address->host, c->port, text),
+                (int32_t)length, is_large ? "largeRequestMaxBytes leaves room for" : "jute.maxbuffer allows");
+    c->conns->figures.large_rejected += is_large;
     conn_close(c);
 }
 

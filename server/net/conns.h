@@ -8,17 +8,18 @@
  *   CLOSING  what was sent leaves, then FIN; what still comes in is thrown away, for closing at once would cut off the
  *            last answer. Bounded in time.
  * LIMITS       sockets in all (what RLIMIT_NOFILE leaves), connections from one address, time without a session, bytes
- *              that a slow reader leaves unread. An idle connection holds no buffer.
+ *              that a slow reader leaves unread, and those that all leave. An idle connection holds no buffer.
  */
 #pragma once
 #include "server/net/loop.h"
 #include "server/net/socket.h"
 #include "server/net/words.h"
 
-/* A connection that has no session after so long is closed, whatever it has sent (Apache's default). */
-#define CONNS_SESSIONLESS_MS 10000
 /* From the decision to close: how long the client has to take what was sent and to close its side. */
 #define CONNS_LINGER_MS 5000
+/* What all clients together have not taken yet of what they were sent. Above it those are closed that have owed it for
+ * longest: each is given more only when it has taken what it has, so they are the slowest. */
+#define CONNS_UNSENT_BYTES_MAX ((size_t)256 << 20)
 /* The connections' own bound; a connection's place is part of its number. */
 #define CONNS_MAX (1u << 20)
 
@@ -26,7 +27,8 @@ struct conns_config {
     size_t count_max;              /* sockets in all: maxCnxns, and what RLIMIT_NOFILE leaves */
     size_t per_address_max;        /* 0: no limit */
     uint32_t frame_bytes_max;      /* jute.maxbuffer */
-    uint64_t sessionless_ms;       /* CONNS_SESSIONLESS_MS */
+    uint64_t sessionless_ms;       /* a connection without a session after so long is closed, whatever it has sent */
+    size_t unsent_bytes_max;       /* CONNS_UNSENT_BYTES_MAX */
     struct words *words;           /* what the words tell; borrowed */
 };
 
@@ -35,6 +37,9 @@ struct conns_figures {
     uint64_t rejected;            /* above a limit */
     uint64_t sessionless_expired;
     uint64_t bytes_received;
+    size_t unsent_bytes;
+    uint64_t large_rejected;      /* clients closed for a request beyond largeRequestMaxBytes before it was read */
+    uint64_t slow_closed;         /* clients closed for what they had not taken */
 };
 
 struct conns;

@@ -266,6 +266,12 @@ static void put_connection_metrics(struct zk_buf *out, const struct words *words
     put(out, "num_alive_connections", figures.count);
     put(out, "connection_rejected", figures.rejected + r->throttled);
     put(out, "sessionless_connections_expired", figures.sessionless_expired);
+    put(out, "large_requests_rejected", figures.large_rejected + r->large_rejected);
+    put(out, "request_throttle_wait_count", r->throttle_waits);
+    put(out, "throttled_ops", r->throttled_ops);
+    put(out, "stale_requests_dropped", r->stale_dropped);
+    put(out, "unsent_bytes", figures.unsent_bytes);
+    put(out, "slow_clients_closed", figures.slow_closed);
     put(out, "bytes_received_count", figures.bytes_received);
     put(out, "open_file_descriptor_count", open_files());
     put(out, "max_file_descriptor_count", files.rlim_cur);

@@ -25,6 +25,7 @@ static void request_free(struct replica *r, struct request *q)
     if (q->pending != NULL)
         forward_abandon(r, q->pending); /* it may still happen; nobody waits */
     r->outstanding--;
+    pace_release_large(r, q->large_bytes);
     free(q->bytes);
     free(q);
 }
@@ -46,6 +47,7 @@ void client_drop(struct replica *r, struct client *c)
     outbox_forget(r, c);
     while (c->first != NULL)
         pop(r, c);
+    stall_drop(r, c);
     if (c->joining != NULL)
         forward_abandon(r, c->joining);
     watches_drop_conn(r->watches, c->conn);
@@ -67,6 +69,8 @@ void replica_client_closed(struct replica *r, uint64_t conn)
         return;
     if (c->is_closing && c->last != NULL && c->last->kind == REQUEST_CLOSE)
         request_close(r, c, c->last); /* it did not wait for its answers, but it meant it */
+    else if (stall_ends_in_close(c))
+        request_end_session(r, c);
     client_drop(r, c);
 }
 

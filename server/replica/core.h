@@ -45,6 +45,7 @@ struct request {
     bool closes;             /* the connection ends behind its reply */
     bool turned_away;        /* at the door, for good: it never came near the state, whose zxid its reply does not show */
     uint64_t arrived_ms;
+    size_t large_bytes; /* of its frame, if that counts as large */
     size_t len;
     uint8_t *bytes; /* READ: the record; DONE: the reply frame */
 };
@@ -74,6 +75,10 @@ struct client {
     struct request *last;
     size_t request_count;
     size_t request_bytes;
+    struct stalled *first_stalled; /* behind those, not looked at yet (stall.c) */
+    struct stalled *last_stalled;
+    size_t stalled_count;
+    size_t stalled_bytes;
     struct zk_buf *out; /* frames for this turn's flush; NULL: none */
     struct client *next_out;
     bool ready_due;
@@ -263,7 +268,12 @@ struct replica {
 
     /* figures for the report */
     struct replica_report figures;
-    size_t outstanding;
+    size_t outstanding;   /* requests in the clients' queues */
+    size_t stalled_count; /* and behind those, at the door */
+    size_t large_bytes;   /* of large requests among both */
+    size_t frame_bytes;   /* of the frame at hand */
+    uint64_t *stalled_conns; /* whose turn it is, in order: from stalled_first on */
+    size_t stalled_first, stalled_turns, stalled_cap;
     struct throttle throttle;
 };
 
@@ -319,10 +329,26 @@ void pace_put_off(struct replica *r, struct client *c); /* may not be answered n
 void pace_serve_late(struct replica *r); /* a turn ends: go on with what the one before put off */
 void pace_end_turn(struct replica *r);
 bool pace_wants_turn(const struct replica *r);
+bool pace_admits_frame(const struct replica *r, size_t bytes); /* false: too many bytes of large requests */
+void pace_hold_large(struct replica *r, size_t frame_bytes);
+void pace_release_large(struct replica *r, size_t frame_bytes);
 
 /* requests.c: one frame of a live client: checks its form and queues it */
 void request_frame(struct replica *r, struct client *c, struct zk_slice frame);
+void request_end_session(struct replica *r, struct client *c); /* of who has gone */
 void request_close(struct replica *r, struct client *c, struct request *q); /* its REQUEST_CLOSE, into the log */
+
+/* A frame that may be asked for what it asks; one that may not, with the error that says so. */
+void request_dispatch(struct replica *r, struct client *c, struct zk_slice frame);
+void request_turn_away(struct replica *r, struct client *c, struct zk_slice frame, int err);
+
+/* stall.c: requests that wait at the door */
+bool stall_must_wait(const struct replica *r, const struct client *c);
+void stall_frame(struct replica *r, struct client *c, int32_t op, struct zk_slice frame);
+bool stall_ends_in_close(const struct client *c);
+void stall_drop(struct replica *r, struct client *c);
+void stall_release(struct replica *r);
+bool stall_wants_turn(const struct replica *r);
 
 /* reads.c: answers from the local state; true if `op` is one of them */
 bool read_is_local(int32_t op);

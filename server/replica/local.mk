@@ -27,5 +27,6 @@ libreplica_la_SOURCES = \
 	server/replica/replica.c server/replica/replica.h \
 	server/replica/requests.c \
 	server/replica/throttle.c server/replica/throttle.h \
+	server/replica/stall.c \
 	server/replica/tracker.c
 libreplica_la_LIBADD = libwatches.la libauth.la libgroup.la libcommon.la $(MSGPACK_LIBS) $(CRYPTO_LIBS)

@@ -5,16 +5,26 @@
 
 /* --- reading --- */
 
+/* All clients together: then each may have one, as Apache's globalOutstandingLimit has it. */
+static bool has_its_share(const struct replica *r, const struct client *c)
+{
+    size_t limit = r->config.outstanding_limit;
+    bool is_over = limit > 0 && (r->outstanding > limit || r->stalled_count > limit);
+    return is_over && c->request_count + c->stalled_count > 0;
+}
+
 static bool is_full(const struct replica *r, const struct client *c)
 {
-    return c->is_put_off || c->request_count >= REPLICA_CLIENT_REQUESTS_MAX ||
-           c->request_bytes >= REPLICA_CLIENT_BYTES_MAX || r->pending_bytes >= REPLICA_PENDING_BYTES_MAX;
+    return c->is_put_off || c->request_count + c->stalled_count >= REPLICA_CLIENT_REQUESTS_MAX ||
+           c->request_bytes + c->stalled_bytes >= REPLICA_CLIENT_BYTES_MAX ||
+           r->pending_bytes >= REPLICA_PENDING_BYTES_MAX || has_its_share(r, c);
 }
 
 static bool has_room(const struct replica *r, const struct client *c)
 {
-    return !c->is_put_off && c->request_count < REPLICA_CLIENT_REQUESTS_MAX / 2 &&
-           c->request_bytes < REPLICA_CLIENT_BYTES_MAX / 2 && r->pending_bytes < REPLICA_PENDING_BYTES_MAX / 2;
+    return !c->is_put_off && c->request_count + c->stalled_count < REPLICA_CLIENT_REQUESTS_MAX / 2 &&
+           c->request_bytes + c->stalled_bytes < REPLICA_CLIENT_BYTES_MAX / 2 &&
+           r->pending_bytes < REPLICA_PENDING_BYTES_MAX / 2 && !has_its_share(r, c);
 }
 
 void pace_pause_if_full(struct replica *r, struct client *c)
@@ -38,6 +48,37 @@ void pace_resume_all(struct replica *r)
     struct client *c, *next;
     HASH_ITER(hh, r->clients, c, next)
         pace_resume_if_room(r, c);
+}
+
+/* --- large requests, which are few for each client and may be many together --- */
+
+static bool is_large(const struct replica *r, size_t frame_bytes)
+{
+    return r->config.large_request_threshold > 0 && frame_bytes > r->config.large_request_threshold;
+}
+
+bool pace_admits_frame(const struct replica *r, size_t bytes)
+{
+    return !is_large(r, bytes) || r->large_bytes + bytes <= r->config.large_request_max_bytes;
+}
+
+uint32_t replica_frame_limit(const struct replica *r)
+{
+    size_t most = r->config.jute_max_buffer;
+    if (r->config.large_request_threshold == 0)
+        return (uint32_t)most;
+    size_t room = r->config.large_request_max_bytes - r->large_bytes;
+    return (uint32_t)zk_min_u64(most, zk_max_u64(room, r->config.large_request_threshold));
+}
+
+void pace_hold_large(struct replica *r, size_t frame_bytes)
+{
+    r->large_bytes += is_large(r, frame_bytes) ? frame_bytes : 0;
+}
+
+void pace_release_large(struct replica *r, size_t frame_bytes)
+{
+    r->large_bytes -= is_large(r, frame_bytes) ? frame_bytes : 0;
 }
 
 /* --- answering --- */

@@ -75,6 +75,7 @@ void replica_free(struct replica *r)
     zk_buf_fini(&r->record);
     free((void *)(uintptr_t)r->config.ensemble.ptr);
     free(r->late);
+    free(r->stalled_conns);
     outbox_fini(r);
     free(r);
 }
@@ -148,7 +149,7 @@ static void show_config(struct replica *r)
 
 uint64_t replica_deadline_ms(const struct replica *r)
 {
-    if (checkpoint_wants_turn(r) || pace_wants_turn(r))
+    if (checkpoint_wants_turn(r) || pace_wants_turn(r) || stall_wants_turn(r))
         return r->now_ms;
     uint64_t own = zk_min_u64(reaper_deadline_ms(r), readonly_deadline_ms(r));
     return zk_min_u64(zab_deadline_ms(r->zab), zk_min_u64(r->next_housekeeping_ms, own));
@@ -322,6 +323,7 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
         pace_serve_late(r);
         zab_tick(r->zab, r->now_ms);
         drain(r);
+        stall_release(r);
         rebuild_step(r);
         if (r->phase == ZAB_LEADING && replica_serves(r))
             tracker_expire(r);
@@ -356,7 +358,7 @@ void replica_stop(struct replica *r)
     if (r->stopping)
         return;
     r->stopping = true;
-    r->stop_at_ms = r->now_ms + STOP_PATIENCE_MS;
+    r->stop_at_ms = r->now_ms + (r->config.stop_patience_ms ? r->config.stop_patience_ms : STOP_PATIENCE_MS);
     if (r->phase == ZAB_LEADING && !leads_alone(r)) {
         zab_hand_over(r->zab, r->now_ms);
         r->handed_over = true;
@@ -395,7 +397,7 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
     ret_report->nodes = state_node_count(r->state);
     ret_report->ephemerals = state_ephemeral_count(r->state);
     ret_report->watches = watches_count(r->watches);
-    ret_report->outstanding = r->outstanding;
+    ret_report->outstanding = r->outstanding + r->stalled_count;
     ret_report->data_bytes = state_data_bytes(r->state);
     ret_report->state_bytes = state_size_bytes(r->state);
     ret_report->synced_followers = leads(r) ? zab_synced_count(r->zab, ZAB_PARTICIPANT) : 0;
@@ -442,6 +444,8 @@ static const char *check_queues(const struct replica *r)
             return "a client's queue is not as long as it says";
         outstanding += count;
     }
+    if (r->stalled_count == 0 && r->outstanding == 0 && r->large_bytes != 0)
+        return "large requests are counted that are not there";
     return outstanding == r->outstanding ? NULL : "outstanding requests do not add up";
 }
 

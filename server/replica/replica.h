@@ -49,6 +49,13 @@ struct replica_config {
     int32_t min_session_timeout_ms;
     int32_t max_session_timeout_ms;
     uint32_t jute_max_buffer; /* largest client frame */
+    size_t outstanding_limit;       /* requests of all clients not answered: above it each may have one; 0: none */
+    size_t throttle_max_requests;   /* of them under way; the others wait at the door; 0: none */
+    uint32_t throttled_op_wait_ms;  /* who waited there for longer is answered THROTTLED_OP; 0: never */
+    bool throttle_drops_stale;      /* who waited there for longer than its session's time-out is closed */
+    size_t large_request_threshold; /* a frame of more bytes is a large request; 0: none is */
+    size_t large_request_max_bytes; /* of all that are not answered; who brings more is closed */
+    uint32_t stop_patience_ms;      /* a stopping server waits so long for its clients' answers; 0: the default */
     int32_t memory;           /* K given to libzk's sessions: STATE_MEMORY_K */
     uint64_t memory_limit_bytes; /* the leader refuses client writes above it (state_size_bytes); 0: none */
     uint64_t checkpoint_floor_bytes; /* of log between two checkpoints, at least; 0: the default */
@@ -91,6 +98,8 @@ void replica_client_open(struct replica *r, uint64_t conn, const char *address);
  * REPLICA_CLIENT_READY (what the client sends meanwhile stays unread). After a close effect frames are ignored. */
 void replica_client_frame(struct replica *r, uint64_t conn, struct zk_slice frame);
 void replica_client_closed(struct replica *r, uint64_t conn);
+/* The largest frame that would be taken now: a client that announces more can be closed before it has sent it. */
+uint32_t replica_frame_limit(const struct replica *r);
 /* It has not taken all that it was sent; or now it has. In between its reads wait. */
 void replica_client_behind(struct replica *r, uint64_t conn, bool is_behind);
 
@@ -157,6 +166,8 @@ struct replica_report {
     uint64_t packets_received;
     uint64_t packets_sent;
     uint64_t throttled; /* connections closed for want of tokens */
+    uint64_t throttle_waits, throttled_ops, stale_dropped; /* requests that waited at the door, and what became of some */
+    uint64_t large_rejected;
     uint64_t latency_min_us, latency_max_us, latency_sum_us, latency_count;
     int32_t proposal_last_bytes, proposal_min_bytes, proposal_max_bytes; /* -1: none yet */
     size_t followers, synced_followers, synced_observers, pending_syncs; /* leader */

@@ -101,9 +101,11 @@ static void submit_numbered(struct replica *r, struct client *c, struct request 
     client_push(r, c, q);
 }
 
-static struct request *new_request(struct zk_request_header h)
+static struct request *new_request(struct replica *r, struct zk_request_header h)
 {
     struct request *q = zk_calloc(1, sizeof *q);
+    q->large_bytes = r->frame_bytes;
+    pace_hold_large(r, q->large_bytes);
     q->xid = h.xid;
     q->op = h.op;
     return q;
@@ -120,7 +122,7 @@ static bool answer_from_memory(struct replica *r, struct client *c, struct zk_re
         outbox_close(r, c);
         return true;
     }
-    struct request *q = new_request(h);
+    struct request *q = new_request(r, h);
     q->kind = REQUEST_DONE;
     struct zk_buf reply;
     zk_buf_init(&reply);
@@ -166,7 +168,7 @@ static void write_request(struct replica *r, struct client *c, struct zk_request
         client_push_done(r, c, h.xid, h.op, ZK_ERR_SYSTEM_ERROR, false);
         return;
     }
-    submit_numbered(r, c, new_request(h), COMMAND_REQUEST, record);
+    submit_numbered(r, c, new_request(r, h), COMMAND_REQUEST, record);
     if (ZK_PLANTED(14) && h.op == ZK_OP_DELETE)
         client_answer_early(r, c);
 }
@@ -182,7 +184,7 @@ static bool awaits_answers_here(const struct client *c)
 
 static void close_request(struct replica *r, struct client *c, struct zk_request_header h)
 {
-    struct request *q = new_request(h);
+    struct request *q = new_request(r, h);
     q->kind = REQUEST_CLOSE;
     q->closes = true;
     c->is_closing = true;
@@ -199,6 +201,18 @@ void request_close(struct replica *r, struct client *c, struct request *q)
         client_close_local(r, c, q);
     else
         submit(r, c, q, COMMAND_CLOSE, zk_slice("", 0));
+}
+
+void request_end_session(struct replica *r, struct client *c)
+{
+    if (c->is_local) {
+        local_end(r, c->session);
+        return;
+    }
+    r->frame_bytes = 0;
+    struct request *q = new_request(r, (struct zk_request_header){0, ZK_OP_CLOSE_SESSION});
+    request_close(r, c, q);
+    client_push(r, c, q);
 }
 
 /* --- identities --- */
@@ -228,7 +242,7 @@ static void auth_request(struct replica *r, struct client *c, struct zk_request_
         client_push_done(r, c, h.xid, h.op, has_room ? ZK_ERR_OK : ZK_ERR_AUTH_FAILED, false);
     } else {
         c->is_authenticated |= auth_satisfies(&r->config.auth, packet.scheme);
-        submit_numbered(r, c, new_request(h), COMMAND_AUTH, zk_buf_slice(gained));
+        submit_numbered(r, c, new_request(r, h), COMMAND_AUTH, zk_buf_slice(gained));
     }
 }
 
@@ -237,7 +251,7 @@ static void auth_request(struct replica *r, struct client *c, struct zk_request_
 static void queue_copy(struct replica *r, struct client *c, struct zk_request_header h, enum request_kind kind,
                        struct zk_slice record)
 {
-    struct request *q = new_request(h);
+    struct request *q = new_request(r, h);
     q->kind = kind;
     q->bytes = zk_memdup(record.ptr, record.len);
     q->len = record.len;
@@ -293,6 +307,63 @@ static bool needs_quorum(int32_t op)
     return zk_op_is_write(op) || op == ZK_OP_SYNC || op == ZK_OP_CHECK || op == ZK_OP_RECONFIG;
 }
 
+static void dispatch(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
+{
+    if (c->is_read_only && needs_quorum(h.op))
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_NOT_READ_ONLY, false);
+    else if (read_is_local(h.op))
+        read_request(r, c, h, record);
+    else if (zk_op_is_write(h.op))
+        write_request(r, c, h, record);
+    else if (h.op == ZK_OP_SYNC)
+        sync_request(r, c, h, record);
+    else if (h.op == ZK_OP_RECONFIG)
+        reconfig_request(r, c, h, record);
+    else if (h.op == ZK_OP_CLOSE_SESSION)
+        close_request(r, c, h);
+    else
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_UNIMPLEMENTED, true);
+}
+
+void request_dispatch(struct replica *r, struct client *c, struct zk_slice frame)
+{
+    struct zk_jute in = zk_jute(frame);
+    struct zk_request_header h = zk_request_header_decode(&in);
+    if (c->is_closing)
+        return;
+    r->frame_bytes = frame.len;
+    dispatch(r, c, h, zk_jute_rest(&in));
+}
+
+void request_turn_away(struct replica *r, struct client *c, struct zk_slice frame, int err)
+{
+    struct zk_jute in = zk_jute(frame);
+    struct zk_request_header h = zk_request_header_decode(&in);
+    client_push_done(r, c, h.xid, h.op, err, false);
+}
+
+/* What never waits at the door; true: that was it. */
+static bool request_at_once(struct replica *r, struct client *c, struct zk_request_header h, struct zk_slice record)
+{
+    if (!c->is_authenticated && h.op != ZK_OP_AUTH)
+        client_push_done(r, c, h.xid, h.op, ZK_ERR_SESSION_CLOSED_REQUIRE_SASL_AUTH, true);
+    else if (h.op == ZK_OP_PING)
+        ping_request(r, c, h);
+    else if (h.op == ZK_OP_AUTH)
+        auth_request(r, c, h, record);
+    else
+        return false;
+    return true;
+}
+
+static void refuse_large(struct replica *r, struct client *c)
+{
+    outbox_news(r, REPLICA_WARN, "client %s closed: large requests may have %zu bytes together, and have %zu", c->address,
+                r->config.large_request_max_bytes, r->large_bytes);
+    r->figures.large_rejected++;
+    outbox_close(r, c);
+}
+
 void request_frame(struct replica *r, struct client *c, struct zk_slice frame)
 {
     struct zk_jute in = zk_jute(frame);
@@ -302,24 +373,13 @@ void request_frame(struct replica *r, struct client *c, struct zk_slice frame)
         outbox_close(r, c);
         return;
     }
-    if (!c->is_authenticated && h.op != ZK_OP_AUTH)
-        client_push_done(r, c, h.xid, h.op, ZK_ERR_SESSION_CLOSED_REQUIRE_SASL_AUTH, true);
-    else if (c->is_read_only && needs_quorum(h.op))
-        client_push_done(r, c, h.xid, h.op, ZK_ERR_NOT_READ_ONLY, false);
-    else if (h.op == ZK_OP_PING)
-        ping_request(r, c, h);
-    else if (read_is_local(h.op))
-        read_request(r, c, h, record);
-    else if (zk_op_is_write(h.op))
-        write_request(r, c, h, record);
-    else if (h.op == ZK_OP_SYNC)
-        sync_request(r, c, h, record);
-    else if (h.op == ZK_OP_AUTH)
-        auth_request(r, c, h, record);
-    else if (h.op == ZK_OP_RECONFIG)
-        reconfig_request(r, c, h, record);
-    else if (h.op == ZK_OP_CLOSE_SESSION)
-        close_request(r, c, h);
+    r->frame_bytes = frame.len;
+    if (request_at_once(r, c, h, record))
+        return;
+    if (!pace_admits_frame(r, frame.len))
+        refuse_large(r, c);
+    else if (stall_must_wait(r, c))
+        stall_frame(r, c, h.op, frame);
     else
-        client_push_done(r, c, h.xid, h.op, ZK_ERR_UNIMPLEMENTED, true);
+        dispatch(r, c, h, record);
 }

@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	tests/unit/test_group \
 	tests/unit/test_inbuf \
 	tests/unit/test_jute \
+	tests/unit/test_limits \
 	tests/unit/test_link \
 	tests/unit/test_locals \
 	tests/unit/test_mark \
@@ -78,6 +79,7 @@ tests_unit_test_settings_LDADD = libsettings.la $(CHECK_LIBS)
 REPLICA_LIBS = libreplica.la libzab.la libstate.la libdisk.la $(CHECK_LIBS)
 tests_unit_test_auth_LDADD = $(REPLICA_LIBS)
 tests_unit_test_beat_LDADD = $(REPLICA_LIBS)
+tests_unit_test_limits_LDADD = $(REPLICA_LIBS)
 tests_unit_test_locals_LDADD = $(REPLICA_LIBS)
 tests_unit_test_pace_LDADD = $(REPLICA_LIBS)
 tests_unit_test_peer_msg_LDADD = $(REPLICA_LIBS)

@@ -62,6 +62,11 @@ IDLE bool replica_session_deadline(const struct replica *r, uint64_t session, ui
     return false;
 }
 
+IDLE uint32_t replica_frame_limit(const struct replica *r)
+{
+    return UINT32_MAX;
+}
+
 IDLE void replica_each_local_session(const struct replica *r, replica_local_fn *fn, void *arg)
 {
 }

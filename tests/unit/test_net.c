@@ -27,6 +27,7 @@ struct replica {
     bool leads_three;
     bool has_session; /* every connection: for cons */
     size_t resets;
+    uint32_t frame_limit;
 };
 
 static struct replica fake;
@@ -146,6 +147,11 @@ bool replica_session_ephemerals(const struct replica *r, uint64_t session, size_
     return true;
 }
 
+uint32_t replica_frame_limit(const struct replica *r)
+{
+    return r->frame_limit;
+}
+
 /* Connection 1 of session a watches /x and /y, connection 2 of session b /y. */
 void replica_each_watch(const struct replica *r, bool by_path, replica_watch_fn *fn, void *arg)
 {
@@ -205,12 +211,14 @@ static void setup(void)
     snprintf(settings.words, sizeof settings.words, ",srvr,ruok,isro,mntr,stat,envi,");
     ck_assert(loop_init(&loop));
     loop.replica = &fake;
+    fake.frame_limit = UINT32_MAX;
     words = (struct words){
         .settings = &settings, .loop = &loop, .start_ms = loop_clock_ms(), .trace_mask = WORDS_TRACE_MASK};
     config = (struct conns_config){.count_max = 100,
                                    .per_address_max = 50,
                                    .frame_bytes_max = FRAME_MAX,
                                    .sessionless_ms = 100,
+                                   .unsent_bytes_max = CONNS_UNSENT_BYTES_MAX,
                                    .words = &words};
 }
 
@@ -439,6 +447,57 @@ START_TEST(a_slow_reader_gets_everything_in_order)
 }
 END_TEST
 
+/* Sent until the socket takes no more: from then on what is sent adds to what is unsent. */
+static int dial_and_fall_behind(uint64_t *ret_conn, size_t *ret_unsent)
+{
+    size_t before = conns_figures(loop.conns).unsent_bytes;
+    int fd = dial();
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    *ret_conn = fake.last_conn;
+    char *big = zk_calloc(1, FRAME_MAX);
+    while (conns_figures(loop.conns).unsent_bytes == before) {
+        send_frame(*ret_conn, zk_slice(big, FRAME_MAX));
+        loop_turn(&loop);
+    }
+    free(big);
+    *ret_unsent = conns_figures(loop.conns).unsent_bytes;
+    return fd;
+}
+
+START_TEST(when_all_together_have_not_taken_too_much_who_owes_it_for_longest_is_closed)
+{
+    const size_t limit = 1000000;
+    config.unsent_bytes_max = limit;
+    start();
+    uint64_t first, second;
+    size_t unsent;
+    int slow = dial_and_fall_behind(&first, &unsent);
+    int other = dial_and_fall_behind(&second, &unsent);
+    ck_assert_uint_lt(unsent, limit - 100);
+    char *rest = zk_calloc(1, limit);
+    send_frame(second, zk_slice(rest, limit - unsent - 4));
+    loop_turn(&loop);
+    ck_assert_uint_eq(conns_figures(loop.conns).unsent_bytes, limit);
+    ck_assert_uint_eq(conns_figures(loop.conns).count, 2);
+    send_frame(second, zk_slice(rest, 1));
+    loop_turn(&loop);
+    ck_assert_uint_eq(conns_figures(loop.conns).slow_closed, 1);
+    ck_assert_uint_eq(conns_figures(loop.conns).count, 1);
+    size_t left = conns_figures(loop.conns).unsent_bytes;
+    ck_assert_uint_le(left, limit);
+    ck_assert_uint_gt(left, limit - unsent);
+    put_frame(other, "still here");
+    turns_ms(30);
+    ck_assert_uint_eq(fake.frames, 3);
+    close(other);
+    close(slow);
+    turns_ms(30);
+    ck_assert_uint_eq(conns_figures(loop.conns).unsent_bytes, 0);
+    free(rest);
+}
+END_TEST
+
 START_TEST(garbage_and_giant_lengths_are_closed_without_a_word)
 {
     start();
@@ -461,6 +520,40 @@ START_TEST(a_frame_above_jute_maxbuffer_ends_the_connection)
     close(fd);
     turns_ms(30);
     ck_assert_uint_eq(fake.closed, 1);
+}
+END_TEST
+
+START_TEST(a_frame_as_long_as_jute_maxbuffer_is_taken)
+{
+    start();
+    int fd = dial();
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    char *big = zk_calloc(1, FRAME_MAX + 5);
+    memset(big, 'x', FRAME_MAX);
+    put_frame(fd, big);
+    turns_ms(50);
+    ck_assert_uint_eq(fake.frames, 2);
+    ck_assert_uint_eq(fake.closed, 0);
+    free(big);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_request_that_is_too_large_for_now_ends_the_connection_by_its_length)
+{
+    start();
+    int fd = dial();
+    char byte;
+    put_frame(fd, "connect");
+    expect_frame(fd, "connect");
+    fake.frame_limit = 3;
+    put_frame(fd, "abc");
+    expect_frame(fd, "abc");
+    put(fd, "\0\0\0\4", 4);
+    ck_assert_uint_eq(get(fd, &byte, 1), 0);
+    ck_assert_uint_eq(conns_figures(loop.conns).large_rejected, 1);
+    close(fd);
 }
 END_TEST
 
@@ -667,6 +760,9 @@ static TCase *all_tests(void)
     tcase_add_test(tests, the_replica_hears_who_has_not_taken_its_answers_and_when_it_has);
     tcase_add_test(tests, a_paused_connection_is_not_read);
     tcase_add_test(tests, a_slow_reader_gets_everything_in_order);
+    tcase_add_test(tests, when_all_together_have_not_taken_too_much_who_owes_it_for_longest_is_closed);
+    tcase_add_test(tests, a_frame_as_long_as_jute_maxbuffer_is_taken);
+    tcase_add_test(tests, a_request_that_is_too_large_for_now_ends_the_connection_by_its_length);
     tcase_add_test(tests, garbage_and_giant_lengths_are_closed_without_a_word);
     tcase_add_test(tests, a_frame_above_jute_maxbuffer_ends_the_connection);
     tcase_add_test(tests, who_has_no_session_in_time_is_closed_however_it_drips);

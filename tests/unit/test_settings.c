@@ -381,6 +381,39 @@ START_TEST(the_modes_of_an_ensemble_are_read_and_mean_nothing_to_a_single_server
 }
 END_TEST
 
+START_TEST(the_voters_but_one_share_the_limit_of_outstanding_requests)
+{
+    finish("dataDir=/d\nclientPort=1\n", NULL);
+    ck_assert_uint_eq(settings_outstanding_limit(&s), 1000);
+    finish("dataDir=/d\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nserver.4=d:1:2:observer\n", "1");
+    ck_assert_uint_eq(settings_outstanding_limit(&s), 500);
+    finish("dataDir=/d\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nglobalOutstandingLimit=1\n", "1");
+    ck_assert_uint_eq(settings_outstanding_limit(&s), 1); /* 0 would be none */
+    finish("dataDir=/d\nclientPort=1\nglobalOutstandingLimit=0\n", NULL);
+    ck_assert_uint_eq(settings_outstanding_limit(&s), 0);
+}
+END_TEST
+
+START_TEST(the_limits_on_requests_are_read_as_apache_names_them)
+{
+    finish("dataDir=/d\nclientPort=1\nrequest_throttle_max_requests=7\nrequest_throttle_drop_stale=false\n"
+           "request_stale_latency_check=true\nthrottled_op_wait_time=9\nrequest_throttler.shutdownTimeout=11\n"
+           "largeRequestThreshold=13\nlargeRequestMaxBytes=17\nnio.sessionlessCnxnTimeout=19\n",
+           NULL);
+    ck_assert_uint_eq(messages.count, 0);
+    ck_assert_int_eq(s.throttle_max_requests, 7);
+    ck_assert(!s.throttle_drop_stale && s.throttle_stale_latency);
+    ck_assert_int_eq(s.throttled_op_wait_ms, 9);
+    ck_assert_int_eq(s.stop_patience_ms, 11);
+    ck_assert_int_eq(s.large_request_threshold, 13);
+    ck_assert_int_eq(s.large_request_max_bytes, 17);
+    ck_assert_int_eq(s.sessionless_ms, 19);
+    finish("dataDir=/d\nclientPort=1\nrequest_throttle_stall_time=100\nnio.numWorkerThreads=3\n", NULL);
+    ck_assert_uint_eq(messages.count, 2); /* each a warning with its line */
+    ck_assert_uint_eq(messages.items[0].line, 3);
+}
+END_TEST
+
 START_TEST(what_would_let_nobody_in_or_everybody_is_an_error)
 {
     static const char *const BAD[][2] = {
@@ -531,6 +564,8 @@ int main(void)
     tcase_add_test(pure, maxbuffer_is_taken_as_java_takes_it);
     tcase_add_test(pure, who_may_what_is_read_as_apache_names_it);
     tcase_add_test(pure, the_modes_of_an_ensemble_are_read_and_mean_nothing_to_a_single_server);
+    tcase_add_test(pure, the_voters_but_one_share_the_limit_of_outstanding_requests);
+    tcase_add_test(pure, the_limits_on_requests_are_read_as_apache_names_them);
     tcase_add_loop_test(pure, what_would_let_nobody_in_or_everybody_is_an_error, 0, 7);
     tcase_add_test(pure, server_lines_are_shown_as_apache_shows_them);
     tcase_add_test(pure, check_tells_what_would_be_done);
