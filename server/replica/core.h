@@ -98,6 +98,7 @@ struct tracked {
     int32_t server;
     uint32_t generation;
     bool expiring;       /* EXPIRE is on its way */
+    bool was_heard;      /* since its clock was set back: it is by what its server reported */
     bool restarted;      /* its clock was set back for a loss, and nothing has been heard of it since */
     struct tracked *bucket_prev, *bucket_next; /* leader: in the list of its bucket */
     uint64_t bucket;     /* 0: in none */

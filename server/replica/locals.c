@@ -164,7 +164,7 @@ static void look_at(struct replica *r, struct local *l)
     if (!is_served || l->is_upgrading || silent_ms <= (uint64_t)l->timeout_ms)
         return;
     outbox_news(r, REPLICA_INFO,
-                "session 0x%llx expires: not heard of for %llu ms, its time-out is %d ms; it was this server's own",
+                "session 0x%llx expires: last heard of %llu ms ago, its time-out is %d ms; it was this server's own",
                 (unsigned long long)l->session, (unsigned long long)silent_ms, l->timeout_ms);
     struct client *c = l->conn ? client_find(r, l->conn) : NULL;
     if (c != NULL)

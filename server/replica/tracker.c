@@ -54,16 +54,22 @@ static void link_bucket(struct replica *r, struct tracked *t)
     *head = t;
 }
 
-static uint64_t deadline_from_now(const struct replica *r, const struct tracked *t)
+static uint64_t patience_ms(const struct replica *r, const struct tracked *t)
 {
     bool is_ours = (uint64_t)t->server == r->config.zab.self;
     uint64_t early_ms = ZK_PLANTED(17) ? r->config.zab.tick_ms : 0;
-    return r->now_ms + (uint64_t)t->timeout_ms + (is_ours ? 0 : housekeeping_ms(r)) - early_ms;
+    return (uint64_t)t->timeout_ms + (is_ours ? 0 : housekeeping_ms(r)) - early_ms;
+}
+
+static uint64_t deadline_from_now(const struct replica *r, const struct tracked *t)
+{
+    return r->now_ms + patience_ms(r, t);
 }
 
 static void start_clock(struct replica *r, struct tracked *t)
 {
     t->deadline_ms = deadline_from_now(r, t);
+    t->was_heard = false;
     if (r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER)
         link_bucket(r, t);
 }
@@ -110,6 +116,7 @@ static void attached(struct replica *r, const struct state_effects *fx, uint64_t
     t->expiring = false;
     t->restarted = false;
     start_clock(r, t);
+    t->was_heard = true; /* by its connect request */
 }
 
 void tracker_applied(struct replica *r, const struct state_effects *fx, uint64_t conn)
@@ -154,6 +161,7 @@ void tracker_touch(struct replica *r, uint64_t session)
     if (t == NULL || t->expiring)
         return;
     t->deadline_ms = deadline_from_now(r, t); /* its bucket looks again when it is due */
+    t->was_heard = true;
     t->restarted = false;
 }
 
@@ -201,8 +209,10 @@ void tracker_stood_still(struct replica *r, uint64_t ms)
 static void expire(struct replica *r, struct tracked *t)
 {
     t->expiring = true;
-    outbox_news(r, REPLICA_INFO, "session 0x%llx expires: not heard of for %d ms through server %d",
-                (unsigned long long)t->session, t->timeout_ms, t->server);
+    uint64_t silent_ms = r->now_ms - (t->deadline_ms - patience_ms(r, t));
+    outbox_news(r, REPLICA_INFO, "session 0x%llx expires: %s %llu ms ago through server %d, its time-out is %d ms",
+                (unsigned long long)t->session, t->was_heard ? "last heard of" : "not heard of since its clock was set",
+                (unsigned long long)silent_ms, t->server, t->timeout_ms);
     forward_unawaited(
         r, &(struct command){.kind = COMMAND_EXPIRE, .session = t->session, .generation = t->generation});
 }

@@ -49,6 +49,7 @@ dist_check_SCRIPTS += \
 	tests/system/foreign_node \
 	tests/system/foreign_patroni \
 	tests/system/foreign_zkcli \
+	tests/system/herd \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
 	tests/system/modes \
@@ -93,6 +94,7 @@ LONG_TESTS += \
 	tests/system/foreign_node \
 	tests/system/foreign_patroni \
 	tests/system/foreign_zkcli \
+	tests/system/herd \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
 	tests/system/net_partition \
