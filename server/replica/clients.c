@@ -252,17 +252,17 @@ static bool joins_locally(struct replica *r, struct client *c, const struct zk_c
 
 static void join_read_only(struct replica *r, struct client *c, const struct zk_connect_request *request)
 {
-    struct state_session s;
     struct local *l = local_find(r, (uint64_t)request->session_id);
-    if (!request->read_only || state_session_get(r->state, (uint64_t)request->session_id, &s) ||
-        (l != NULL && l->is_upgrading))
-        outbox_close(r, c); /* it wants more than there is here, or its session may have ended where the quorum is */
+    if (!request->read_only)
+        outbox_close(r, c); /* it wants more than there is here */
     else if (request->session_id == 0)
         open_local(r, c, clamp_timeout(r, request->timeout_ms));
-    else if (l != NULL)
+    else if (l != NULL && !l->is_upgrading)
         come_back_to_local(r, c, l, request);
-    else
+    else if (session_is_passing((uint64_t)request->session_id))
         refuse_as_expired(r, c);
+    else
+        outbox_close(r, c); /* whether its session lives is known where the quorum is */
 }
 
 /* --- the connect request --- */

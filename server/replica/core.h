@@ -111,7 +111,6 @@ struct local {
     uint64_t conn; /* 0: none */
     uint64_t heard_ms;
     int32_t timeout_ms;
-    bool is_passing;   /* of a read-only server: gone when there is a quorum */
     bool is_upgrading; /* its UPGRADE is on its way */
     struct pending *upgrade;
     uint8_t password[ZK_PASSWORD_BYTES];

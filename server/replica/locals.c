@@ -43,7 +43,8 @@ static uint64_t draw_id(struct replica *r)
     uint64_t id;
     do {
         r->config.random(r->config.random_arg, &id, sizeof id);
-        id = SESSION_LOCAL_BIT | (r->config.zab.self & 0xff) << 54 | (id & ((UINT64_C(1) << 54) - 1));
+        id = SESSION_LOCAL_BIT | (r->config.zab.self & 0xff) << SESSION_LOCAL_SERVER_SHIFT |
+             (r->is_read_only ? SESSION_PASSING_BIT : 0) | (id & (SESSION_PASSING_BIT - 1));
     } while (local_find(r, id) != NULL || tracker_find(r, id) != NULL);
     return id;
 }
@@ -55,7 +56,6 @@ struct local *local_new(struct replica *r, int32_t timeout_ms, struct zk_slice i
     struct local *l = zk_calloc(1, sizeof *l);
     l->session = draw_id(r);
     l->timeout_ms = timeout_ms;
-    l->is_passing = r->is_read_only;
     l->heard_ms = r->now_ms;
     r->config.random(r->config.random_arg, l->password, sizeof l->password);
     zk_buf_append_slice(&l->identities, identities);
@@ -160,7 +160,7 @@ void locals_restart(struct replica *r)
 static void look_at(struct replica *r, struct local *l)
 {
     uint64_t silent_ms = r->now_ms - l->heard_ms;
-    bool is_served = l->is_passing || replica_serves(r);
+    bool is_served = session_is_passing(l->session) || replica_serves(r);
     if (!is_served || l->is_upgrading || silent_ms <= (uint64_t)l->timeout_ms)
         return;
     outbox_news(r, REPLICA_INFO,
@@ -188,7 +188,7 @@ void locals_end_passing(struct replica *r)
 {
     struct local *l, *next;
     HASH_ITER(hh, r->locals, l, next)
-        if (l->is_passing && !l->is_upgrading)
+        if (session_is_passing(l->session) && !l->is_upgrading)
             forget(r, l);
 }
 

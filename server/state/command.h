@@ -97,9 +97,18 @@ bool command_identities_are_sound(struct zk_slice identities);
 bool command_identities_add(struct zk_buf *identities, struct zk_slice scheme, struct zk_slice id);
 
 /* Sessions that a server keeps for itself, unknown to the log, have ids of their own: the top bits are 10, then come
- * the server's id and chance. The others are zxids, whose top bit is clear. */
+ * the server's id, a bit that says whether it was given while there was no quorum, and chance. The others are zxids,
+ * whose top bit is clear. */
 #define SESSION_LOCAL_BIT (UINT64_C(1) << 63)
+#define SESSION_LOCAL_SERVER_SHIFT 54
+#define SESSION_PASSING_BIT (UINT64_C(1) << 53)
 static inline bool session_began_local(uint64_t id)
 {
     return (id & SESSION_LOCAL_BIT) != 0;
+}
+
+/* It never becomes the ensemble's. */
+static inline bool session_is_passing(uint64_t id)
+{
+    return session_began_local(id) && (id & SESSION_PASSING_BIT) != 0;
 }

@@ -225,7 +225,8 @@ static void send_greeting(struct apache *a)
                                                            .timeout_ms = a->config.session_timeout_ms,
                                                            .session_id = (int64_t)a->session,
                                                            .password = zk_slice(a->password, sizeof(a->password)),
-                                                           .has_read_only = a->config.sends_read_only});
+                                                           .has_read_only = a->config.sends_read_only,
+                                                           .read_only = a->config.asks_read_only});
     zk_jute_end_frame(&a->out, start);
 }
 

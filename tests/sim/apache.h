@@ -14,6 +14,7 @@ struct apache_config {
     uint32_t server_count;
     int32_t session_timeout_ms;
     bool sends_read_only; /* clients before 3.4 do not */
+    bool asks_read_only;  /* a server without a quorum will do */
     uint64_t session;     /* not 0: take this session over */
     uint8_t password[ZK_PASSWORD_BYTES];
     struct zk_rng rng;

@@ -90,10 +90,11 @@ bool check_quiet(struct world *w, char *why, size_t size)
     for (size_t i = 0; i < w->host_count; i++) {
         struct replica_report report;
         replica_report_get(w->hosts[i]->replica, &report);
-        if (report.connections || report.watches || report.sessions || report.ephemerals || report.outstanding) {
+        size_t sessions = report.sessions + report.local_sessions;
+        if (report.connections || report.watches || sessions || report.ephemerals || report.outstanding) {
             snprintf(why, size,
                      "server %zu has %zu connections, %zu watches, %zu sessions, %zu ephemerals, %zu requests", i + 1,
-                     report.connections, report.watches, report.sessions, report.ephemerals, report.outstanding);
+                     report.connections, report.watches, sessions, report.ephemerals, report.outstanding);
             return false;
         }
     }

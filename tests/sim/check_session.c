@@ -1,6 +1,7 @@
 #include "common/jute.h"
 #include "server/replica/peer_msg.h"
 #include "tests/sim/check.h"
+#include "tests/sim/locals.h"
 #include "tests/sim/person.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -79,6 +80,8 @@ static bool sleeps(const struct world *w, uint64_t server)
 void check_touched(struct world *w, uint64_t session, uint64_t server)
 {
     const struct model_session *s = model_session(ledger_model(w->ledger), session);
+    if (!s && !sleeps(w, server))
+        locals_heard(w, session, server);
     if (s && (uint64_t)s->server == server && !sleeps(w, server))
         note_touch(w, session, server);
 }
@@ -186,6 +189,8 @@ void check_session_entry(struct world *w, const struct ledger_entry *e)
         check_expired(w, e);
     if (e->session_change == STATE_SESSION_OPENED || e->session_change == STATE_SESSION_ATTACHED)
         check_attached(w, e->session, e->first_server);
+    if (e->command.kind == COMMAND_UPGRADE && e->session_change == STATE_SESSION_OPENED)
+        locals_entry(w, e);
     if (e->session_change == STATE_SESSION_ATTACHED)
         world_count(w, MARK_SESSION_MOVED);
     person_session_entry(w, e);

@@ -218,6 +218,11 @@ void disk_fail_next(struct disk *d, bool data_kept)
     d->fail_keeps = data_kept;
 }
 
+void disk_mend(struct disk *d)
+{
+    d->fail_next = false;
+}
+
 bool disk_lose_tail(struct disk *d, uint32_t batches)
 {
     ZK_ASSERT(!d->open);

@@ -41,6 +41,8 @@ void disk_stall(struct disk *d, uint32_t stall_ms);
 void disk_end_stall(struct disk *d);
 /* The next batch fails (STORAGE_FAILED); its data is on the disk nevertheless, or not: nobody can know. */
 void disk_fail_next(struct disk *d, bool data_kept);
+/* It does not: no failure is due any more. */
+void disk_mend(struct disk *d);
 
 /* --- what happens to a disk while nobody looks; it must be closed. False: there was nothing to do it to --- */
 

@@ -1,6 +1,7 @@
 #include "tests/sim/host.h"
 #include "tests/sim/check.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/locals.h"
 #include "tests/sim/nemesis.h"
 #include "server/state/state.h"
 #include <inttypes.h>
@@ -179,6 +180,7 @@ static void perform(struct host *h, const struct replica_effect *effect)
         SAY(h->world, "s%" PRIu64 " says: %.*s", h->id, (int)effect->bytes.len, (const char *)effect->bytes.ptr);
         check_news(h, effect->bytes);
         check_verdict(h, effect->bytes);
+        locals_verdict(h->world, h->id, effect->bytes);
         break;
     case REPLICA_FATAL:
         break;
@@ -256,6 +258,9 @@ static struct replica_config make_config(struct host *h)
         .checkpoint_floor_bytes = s->checkpoint_bytes,
         .checkpoint_slice_rows = s->checkpoint_rows,
         .client_turn_bytes = s->client_turn_bytes,
+        .local_sessions = s->local_servers >> h->id & 1,
+        .local_upgrading = s->upgrading_servers >> h->id & 1,
+        .read_only_mode = s->read_only_servers >> h->id & 1,
         .enforce_quota = s->quota_servers >> h->id & 1,
         .extended_types = s->ttl_servers >> h->id & 1,
         .container_check_ms = s->container_check_ms,

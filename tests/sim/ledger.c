@@ -125,6 +125,11 @@ uint64_t ledger_shown_last(const struct ledger *l)
     return l->shown;
 }
 
+void ledger_guest(struct ledger *l, uint64_t session, const char *address)
+{
+    model_guest(l->model, session, address);
+}
+
 const struct model *ledger_model(const struct ledger *l)
 {
     return l->model;

@@ -67,6 +67,8 @@ size_t ledger_event_after(const struct ledger *l, uint64_t zxid);
 void ledger_shown(struct ledger *l, uint64_t zxid);
 uint64_t ledger_shown_last(const struct ledger *l);
 
+/* A session of one server's own: who it is (model_guest). */
+void ledger_guest(struct ledger *l, uint64_t session, const char *address);
 const struct model *ledger_model(const struct ledger *l);
 const struct state *ledger_state(const struct ledger *l);
 /* The whole state against the whole model: slow, now and then. */

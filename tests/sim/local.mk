@@ -17,6 +17,7 @@ libsim_la_SOURCES = \
 	tests/sim/doors.c \
 	tests/sim/host.c tests/sim/host.h \
 	tests/sim/ledger.c tests/sim/ledger.h \
+	tests/sim/locals.c tests/sim/locals.h \
 	tests/sim/model.c tests/sim/model.h \
 	tests/sim/nemesis.c tests/sim/nemesis.h \
 	tests/sim/operator.c tests/sim/operator.h \

@@ -29,6 +29,8 @@ struct model {
     struct model_node **last;
     size_t session_count; /* ever */
     struct model_session *sessions;
+    size_t guest_count; /* sessions that one server keeps for itself: who they are */
+    struct model_session *guests;
     /* the nodes that the command at work gave a version: the undo of a multi */
     size_t touched_count;
     struct model_node **touched;
@@ -189,6 +191,9 @@ void model_free(struct model *m)
             zk_buf_fini(&m->sessions[i].results[k].reply);
         free(m->sessions[i].results);
     }
+    for (size_t i = 0; i < m->guest_count; i++)
+        zk_buf_fini(&m->guests[i].identities);
+    free(m->guests);
     for (size_t i = 0; i < m->text_count; i++)
         free(m->texts[i]);
     free(m->texts);
@@ -225,6 +230,23 @@ static struct model_session *session_find(const struct model *m, uint64_t id)
             hi = mid;
     }
     return lo < m->session_count && m->sessions[lo].id == id ? &m->sessions[lo] : NULL;
+}
+
+const struct model_session *model_guest_of(const struct model *m, uint64_t id)
+{
+    for (size_t i = m->guest_count; i > 0; i--)
+        if (m->guests[i - 1].id == id)
+            return &m->guests[i - 1];
+    return NULL;
+}
+
+void model_guest(struct model *m, uint64_t id, const char *address)
+{
+    m->guests = zk_realloc(m->guests, (m->guest_count + 1) * sizeof(*m->guests));
+    struct model_session *s = &m->guests[m->guest_count++];
+    *s = (struct model_session){.id = id};
+    zk_jute_put_cstring(&s->identities, "ip");
+    zk_jute_put_cstring(&s->identities, address);
 }
 
 const struct model_session *model_session(const struct model *m, uint64_t id)
@@ -267,6 +289,8 @@ bool model_may(const struct model *m, uint64_t session, struct zk_slice acl, int
     if (count <= 0)
         return true;
     const struct model_session *s = session_find(m, session);
+    if (!s)
+        s = model_guest_of(m, session);
     for (int32_t i = 0; i < count; i++) {
         struct zk_acl entry = zk_acl_decode(&in);
         if ((entry.perms & perm) && has_identity(s, entry.scheme, entry.id))
@@ -484,6 +508,8 @@ static int32_t do_create(struct request *q, int32_t op, struct zk_jute *in)
     bool is_sequential = c.is_sequential;
     if (op == ZK_OP_CREATE_TTL && !(q->command->options & COMMAND_EXTENDED_TYPES))
         return ZK_ERR_UNIMPLEMENTED;
+    if (c.is_ephemeral && (q->command->options & COMMAND_NO_EPHEMERALS))
+        return ZK_ERR_EPHEMERAL_ON_LOCAL_SESSION;
     if (zk_path_check(c.r.path, is_sequential) || c.r.path.len < 2)
         return ZK_ERR_BAD_ARGUMENTS;
     struct zk_slice path = c.r.path;
@@ -738,17 +764,25 @@ static int32_t do_multi(struct request *q, struct zk_jute *in)
 
 /* --- commands --- */
 
-static void do_open(struct request *q)
+/* In its place by the id: those that began on one server have larger ones than all others. */
+static struct model_session *make_room(struct model *m, uint64_t id)
 {
-    struct model *m = q->model;
+    m->sessions = zk_realloc(m->sessions, (m->session_count + 1) * sizeof(*m->sessions));
+    size_t at = m->session_count++;
+    for (; at > 0 && m->sessions[at - 1].id > id; at--)
+        m->sessions[at] = m->sessions[at - 1];
+    return &m->sessions[at];
+}
+
+static void do_open(struct request *q, uint64_t id)
+{
     struct command_open o;
     if (!command_open_decode(q->command->payload, &o)) {
         q->result->is_judged = false;
         return;
     }
-    m->sessions = zk_realloc(m->sessions, (m->session_count + 1) * sizeof(*m->sessions));
-    struct model_session *s = &m->sessions[m->session_count++];
-    *s = (struct model_session){.id = q->zxid,
+    struct model_session *s = make_room(q->model, id);
+    *s = (struct model_session){.id = id,
                                 .opened_zxid = q->zxid,
                                 .joined_zxid = q->zxid,
                                 .generation = 1,
@@ -759,6 +793,13 @@ static void do_open(struct request *q)
     if (o.password.len == sizeof(s->password))
         memcpy(s->password, o.password.ptr, sizeof(s->password));
     add_identities(s, o.identities);
+}
+
+static void do_upgrade(struct request *q)
+{
+    q->result->is_duplicate = session_find(q->model, q->command->session) != NULL;
+    if (!q->result->is_duplicate)
+        do_open(q, q->command->session);
 }
 
 /* What one client remembers is not another's. */
@@ -938,7 +979,10 @@ void model_apply(struct model *m, uint64_t zxid, const struct command *c, struct
     struct model_session *s;
     switch (c->kind) {
     case COMMAND_OPEN:
-        do_open(&q);
+        do_open(&q, zxid);
+        break;
+    case COMMAND_UPGRADE:
+        do_upgrade(&q);
         break;
     case COMMAND_ATTACH:
         do_attach(&q);

@@ -88,6 +88,9 @@ struct model_session {
     size_t result_count; /* of a session with a memory: every result it ever had */
     struct model_memory *results;
 };
+/* A session that is in no command reads as who comes from this address. */
+void model_guest(struct model *m, uint64_t id, const char *address);
+const struct model_session *model_guest_of(const struct model *m, uint64_t id); /* identities only; NULL: none such */
 const struct model_session *model_session(const struct model *m, uint64_t id);
 size_t model_session_count(const struct model *m);
 typedef void model_session_fn(void *arg, const struct model_session *session);

@@ -487,6 +487,7 @@ void nemesis_end(struct world *w)
         disk_set_capacity(h->disk, 0);
         disk_set_latency(h->disk, 0, 2);
         disk_end_stall(h->disk);
+        disk_mend(h->disk);
         host_resume(h);
         if (!h->replica)
             start_later(h);

@@ -142,6 +142,12 @@ static void begin_later(struct person *p)
                     p->life_count);
 }
 
+static bool asks_read_only(struct person *p)
+{
+    uint32_t percent = p->world->swarm.read_only_percent;
+    return percent > 0 && zk_rng_below(&p->rng, 100) < percent;
+}
+
 static void begin_core(struct person *p, struct life *life, uint64_t session, const uint8_t *password)
 {
     struct world *w = p->world;
@@ -153,10 +159,12 @@ static void begin_core(struct person *p, struct life *life, uint64_t session, co
         struct apache_config config = {.server_count = (uint32_t)w->host_count,
                                        .session_timeout_ms = timeout_ms,
                                        .sends_read_only = zk_rng_below(&p->rng, 2),
+                                       .asks_read_only = asks_read_only(p),
                                        .session = session,
                                        .rng = rng};
         if (password)
             memcpy(config.password, password, sizeof(config.password));
+        config.sends_read_only |= config.asks_read_only;
         p->apache = apache_new(&config);
         return;
     }

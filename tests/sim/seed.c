@@ -1,4 +1,5 @@
 #include "tests/sim/seed.h"
+#include "tests/sim/locals.h"
 #include "tests/sim/check.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/operator.h"
@@ -51,6 +52,7 @@ static void unmake(struct world *w)
     persons_free_lives(w);
     ledger_free(w->ledger);
     checks_end(w);
+    locals_end_seed();
     world_free(w);
 }
 

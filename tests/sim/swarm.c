@@ -118,6 +118,23 @@ static void draw_clients(struct swarm *s, struct zk_rng *rng)
     s->data_bytes_max = (uint32_t)draw(rng, 16, is_on(rng, 20) ? 20000 : 400);
 }
 
+static void draw_modes(struct swarm *s, struct zk_rng *rng)
+{
+    uint32_t some = (uint32_t)zk_rng_u64(rng);
+    s->local_servers = s->servers > 1 && is_on(rng, 25) ? is_on(rng, 60) ? UINT32_MAX : some : 0;
+    s->upgrading_servers = is_on(rng, 70) ? UINT32_MAX : (uint32_t)zk_rng_u64(rng);
+    s->read_only_servers = s->servers > 1 && is_on(rng, 25) ? is_on(rng, 60) ? UINT32_MAX : ~some : 0;
+    uint32_t percent = zk_rng_between(rng, 20, 80);
+    s->read_only_percent = s->read_only_servers ? percent : 0;
+    if (s->read_only_servers) { /* there must be times without a quorum, and clients that have no session yet */
+        s->part_every_us = s->part_every_us ? s->part_every_us : draw(rng, 3 * SECOND, 10 * SECOND);
+        s->part_us = s->part_us < 4 * SECOND ? 4 * SECOND + s->part_us : s->part_us;
+        s->kill_every_us = s->kill_every_us ? s->kill_every_us : draw(rng, SECOND / 2, 5 * SECOND);
+    }
+    if ((s->local_servers || s->read_only_servers) && s->apache_percent == 0)
+        s->apache_percent = 50; /* libzk asks for neither */
+}
+
 void swarm_draw(struct swarm *s, uint64_t seed)
 {
     struct zk_rng rng;
@@ -131,6 +148,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     s->astray_every_us = s->servers > 2 ? draw_if(&rng, 10, 3 * SECOND, 30 * SECOND) : 0;
     draw_containers(s, &rng);
     s->tree_percent = is_on(&rng, 50) ? zk_rng_between(&rng, 2, 12) : 0;
+    draw_modes(s, &rng);
 }
 
 const char *swarm_text(const struct swarm *s, char *text, size_t size)
@@ -166,6 +184,8 @@ const char *swarm_text(const struct swarm *s, char *text, size_t size)
         {"freezes", s->freeze_every_us},
         {"moves", s->move_every_us},
         {"roll", s->counter_roll},
+        {"locals", s->local_servers},
+        {"read-only", s->read_only_servers},
     };
     for (size_t i = 0; i < ZK_COUNT_OF(FAULTS) && len > 0 && (size_t)len < size; i++)
         if (FAULTS[i].rate)

@@ -24,6 +24,10 @@ struct swarm {
     uint32_t checkpoint_rows;  /* a turn */
     uint32_t client_turn_bytes; /* answers to one client in a turn; 0: more than there ever are */
     uint32_t ttl_servers;      /* bits: those that let their clients make TTL nodes */
+    uint32_t local_servers;    /* bits: those that keep new sessions for themselves until they write */
+    uint32_t upgrading_servers; /* bits: and let them make ephemeral nodes */
+    uint32_t read_only_servers; /* bits: those that serve without a quorum who asks for no more */
+    uint32_t read_only_percent; /* of Apache's clients: ask for no more */
     uint32_t quota_servers;    /* bits: those that enforce quotas */
     uint32_t quota_percent;    /* of the writes: make, change, remove quotas */
     uint32_t tree_percent;     /* of the writes: delete whole subtrees; of the reads: pages */

@@ -4,6 +4,8 @@
 #include "common/zxid.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/check.h"
+#include "tests/sim/host.h"
+#include "tests/sim/locals.h"
 #include "tests/sim/person.h"
 #include <inttypes.h>
 
@@ -38,6 +40,8 @@ struct wire {
     uint64_t claimed; /* the session that the client asked for, and by which password */
     uint8_t password[ZK_PASSWORD_BYTES];
     bool asked_memory;
+    bool asked_read_only;
+    bool is_read_only; /* served without a quorum */
     uint64_t joined;  /* zxid at which it was attached to this connection */
     uint64_t pings;
     uint64_t auths;
@@ -116,6 +120,7 @@ void wire_request(struct wire *wire, struct zk_slice frame)
         if (r.password.len == sizeof(wire->password))
             memcpy(wire->password, r.password.ptr, sizeof(wire->password));
         wire->asked_memory = r.protocol_version == ZK_PROTOCOL_MEMORY;
+        wire->asked_read_only = r.read_only;
         return;
     }
     struct zk_request_header h = zk_request_header_decode(&in);
@@ -223,6 +228,11 @@ static void catch_up(struct wire *wire, uint64_t zxid, const char *check)
 
 void wire_settled(struct wire *wire, uint64_t zxid)
 {
+    struct replica_report report;
+    if (wire->is_read_only)
+        replica_report_get(wire->world->hosts[wire->server - 1]->replica, &report);
+    if (wire->is_read_only && report.serving)
+        FAIL(wire, "ro", "%s", "is served read-only, and there is a quorum");
     if (wire->is_live && !wire->is_over)
         catch_up(wire, zxid, "I24");
 }
@@ -575,8 +585,11 @@ static void judge_ephemerals(struct wire *wire, const struct asked *a, const str
 static void judge_who_am_i(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
                            struct zk_jute *in)
 {
-    const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->session);
-    if (s->joined_zxid > (uint64_t)h->zxid)
+    const struct model *model = ledger_model(wire->world->ledger);
+    const struct model_session *s = model_session(model, wire->session);
+    if (!s || s->joined_zxid > (uint64_t)h->zxid)
+        s = model_guest_of(model, wire->session);
+    if (!s)
         return;
     struct zk_jute own = zk_jute(zk_buf_slice(&s->identities));
     bool ok = h->err == ZK_ERR_OK && zk_jute_count(in, 8) == 1;
@@ -630,6 +643,12 @@ static const struct ledger_entry *entry_of(const struct wire *wire, int32_t xid,
 static void judge_write(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
 {
     const struct ledger_entry *e = entry_of(wire, a->xid, (uint64_t)h->zxid);
+    if (wire->is_read_only) {
+        if (h->err != ZK_ERR_NOT_READ_ONLY)
+            FAIL(wire, "ro", "xid %" PRId32 " op %" PRId32 " gives %s without a quorum", a->xid, a->op,
+                 zk_err_text(h->err));
+        world_count(wire->world, MARK_READ_ONLY_REFUSED);
+    }
     if (!e) {
         if (h->err == ZK_ERR_OK)
             FAIL(wire, "I15", "xid %" PRId32 " op %" PRId32 " is acknowledged at %" PRIx64 ", and has not happened",
@@ -653,12 +672,18 @@ static void judge_write(struct wire *wire, const struct asked *a, const struct z
 static void judge_close(struct wire *wire, const struct zk_reply_header *h)
 {
     const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->session);
+    if (!s) {
+        locals_closed(wire->world, wire->session);
+        return;
+    }
     if (h->err == ZK_ERR_OK && (!s->ended_zxid || s->ended_zxid > (uint64_t)h->zxid))
         FAIL(wire, "I15", "is told at %" PRIx64 " that it is closed, and lives", (uint64_t)h->zxid);
 }
 
 static void judge_sync(struct wire *wire, const struct asked *a, const struct zk_reply_header *h)
 {
+    if (h->err == ZK_ERR_OK && wire->is_read_only)
+        FAIL(wire, "ro", "%s", "a sync is answered without a quorum");
     if (h->err != ZK_ERR_OK)
         return;
     if ((uint64_t)h->zxid < a->shown)
@@ -789,33 +814,55 @@ static void judge_past(struct wire *wire, const struct model_session *s, const s
         world_count(wire->world, MARK_PAST_TOLD);
 }
 
+static void begin_session(struct wire *wire, uint64_t id, const struct zk_connect_response *r)
+{
+    wire->session = id;
+    wire->is_live = true;
+    SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " < session %" PRIx64 ", %" PRId32 " ms, memory %" PRId32 "%s", wire->server,
+        wire->conn, id, r->timeout_ms, r->memory, r->read_only ? ", read-only" : "");
+}
+
+/* A server looks only into its own list, and an UPGRADE may be under way behind what the client asked for. */
+static bool is_new_to_the_log(const struct model_session *s)
+{
+    return session_began_local(s->id) && s->joined_zxid == s->opened_zxid;
+}
+
 static void judge_greeting(struct wire *wire, struct zk_jute *in)
 {
     struct zk_connect_response r = zk_connect_response_decode(in);
+    struct local_told told = {wire->server, wire->from_node, wire->claimed, wire->password, wire->asked_read_only};
     if (in->bad)
         FAIL(wire, "protocol", "%s", "a malformed connect response");
     uint64_t id = (uint64_t)r.session_id;
     if (id == 0) {
         const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->claimed);
-        if (password_is_right(wire, s) && s->ended_zxid == 0)
+        if (!s)
+            locals_refused(wire->world, &told);
+        if (s && password_is_right(wire, s) && s->ended_zxid == 0 && !is_new_to_the_log(s))
             FAIL(wire, "I18", "session %" PRIx64 " is told that it has expired, and it lives", wire->claimed);
         judge_past(wire, s, &r);
         wire->is_over = true;
         return;
     }
     const struct model_session *s = model_session(ledger_model(wire->world->ledger), id);
+    if (!s && session_began_local(id)) {
+        locals_given(wire->world, &told, &r);
+        wire->is_read_only = r.read_only;
+        begin_session(wire, id, &r);
+        return;
+    }
+    if (r.read_only)
+        FAIL(wire, "ro", "session %" PRIx64 " of the ensemble's is served without a quorum", id);
     if (!s || (wire->claimed && id != wire->claimed))
         FAIL(wire, "I20", "is given session %" PRIx64 ", asked for %" PRIx64, id, wire->claimed);
     if (r.password.len != ZK_PASSWORD_BYTES || memcmp(r.password.ptr, s->password, ZK_PASSWORD_BYTES) != 0)
         FAIL(wire, "I20", "session %" PRIx64 " is given another password", id);
     if (wire->claimed && !password_is_right(wire, s))
         FAIL(wire, "I20", "session %" PRIx64 " is attached to who does not know its password", id);
-    wire->session = id;
-    wire->is_live = true;
+    begin_session(wire, id, &r);
     wire->joined = person_attached(wire->world, id);
     check_told(wire->world, id);
-    SAY(wire->world, "s%" PRIu64 " c%" PRIu64 " < session %" PRIx64 ", %" PRId32 " ms, memory %" PRId32, wire->server,
-        wire->conn, id, r.timeout_ms, r.memory);
 }
 
 static void judge_frame(struct wire *wire, struct zk_slice frame)

@@ -152,6 +152,17 @@ START_TEST(a_session_comes_back_to_the_server_that_gave_it_and_an_unknown_one_ha
 }
 END_TEST
 
+START_TEST(of_a_session_that_may_live_where_the_quorum_is_nothing_is_said)
+{
+    pass(GRACE_MS);
+    struct session of_the_log = {.id = INT64_C(0x500000028)}, of_another = {.id = (int64_t)(SESSION_LOCAL_BIT | 77)};
+    ask_to_join(1, &of_the_log, true, true);
+    ask_to_join(2, &of_another, true, true);
+    ck_assert(lines[1].closed && is_silent(1));
+    ck_assert(lines[2].closed && is_silent(2));
+}
+END_TEST
+
 START_TEST(who_has_seen_more_than_this_server_is_refused_here_too)
 {
     pass(GRACE_MS);
@@ -184,6 +195,7 @@ int main(void)
     tcase_add_test(tc, reads_are_answered_and_what_needs_a_quorum_is_refused_in_its_place);
     tcase_add_test(tc, its_clients_are_not_those_whom_the_sync_limit_closes);
     tcase_add_test(tc, a_session_comes_back_to_the_server_that_gave_it_and_an_unknown_one_has_expired);
+    tcase_add_test(tc, of_a_session_that_may_live_where_the_quorum_is_nothing_is_said);
     tcase_add_test(tc, who_has_seen_more_than_this_server_is_refused_here_too);
     tcase_add_test(tc, when_there_is_a_quorum_they_are_closed_and_their_sessions_gone);
     suite_add_tcase(suite, tc);
