@@ -130,7 +130,7 @@ final class Caches {
         model.put(s.path("parent") + "/a", "from before");
         cache.start(PathChildrenCache.StartMode.POST_INITIALIZED_EVENT);
         Stage.check(initialized.await(Stage.PATIENCE_MS, TimeUnit.MILLISECONDS), "it is told when it has all");
-        Stage.same(1, cache.getCurrentData().size(), "children");
+        Stage.settles("children", 1, () -> cache.getCurrentData().size());
         model.changeAll();
         Map<String, String> children = new TreeMap<>(model.nodes);
         children.remove(s.path("parent"));

@@ -46,6 +46,7 @@ final class Counters {
             }
         });
         long most = THREADS * EACH + (long) s.suspended.get() * THREADS;
+        Stage.sync(clients[0], s.path("long"));
         long found = makeLong(s, clients[0], promoted).get().postValue();
         Stage.check(found >= THREADS * EACH && found <= most, "every increment counts, once: " + found);
     }

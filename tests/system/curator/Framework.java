@@ -50,7 +50,7 @@ final class Framework {
                 s.disturb();
             client.create().withProtection().withMode(CreateMode.EPHEMERAL_SEQUENTIAL).forPath(s.path("n-"));
         }
-        client.sync().forPath(s.root);
+        Stage.sync(client, s.root);
         Stage.same(30, client.getChildren().forPath(s.root).size(), "nodes");
     }
 
@@ -77,7 +77,8 @@ final class Framework {
         CuratorFramework client = s.client();
         client.create().creatingParentContainersIfNeeded().forPath(s.path("container/child"));
         client.create().withTtl(1000).withMode(CreateMode.PERSISTENT_WITH_TTL).forPath(s.path("ttl"));
-        String numbered = client.create().withTtl(1000).withMode(CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL).forPath(s.path("t-"));
+        String numbered = client.create().withTtl(1000).withMode(CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL)
+                .forPath(s.path("t-"));
         Stage.check(numbered.startsWith(s.path("t-00000000")), "a number is added to the name");
         Stage.refused(KeeperException.NoChildrenForEphemeralsException.class, () -> {
             client.create().withMode(CreateMode.EPHEMERAL).forPath(s.path("e"));
@@ -132,13 +133,13 @@ final class Framework {
                 .retryPolicy(new RetryNTimes(40, 100)).build()) {
             owner.start();
             owner.create().withACL(ZooDefs.Ids.CREATOR_ALL_ACL).forPath(s.path("mine"), "secret".getBytes());
-            stranger.sync().forPath(s.path("mine"));
+            Stage.sync(stranger, s.path("mine"));
             Stage.refused(KeeperException.NoAuthException.class, () -> stranger.getData().forPath(s.path("mine")));
             s.disturb();
             Stage.same("secret", new String(owner.getData().forPath(s.path("mine"))), "who its owner is is remembered");
             Stage.refused(KeeperException.NoAuthException.class, () -> stranger.setData().forPath(s.path("mine")));
             owner.setACL().withACL(ZooDefs.Ids.READ_ACL_UNSAFE).forPath(s.path("mine"));
-            stranger.sync().forPath(s.path("mine"));
+            Stage.sync(stranger, s.path("mine"));
             Stage.same("secret", new String(stranger.getData().forPath(s.path("mine"))), "now everybody may read");
             Stage.same(ZooDefs.Ids.READ_ACL_UNSAFE, stranger.getACL().forPath(s.path("mine")), "the ACL");
         }
@@ -168,7 +169,7 @@ final class Framework {
         watching.watchers().remove(watcher).forPath(s.path("x"));
         int before = heard.size();
         writer.create().forPath(s.path("x/removed"));
-        watching.sync().forPath(s.path("x"));
+        Stage.sync(watching, s.path("x"));
         watching.getData().forPath(s.path("x"));
         Stage.check(heard.stream().skip(before).noneMatch(e -> e.contains("removed")), "a removed watch tells nothing");
     }

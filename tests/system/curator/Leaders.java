@@ -103,6 +103,8 @@ final class Leaders {
         DistributedBarrier barrier = new DistributedBarrier(keeper, s.path("barrier"));
         barrier.setBarrier();
         CuratorFramework[] clients = {s.client(), s.client()};
+        Stage.sync(clients[0], s.path("barrier"));
+        Stage.sync(clients[1], s.path("barrier"));
         AtomicInteger passed = new AtomicInteger();
         List<java.util.concurrent.Future<?>> waiters = new ArrayList<>();
         for (int i = 0; i < 4; i++) {

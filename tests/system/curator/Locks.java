@@ -27,7 +27,7 @@ final class Locks {
         check(lock.acquire(Stage.PATIENCE_MS, TimeUnit.MILLISECONDS), "a contender gets the lock in the end");
         try {
             check(inside.incrementAndGet() == 1, "nobody else holds the lock");
-            client.sync().forPath(s.path("count"));
+            Stage.sync(client, s.path("count"));
             int before = Integer.parseInt(new String(client.getData().forPath(s.path("count"))));
             client.setData().forPath(s.path("count"), Integer.toString(before + 1).getBytes());
             inside.decrementAndGet();
@@ -52,7 +52,7 @@ final class Locks {
                     s.disturb();
             }
         });
-        judge.sync().forPath(s.path("count"));
+        Stage.sync(judge, s.path("count"));
         Stage.same("" + CONTENDERS * ROUNDS, new String(judge.getData().forPath(s.path("count"))), "the count");
     }
 

@@ -25,6 +25,7 @@ final class Nodes {
         node.start();
         Stage.check(node.waitForInitialCreate(Stage.PATIENCE_MS, TimeUnit.MILLISECONDS), "the node is made");
         long session = owner.getZookeeperClient().getZooKeeper().getSessionId();
+        Stage.sync(other, s.path("mine"));
         Stage.same(session, other.checkExists().forPath(s.path("mine")).getEphemeralOwner(), "its owner");
         s.disturb();
         other.delete().quietly().forPath(s.path("mine"));
@@ -125,7 +126,7 @@ final class Nodes {
         }
         Map<String, String> expected = new HashMap<>(Map.of("i0", "p0:8000", "i1", "p1:8001", "i2", "p2:8002"));
         Stage.settles("the instances", expected, () -> found(all.get(0).queryForInstances("service")));
-        Stage.same(List.of("service"), new ArrayList<>(all.get(1).queryForNames()), "the services");
+        Stage.settles("the services", List.of("service"), () -> new ArrayList<>(all.get(1).queryForNames()));
         ServiceCache<String> cache = all.get(1).serviceCacheBuilder().name("service").build();
         cache.start();
         ServiceProvider<String> provider = all.get(2).serviceProviderBuilder().serviceName("service")

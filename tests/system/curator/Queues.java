@@ -111,6 +111,7 @@ final class Queues {
             producer.put("" + priority, priority);
         Stage.check(producer.flushPuts(Stage.PATIENCE_MS, TimeUnit.MILLISECONDS), "all are put");
         s.disturb();
+        Stage.sync(client, s.path("queue"));
         ConcurrentLinkedQueue<String> taken = new ConcurrentLinkedQueue<>();
         DistributedPriorityQueue<String> end =
                 QueueBuilder.builder(client, new Taker(taken), TEXT, s.path("queue")).buildPriorityQueue(1);

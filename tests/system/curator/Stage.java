@@ -4,6 +4,7 @@ import java.io.InputStreamReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -14,6 +15,7 @@ import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.state.ConnectionState;
 import org.apache.curator.retry.ExponentialBackoffRetry;
+import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.ZooKeeper;
 
 /** What one recipe is tested on: clients, a node of its own, threads, and the leader, who can be killed. */
@@ -77,6 +79,16 @@ final class Stage implements AutoCloseable {
             System.out.println("KILL");
             check("killed".equals(FROM_DRIVER.readLine()), "the driver has killed the leader");
         }
+    }
+
+    /** What others have written is seen by this client from now on, whatever server it is at. */
+    static void sync(CuratorFramework client, String path) throws Exception {
+        int code;
+        do {
+            CompletableFuture<Integer> answer = new CompletableFuture<>();
+            client.sync().inBackground((c, event) -> answer.complete(event.getResultCode())).forPath(path);
+            code = answer.get(PATIENCE_MS, TimeUnit.MILLISECONDS);
+        } while (code != KeeperException.Code.OK.intValue());
     }
 
     /** Ends a client's session at the servers, as an expiry does. */

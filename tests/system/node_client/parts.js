@@ -76,6 +76,11 @@ class Client {
         });
     }
 
+    // It has written itself, so what it reads from now on is no older than that.
+    async sync() {
+        await this.setData(root, Buffer.from('sync'));
+    }
+
     call(name, ...args) {
         return new Promise((resolve, reject) => {
             this.raw[name](...args, (error, ...values) => {
@@ -154,6 +159,7 @@ async function kinds() {
     await gives(Exception.NO_CHILDREN_FOR_EPHEMERALS, c.create(at('e/child')));
     assert.strictEqual(await c.create(at('s-'), CreateMode.EPHEMERAL_SEQUENTIAL), at('s-0000000004'));
     await killLeader();
+    await other.sync();
     const stat = await other.exists(at('e'));
     assert.deepStrictEqual(stat.ephemeralOwner, c.raw.getSessionId());
     await c.exists(at('e')); // the connection is back, if it broke
@@ -179,7 +185,7 @@ async function permissions() {
     const owner = await open(), stranger = await open();
     owner.raw.addAuthInfo('digest', Buffer.from('ann:secret'));
     await owner.create(at('mine'), Buffer.from('secret'), ACL.CREATOR_ALL_ACL);
-    await stranger.setData(root, Buffer.from('sync')); // after which it has seen the node
+    await stranger.sync();
     await gives(Exception.NO_AUTH, stranger.getData(at('mine')));
     await gives(Exception.NO_AUTH, stranger.setData(at('mine'), Buffer.from('x')));
     await owner.move();
@@ -193,7 +199,7 @@ async function permissions() {
     await owner.setACL(at('mine'), [new ACL(Permission.READ, new Id('world', 'anyone'))], 0).catch(e => {
         assert(storm && e.code === Exception.BAD_VERSION, e); // the first try has done it
     });
-    await stranger.setData(root, Buffer.from('sync'));
+    await stranger.sync();
     assert.strictEqual((await stranger.getData(at('mine')))[0].toString(), 'secret');
     await gives(Exception.NO_AUTH, owner.setData(at('mine'), Buffer.from('x'))); // now nobody may write
 }
@@ -264,7 +270,7 @@ async function watchesMissed() {
         await writer.create(at(`n${i}`));
         await writer.call('getData', at(`n${i}`));
     }
-    await c.setData(root, Buffer.from('sync'));
+    await c.sync();
     for (let i = 0; i < 100; i++)
         await c.getData(at(`n${i}`), event => heard.push(event.getPath()));
     const moved = c.move();
@@ -284,7 +290,7 @@ async function chroots() {
     assert.strictEqual(await c.create('/in', Buffer.from('data')), '/in');
     await eventually('the event', () => heard.length > 0);
     assert.deepStrictEqual(heard, ['/in']);
-    await whole.setData(root, Buffer.from('sync'));
+    await whole.sync();
     assert.strictEqual((await whole.getData(at('in')))[0].toString(), 'data');
     assert.deepStrictEqual((await c.getChildren('/'))[0], ['in']);
 }
@@ -348,6 +354,7 @@ async function order() {
         }
     };
     await Promise.all([count(c), count(other)]);
+    await c.sync();
     const [data, now] = await c.getData(at('count'));
     assert.strictEqual(Number(data), now.version);
     assert(storm || Number(data) === 40);
