@@ -20,8 +20,8 @@ import org.apache.zookeeper.ZooKeeper;
 
 /** What one recipe is tested on: clients, a node of its own, threads, and the leader, who can be killed. */
 final class Stage implements AutoCloseable {
-    static final int SESSION_MS = 20000;
-    static final int PATIENCE_MS = 30000;
+    static final int SESSION_MS = 60000; // all that zoo.cfg allows: a busy disk may stop an ensemble for half a minute
+    static final int PATIENCE_MS = 60000;
     private static final BufferedReader FROM_DRIVER = new BufferedReader(new InputStreamReader(System.in));
 
     interface Part {

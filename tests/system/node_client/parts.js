@@ -10,7 +10,7 @@ const readline = require('readline');
 const zookeeper = require('node-zookeeper-client');
 const { ACL, CreateMode, Exception, Id, Permission } = zookeeper;
 
-const PATIENCE_MS = 30000;
+const PATIENCE_MS = 60000;
 const [hosts, how, pattern] = process.argv.slice(2);
 const storm = how === 'storm';
 const answers = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -31,7 +31,7 @@ async function killLeader() {
 // A client with the library's calls as promises. A call whose connection breaks is made again by the library.
 class Client {
     constructor(chroot = '') {
-        this.raw = zookeeper.createClient(hosts + chroot, { sessionTimeout: 20000, spinDelay: 50, retries: 8 });
+        this.raw = zookeeper.createClient(hosts + chroot, { sessionTimeout: 60000, spinDelay: 50, retries: 8 });
         this.states = [];
         this.raw.on('state', state => this.states.push(state.getName()));
         clients.push(this);
@@ -297,7 +297,7 @@ async function chroots() {
 
 async function sessions() {
     const c = await open(), other = await open();
-    assert.strictEqual(c.raw.getSessionTimeout(), 20000);
+    assert.strictEqual(c.raw.getSessionTimeout(), 60000);
     assert.strictEqual(c.raw.getSessionPassword().length, 16);
     const id = c.raw.getSessionId();
     await c.create(at('mine'), CreateMode.EPHEMERAL);
