@@ -173,6 +173,17 @@ static void count_barren(struct zkc *c)
     zkc_pending_complete(c, zkc_queue_pop(&c->sent), ZK_ERR_CONNECTION_LOSS);
 }
 
+/* Nobody but the server that gave it knows the session, and nothing hangs on it: another takes its place, as in Apache's
+ * clients. True: it was being closed, and so it is. */
+static bool leave_read_only(struct zkc *c)
+{
+    c->is_read_only = false;
+    c->session_id = 0;
+    if (c->closing)
+        zkc_finish(c, ZKC_STATE_CLOSED, ZK_ERR_CLOSING);
+    return c->closing;
+}
+
 /* The transport is gone: what it carried is void, and the next server's turn comes. */
 static void connection_lost(struct zkc *c)
 {
@@ -187,6 +198,8 @@ static void connection_lost(struct zkc *c)
             lose_sent(c);
         enter_state(c, ZKC_STATE_CONNECTING, false);
     }
+    if (c->is_read_only && leave_read_only(c))
+        return;
     plan_dial(c);
 }
 
@@ -211,6 +224,7 @@ static void send_connect(struct zkc *c)
         .session_id = c->session_id,
         .password = zk_slice(c->password, sizeof c->password),
         .has_read_only = true,
+        .read_only = c->config.read_only,
     };
     size_t start = zk_jute_begin_frame(&c->out);
     zk_connect_request_encode(&c->out, &r);
@@ -244,6 +258,7 @@ static void take_connect_response(struct zkc *c, struct zk_slice frame)
     c->session_id = r.session_id;
     c->timeout_ms = r.timeout_ms;
     memcpy(c->password, r.password.ptr, ZK_PASSWORD_BYTES);
+    c->is_read_only = r.read_only;
     c->memory = c->asked_memory && r.memory > 0 ? r.memory : 0;
     if (c->memory == 0)
         lose_sent(c);
@@ -615,6 +630,11 @@ void zkc_free(struct zkc *c)
 enum zkc_state zkc_state(const struct zkc *c)
 {
     return c->state;
+}
+
+bool zkc_is_read_only(const struct zkc *c)
+{
+    return c->state == ZKC_STATE_CONNECTED && c->is_read_only;
 }
 
 int64_t zkc_session_id(const struct zkc *c)

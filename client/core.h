@@ -85,6 +85,7 @@ struct zkc_config {
     uint32_t request_bytes_max; /* a larger frame is refused by zkc_submit; 0: ZKC_REQUEST_BYTES_DEFAULT */
     uint32_t close_grace_ms;    /* CLOSE waits so long for an answer, then leaves the session to expire; 0: 3000 */
     bool no_memory;             /* do not ask for a session with a memory */
+    bool read_only;             /* a server without a quorum will do: it answers reads, by what it knows */
     int64_t session_id;         /* not 0: take this session over; it has no memory from then on */
     uint8_t password[ZK_PASSWORD_BYTES];
     struct zk_rng rng; /* seeded by the caller */
@@ -230,6 +231,9 @@ bool zkc_next_effect(struct zkc *c, struct zkc_effect *ret_effect);
 uint64_t zkc_deadline_ms(const struct zkc *c);
 
 enum zkc_state zkc_state(const struct zkc *c);
+/* Connected to a server without a quorum: writes end with NOT_READ_ONLY. The session is another on the next connection;
+ * the watches stay. */
+bool zkc_is_read_only(const struct zkc *c);
 int64_t zkc_session_id(const struct zkc *c); /* 0 before the first handshake */
 const uint8_t *zkc_password(const struct zkc *c);
 int32_t zkc_session_timeout_ms(const struct zkc *c); /* as negotiated */

@@ -88,6 +88,7 @@ struct zkc {
     uint64_t ping_ms;    /* when the last ping was sent */
     uint32_t pings_left; /* not yet answered */
     bool resuming;       /* the connect request named a session */
+    bool is_read_only; /* the server has no quorum, and the session ends with this connection */
     bool asked_memory;
     bool answered;   /* a request has been answered on this connection */
     uint32_t barren; /* connections lost in a row with requests sent and none answered */

@@ -292,6 +292,7 @@ static struct zkc *make_core(const struct zk *zk, const struct zk_options *optio
         .request_timeout_ms = options->request_timeout_ms,
         .outstanding_max = options->outstanding_max,
         .no_memory = options->no_memory,
+        .read_only = options->read_only,
     };
     if (options->resume != NULL) {
         config.session_id = options->resume->id;
@@ -450,6 +451,14 @@ uint32_t zk_session_timeout_ms(struct zk *zk)
     uint32_t timeout_ms = (uint32_t)zkc_session_timeout_ms(zk->core);
     pthread_mutex_unlock(&zk->lock);
     return timeout_ms;
+}
+
+bool zk_session_is_read_only(struct zk *zk)
+{
+    pthread_mutex_lock(&zk->lock);
+    bool is_read_only = zkc_is_read_only(zk->core);
+    pthread_mutex_unlock(&zk->lock);
+    return is_read_only;
 }
 
 bool zk_session_has_memory(struct zk *zk)

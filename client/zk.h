@@ -66,6 +66,7 @@ enum zk_code {
     ZK_AUTH_FAILED = -115,
     ZK_CLOSING = -116,
     ZK_SESSION_MOVED = -118,
+    ZK_NOT_READ_ONLY = -119,
     ZK_NO_WATCHER = -121,
     ZK_QUOTA_EXCEEDED = -125,
     ZK_THROTTLED = -127,
@@ -106,6 +107,7 @@ struct zk_options {
     zk_state_fn *on_state;           /* may be NULL */
     void *state_context;
     bool no_memory; /* do not ask for a session with a memory */
+    bool read_only; /* a server without a quorum will do, where servers allow it: see zk_session_is_read_only */
 };
 
 /* Start a session; returns at once, before there is a connection. Requests may be made straight away: they wait.
@@ -136,6 +138,10 @@ enum zk_session_state zk_session_state(struct zk *zk);
 bool zk_session_get(struct zk *zk, struct zk_session *ret_session);
 uint32_t zk_session_timeout_ms(struct zk *zk); /* as the servers granted it */
 bool zk_session_has_memory(struct zk *zk);
+/* Connected to a server that has no quorum: reads are answered by what it knows, which may be old (but never older than
+ * what this handle has seen), and all else ends with ZK_NOT_READ_ONLY. When there is a quorum again, the connection
+ * ends and the next one is as any other; it has another session, the watches stay. */
+bool zk_session_is_read_only(struct zk *zk);
 /* "host:port" of the server connected to, "" if none. Copied into `text`. */
 void zk_server_name(struct zk *zk, char *text, size_t size);
 

@@ -137,6 +137,7 @@ struct zk *shell_session(struct shell *sh)
     struct zk_options options = {
         .servers = sh->servers,
         .session_timeout_ms = sh->session_timeout_ms,
+        .read_only = sh->read_only,
         .request_timeout_ms = sh->session_timeout_ms + sh->wait_ms, /* a script must not hang for ever */
     };
     int code = zk_open(&options, &sh->zk);
@@ -281,7 +282,8 @@ static void set_prompt(struct shell *sh, char *prompt, size_t size)
     char server[300] = "";
     if (sh->zk != NULL)
         zk_server_name(sh->zk, server, sizeof server);
-    snprintf(prompt, size, "zk %s> ", server[0] ? server : "(not connected)");
+    const char *mode = server[0] && zk_session_is_read_only(sh->zk) ? " (read-only)" : "";
+    snprintf(prompt, size, "zk %s%s> ", server[0] ? server : "(not connected)", mode);
 }
 
 /* Readable by its owner only: data that was set is in it. */
@@ -328,13 +330,14 @@ static int run_person(struct shell *sh)
 
 static void print_usage(FILE *out)
 {
-    fputs("usage: zk-shell [-s HOST:PORT,...[/CHROOT]] [-a SCHEME:CREDENTIALS] [-t MS] [-w MS] [COMMAND "
+    fputs("usage: zk-shell [-s HOST:PORT,...[/CHROOT]] [-a SCHEME:CREDENTIALS] [-t MS] [-w MS] [-r] [COMMAND "
           "[ARGUMENT...]]\n"
           "  -s  servers (default: $ZK_SERVERS, else 127.0.0.1:2181)\n"
           "  -a  prove an identity, as in digest:joe:secret; may be repeated; read from the environment:\n"
           "      $ZK_AUTH, which other users cannot see\n"
           "  -t  session time-out in milliseconds (10000)\n"
           "  -w  wait this long for a connection or a word's answer, in milliseconds (5000)\n"
+          "  -r  a server without a quorum will do: it answers reads, by what it knows\n"
           "  -h, -V  this help; the version\n"
           "Without a command: a prompt on a terminal, else commands from stdin, one a line.\n"
           "Exit status: 0 done, 1 refused or failed, 2 wrong usage or no connection.\n"
@@ -345,7 +348,7 @@ static void print_usage(FILE *out)
 static int parse_options(struct shell *sh, int argc, char **argv)
 {
     int64_t number;
-    for (int letter, first = 1; (letter = shell_option(argc, argv, "s:a:t:w:hV", first)) != -1; first = 0) {
+    for (int letter, first = 1; (letter = shell_option(argc, argv, "s:a:t:w:rhV", first)) != -1; first = 0) {
         switch (letter) {
         case 's':
             sh->servers = optarg;
@@ -358,6 +361,9 @@ static int parse_options(struct shell *sh, int argc, char **argv)
             if (!shell_number("option", optarg, 1, INT32_MAX, &number))
                 return SHELL_USAGE;
             *(letter == 't' ? &sh->session_timeout_ms : &sh->wait_ms) = (uint32_t)number;
+            break;
+        case 'r':
+            sh->read_only = true;
             break;
         case 'h':
             print_usage(stdout);

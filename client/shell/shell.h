@@ -20,6 +20,7 @@ struct shell {
     const char *servers;
     uint32_t session_timeout_ms;
     uint32_t wait_ms; /* for a connection */
+    bool read_only;   /* a server without a quorum will do */
     char **auths;     /* "scheme:credentials" of -a */
     int auth_count;
     bool interactive;

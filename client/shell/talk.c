@@ -54,8 +54,9 @@ int shell_session_info(struct shell *sh, int argc, char **argv)
     char server[300];
     zk_session_get(zk, &session);
     zk_server_name(zk, server, sizeof server);
-    printf("session 0x%llx at %s, time-out %u ms, %s\n", (unsigned long long)session.id, server,
-           zk_session_timeout_ms(zk), zk_session_has_memory(zk) ? "with a memory" : "without a memory");
+    printf("session 0x%llx at %s, time-out %u ms, %s%s\n", (unsigned long long)session.id, server,
+           zk_session_timeout_ms(zk), zk_session_has_memory(zk) ? "with a memory" : "without a memory",
+           zk_session_is_read_only(zk) ? ", read-only" : "");
     return SHELL_OK;
 }
 

@@ -89,6 +89,49 @@ START_TEST(a_session_that_another_took_meanwhile_goes_on_without_memory)
 }
 END_TEST
 
+static void answer_read_only(void)
+{
+    answer_handshake((struct zk_connect_response){.timeout_ms = TIMEOUT_MS, .session_id = 77, .read_only = true});
+}
+
+START_TEST(a_session_without_a_quorum_gives_way_to_another_and_its_watches_stay)
+{
+    start((struct zkc_config){.read_only = true});
+    ck_assert(next_connect().read_only);
+    answer_read_only();
+    ck_assert(zkc_is_read_only(c));
+    ask(1, ZK_OP_EXISTS, "/a", 9);
+    expect_request(1, ZK_OP_EXISTS);
+    answer_stat(1, 5);
+    ask(2, ZK_OP_DELETE, "/a", 0);
+    expect_request(2, ZK_OP_DELETE);
+    answer(2, 5, ZK_ERR_NOT_READ_ONLY, zk_slice(NULL, 0));
+    ck_assert_str_eq(heard(), "connected; done 1 0 watching; done 2 -119; ");
+    break_connection();
+    ck_assert(!zkc_is_read_only(c));
+    struct zk_connect_request r = next_connect();
+    ck_assert_int_eq(r.session_id, 0);
+    ck_assert_int_eq(r.last_zxid_seen, 5);
+    ck_assert_int_eq(r.protocol_version, ZK_PROTOCOL_MEMORY);
+    answer_connect(SESSION, K);
+    expect_request(ZK_XID_SET_WATCHES, ZK_OP_SET_WATCHES);
+    ck_assert_int_eq(zkc_session_id(c), SESSION);
+    ck_assert_int_eq(zkc_memory(c), K);
+}
+END_TEST
+
+START_TEST(closing_a_session_without_a_quorum_needs_no_other_connection)
+{
+    start((struct zkc_config){.read_only = true});
+    next_connect();
+    answer_read_only();
+    step(ZKC_EVENT_CLOSE, zk_slice(NULL, 0));
+    heard();
+    step(ZKC_EVENT_DISCONNECTED, zk_slice(NULL, 0));
+    ck_assert_str_eq(heard(), "connecting; closed; ");
+}
+END_TEST
+
 START_TEST(a_frame_may_come_byte_by_byte)
 {
     start((struct zkc_config){0});
@@ -453,6 +496,8 @@ int main(void)
     tcase_add_test(tests, reconnecting_names_the_session_and_the_last_zxid_seen);
     tcase_add_test(tests, a_session_from_another_process_goes_on_without_memory);
     tcase_add_test(tests, a_session_that_another_took_meanwhile_goes_on_without_memory);
+    tcase_add_test(tests, a_session_without_a_quorum_gives_way_to_another_and_its_watches_stay);
+    tcase_add_test(tests, closing_a_session_without_a_quorum_needs_no_other_connection);
     tcase_add_test(tests, a_frame_may_come_byte_by_byte);
     tcase_add_test(tests, all_servers_are_dialled_before_it_waits_and_never_in_one_breath_again);
     tcase_add_test(tests, who_is_thrown_out_again_and_again_comes_back_ever_more_slowly);

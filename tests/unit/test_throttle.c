@@ -40,13 +40,14 @@ START_TEST(a_burst_is_let_in_and_then_as_many_as_come_back_with_time)
 }
 END_TEST
 
-START_TEST(a_session_that_comes_back_weighs_less_than_a_new_one)
+START_TEST(a_session_that_comes_back_or_is_one_servers_own_weighs_less_than_a_new_one)
 {
     begin((struct throttle_rules){.tokens = 10, .fill_ms = 10, .fill_count = 1, .freeze_ms = -1, .is_weighted = true,
-                                  .new_weight = 3, .renew_weight = 2});
+                                  .new_weight = 3, .local_weight = 1, .renew_weight = 2});
     ck_assert_int_eq(admitted(100, THROTTLE_NEW, 1000), 10);
     ck_assert_int_eq(admitted(100, THROTTLE_RENEWED, 1011), 1); /* what one new session needs has come back */
     ck_assert_int_eq(admitted(100, THROTTLE_RENEWED, 9000), 15);
+    ck_assert_int_eq(admitted(100, THROTTLE_LOCAL, 20000), 30);
 }
 END_TEST
 
@@ -71,7 +72,7 @@ int main(void)
     TCase *tc = tcase_create("throttle");
     tcase_add_test(tc, without_tokens_everybody_is_let_in);
     tcase_add_test(tc, a_burst_is_let_in_and_then_as_many_as_come_back_with_time);
-    tcase_add_test(tc, a_session_that_comes_back_weighs_less_than_a_new_one);
+    tcase_add_test(tc, a_session_that_comes_back_or_is_one_servers_own_weighs_less_than_a_new_one);
     tcase_add_test(tc, a_storm_raises_the_chance_of_refusal_and_quiet_lowers_it_again);
     return run_tests("throttle", tc);
 }
