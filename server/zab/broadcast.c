@@ -38,7 +38,7 @@ void lead(struct zab *z)
 {
     z->role = ROLE_LEADING;
     z->leader = z->self;
-    z->attempts_failed = 0;
+    z->attempts_failed = z->votes_failed = 0;
     z->granted_until_ms = 0;
     z->leading_since_ms = z->now_ms;
     z->newleader_zxid = zxid_make(z->epoch, 0);

@@ -257,6 +257,7 @@ struct zab {
     uint64_t attempt;
     bool asking; /* a pre-vote is out */
     uint32_t attempts_failed;
+    uint32_t votes_failed; /* of these: for want of grants in time */
     uint32_t prevotes;
     uint32_t votes;
     uint32_t rivals; /* who stand for the very epoch that we stand for */

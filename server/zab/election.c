@@ -23,10 +23,18 @@ static uint64_t unit_ms(const struct zab *z)
     return zk_max_u64(z->config.tick_ms / 200, 1);
 }
 
+static uint32_t shift_of(uint32_t failed)
+{
+    return failed < FAILED_SHIFT_MAX ? failed : FAILED_SHIFT_MAX;
+}
+
+/* For grants: doubling with each time that they did not come, for they may all be longer on their way than that, by a
+ * far network or a slow disk. Whom nobody hears within the sync limit could not lead. */
 static uint64_t vote_wait_ms(struct zab *z)
 {
-    uint64_t quarter = zk_max_u64(z->config.tick_ms / 4, 4);
-    return quarter + zk_rng_below(&z->rng, (uint32_t)quarter);
+    uint64_t quarter = zk_max_u64(z->config.tick_ms / 4, 4) << shift_of(z->votes_failed);
+    uint64_t most = (uint64_t)z->config.tick_ms * z->config.sync_limit;
+    return zk_min_u64(quarter + zk_rng_below(&z->rng, (uint32_t)quarter), zk_max_u64(most, 4));
 }
 
 uint64_t election_delay(struct zab *z)
@@ -42,8 +50,7 @@ uint64_t election_delay(struct zab *z)
 /* Doubling with each attempt that came to nothing, so that rivals part. */
 static uint64_t retry_ms(struct zab *z)
 {
-    uint32_t shift = z->attempts_failed < FAILED_SHIFT_MAX ? z->attempts_failed : FAILED_SHIFT_MAX;
-    uint64_t most = unit_ms(z) * 4 << shift;
+    uint64_t most = unit_ms(z) * 4 << shift_of(z->attempts_failed);
     z->attempts_failed++;
     return election_delay(z) + unit_ms(z) + zk_rng_below(&z->rng, (uint32_t)most);
 }
@@ -218,6 +225,7 @@ void election_hurry(struct zab *z)
 void election_tick(struct zab *z)
 {
     if (z->role == ROLE_STANDING && z->now_ms >= z->give_up_at_ms) {
+        z->votes_failed++;
         look(z, retry_ms(z), "no quorum granted it in time");
         return;
     }

@@ -41,7 +41,7 @@ void follow(struct zab *z, size_t peer, uint64_t epoch)
     z->epoch = epoch;
     z->sync = SYNC_WAITING;
     z->heard_ms = z->sync_progress_ms = z->now_ms;
-    z->attempts_failed = 0;
+    z->attempts_failed = z->votes_failed = 0;
     z->granted_until_ms = 0;
     z->level = NEVER;
     z->acked_durable = 0;

@@ -720,6 +720,20 @@ START_TEST(the_leader_opens_a_new_epoch_before_the_counter_ends_and_keeps_the_le
 }
 END_TEST
 
+START_TEST(servers_far_from_each_other_elect_a_leader_too)
+{
+    struct world_options options = {
+        .seed = 5, .participants = 3, .tick_ms = 200, .delay_min_ms = 58, .delay_max_ms = 1};
+    struct world *w = world_new(&options); /* grants take 116 ms, at most tick / 2 is waited for them at first */
+    world_start_all(w);
+    ck_assert(world_settle(w, 20000));
+    uint64_t leader = world_leader(w, 10);
+    world_crash(w, leader, DISK_PROCESS_CRASH);
+    expect_another_leader(w, leader, 10000);
+    end(w);
+}
+END_TEST
+
 START_TEST(an_observer_follows_and_is_never_counted)
 {
     struct world *w = founded_ensemble(3, 1);
@@ -817,6 +831,7 @@ int main(void)
     tcase_add_test(tests, a_leader_hands_over_without_a_gap);
     tcase_add_test(tests, a_leader_that_nobody_can_replace_leads_on);
     tcase_add_test(tests, the_leader_opens_a_new_epoch_before_the_counter_ends_and_keeps_the_lead);
+    tcase_add_test(tests, servers_far_from_each_other_elect_a_leader_too);
     tcase_add_test(tests, an_observer_follows_and_is_never_counted);
     tcase_add_test(tests, a_leader_short_of_space_hands_over_to_one_that_is_not);
     tcase_add_test(tests, a_configuration_that_names_other_members_than_the_log_is_an_error_at_start);

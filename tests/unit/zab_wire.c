@@ -77,7 +77,7 @@ void wire_send(struct world *w, size_t from, const struct zab_send *send)
     if (!c->up)
         return;
     trace_message(w, from, to, send->bytes, "says");
-    uint64_t due = w->now_ms + chance(w, w->options.delay_max_ms + 1);
+    uint64_t due = w->now_ms + w->options.delay_min_ms + chance(w, w->options.delay_max_ms + 1);
     queue_put(send->inbound ? &c->downward : &c->upward, due, send->bytes);
 }
 

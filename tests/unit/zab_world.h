@@ -27,7 +27,8 @@ struct world_options {
     bool trace;
     bool garble;    /* messages are spoilt on their way; only that nobody crashes is judged then */
     bool big_state; /* of a few megabytes */
-    uint32_t delay_max_ms; /* of a message */
+    uint32_t delay_min_ms; /* of a message */
+    uint32_t delay_max_ms; /* and so much on top at most */
 };
 
 /* Servers 1..n with blank disks, all down. */
