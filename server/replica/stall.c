@@ -28,7 +28,8 @@ bool stall_must_wait(const struct replica *r, const struct client *c)
 static void remember_turn(struct replica *r, uint64_t conn)
 {
     if (r->stalled_first + r->stalled_turns == r->stalled_cap) {
-        memmove(r->stalled_conns, r->stalled_conns + r->stalled_first, r->stalled_turns * sizeof *r->stalled_conns);
+        if (r->stalled_first > 0)
+            memmove(r->stalled_conns, r->stalled_conns + r->stalled_first, r->stalled_turns * sizeof *r->stalled_conns);
         r->stalled_first = 0;
         if (2 * r->stalled_turns >= r->stalled_cap) {
             r->stalled_cap = r->stalled_cap ? 2 * r->stalled_cap : 64;
