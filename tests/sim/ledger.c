@@ -189,6 +189,20 @@ static void judge_events(struct ledger *l, const struct ledger_entry *e)
                    e->entry.zxid, e->command.op, fx->event_count, x->event_count);
 }
 
+/* The list that protected the node at the i-th event. A multi may make a node, delete it and make it again under another
+ * list: the first of two equal events is the first of the model's. */
+static struct zk_slice acl_of_event(const struct ledger *l, size_t i)
+{
+    const struct state_watch_event *event = &l->fx.events[i];
+    size_t before = 0;
+    for (size_t k = 0; k < i; k++)
+        before += l->fx.events[k].type == event->type && zk_slice_eq(l->fx.events[k].path, event->path);
+    for (size_t k = 0; k < l->expected.event_count; k++)
+        if (is_same_event(event, &l->expected.events[k]) && before-- == 0)
+            return l->expected.events[k].acl;
+    return zk_slice(NULL, 0);
+}
+
 static void note_events(struct ledger *l, struct ledger_entry *e)
 {
     e->first_event = l->event_count;
@@ -200,12 +214,8 @@ static void note_events(struct ledger *l, struct ledger_entry *e)
         }
         const struct state_watch_event *event = &l->fx.events[i];
         const struct model_node *node = model_find(l->model, event->path);
-        struct zk_slice acl = {0};
-        for (size_t k = 0; k < l->expected.event_count; k++)
-            if (is_same_event(event, &l->expected.events[k]))
-                acl = l->expected.events[k].acl;
         l->events[l->event_count++] =
-            (struct ledger_event){e->entry.zxid, (enum zk_event_type)event->type, node, acl};
+            (struct ledger_event){e->entry.zxid, (enum zk_event_type)event->type, node, acl_of_event(l, i)};
     }
 }
 

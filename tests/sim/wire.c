@@ -822,10 +822,21 @@ static void begin_session(struct wire *wire, uint64_t id, const struct zk_connec
         wire->conn, id, r->timeout_ms, r->memory, r->read_only ? ", read-only" : "");
 }
 
-/* A server looks only into its own list, and an UPGRADE may be under way behind what the client asked for. */
-static bool is_new_to_the_log(const struct model_session *s)
+static bool was_refused_before(const struct ledger *l, const struct model_session *s)
 {
-    return session_began_local(s->id) && s->joined_zxid == s->opened_zxid;
+    for (size_t i = 0; i < ledger_count(l) && ledger_entry(l, i)->entry.zxid < s->opened_zxid; i++) {
+        const struct ledger_entry *e = ledger_entry(l, i);
+        if (e->is_command && e->command.kind == COMMAND_ATTACH && e->command.session == s->id)
+            return true;
+    }
+    return false;
+}
+
+/* A server looks only into its own list, and an UPGRADE may be under way behind what the client asked for. */
+static bool was_new_to_the_log(const struct wire *wire, const struct model_session *s)
+{
+    return session_began_local(s->id) &&
+           (s->joined_zxid == s->opened_zxid || was_refused_before(wire->world->ledger, s));
 }
 
 static void judge_greeting(struct wire *wire, struct zk_jute *in)
@@ -839,7 +850,7 @@ static void judge_greeting(struct wire *wire, struct zk_jute *in)
         const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->claimed);
         if (!s)
             locals_refused(wire->world, &told);
-        if (s && password_is_right(wire, s) && s->ended_zxid == 0 && !is_new_to_the_log(s))
+        if (s && password_is_right(wire, s) && s->ended_zxid == 0 && !was_new_to_the_log(wire, s))
             FAIL(wire, "I18", "session %" PRIx64 " is told that it has expired, and it lives", wire->claimed);
         judge_past(wire, s, &r);
         wire->is_over = true;
