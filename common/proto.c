@@ -304,6 +304,59 @@ struct zk_auth_packet zk_auth_packet_decode(struct zk_jute *in)
     return r;
 }
 
+void zk_filtered_list_request_encode(struct zk_buf *out, int32_t op, const struct zk_filtered_list_request *r)
+{
+    zk_jute_put_string(out, r->path);
+    zk_jute_put_bool(out, r->watch);
+    zk_jute_put_u8(out, r->type);
+    if (op != ZK_OP_FILTERED_LIST_WITH_DATA)
+        return;
+    zk_jute_put_bool(out, r->with_stats);
+    zk_jute_put_bool(out, r->with_data);
+}
+
+struct zk_filtered_list_request zk_filtered_list_request_decode(struct zk_jute *in, int32_t op)
+{
+    struct zk_filtered_list_request r = {.path = zk_jute_string(in)};
+    r.watch = zk_jute_bool(in);
+    r.type = zk_jute_u8(in);
+    if (op == ZK_OP_FILTERED_LIST_WITH_DATA) {
+        r.with_stats = zk_jute_bool(in);
+        r.with_data = zk_jute_bool(in);
+    }
+    return r;
+}
+
+void zk_check_stat_request_encode(struct zk_buf *out, const struct zk_check_stat_request *r)
+{
+    zk_jute_put_string(out, r->path);
+    zk_jute_put_int(out, r->version);
+    zk_stat_encode(out, &r->stat);
+}
+
+struct zk_check_stat_request zk_check_stat_request_decode(struct zk_jute *in)
+{
+    struct zk_check_stat_request r;
+    r.path = zk_jute_string(in);
+    r.version = zk_jute_int(in);
+    r.stat = zk_stat_decode(in);
+    return r;
+}
+
+void zk_path_limit_encode(struct zk_buf *out, struct zk_path_limit r)
+{
+    zk_jute_put_string(out, r.path);
+    zk_jute_put_int(out, (int32_t)r.limit);
+}
+
+struct zk_path_limit zk_path_limit_decode(struct zk_jute *in)
+{
+    struct zk_path_limit r;
+    r.path = zk_jute_string(in);
+    r.limit = (uint32_t)zk_jute_int(in);
+    return r;
+}
+
 void zk_page_request_encode(struct zk_buf *out, const struct zk_page_request *r)
 {
     zk_jute_put_string(out, r->path);

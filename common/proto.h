@@ -29,7 +29,8 @@ static inline bool zk_op_is_ours(int op)
 static inline bool zk_op_is_write(int op)
 {
     return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_DELETE_TREE || op == ZK_OP_SET_DATA ||
-           op == ZK_OP_SET_ACL || op == ZK_OP_MULTI;
+           op == ZK_OP_SET_ACL || op == ZK_OP_MULTI || op == ZK_OP_CREATE_IF_NOT_EXISTS || op == ZK_OP_REMOVE_RECURSIVE ||
+           op == ZK_OP_TRY_REMOVE;
 }
 
 /* "CREA" for `cons` and logs; "NA" for an opcode that is not in the table. */
@@ -232,6 +233,38 @@ struct zk_auth_packet {
 };
 void zk_auth_packet_encode(struct zk_buf *out, const struct zk_auth_packet *r);
 struct zk_auth_packet zk_auth_packet_decode(struct zk_jute *in);
+
+/* --- ClickHouse Keeper's; checkNotExists and tryRemove (path, version) and createIfNotExists look as Apache's do --- */
+
+/* filteredList and, with the last two, filteredListWithStatsAndData. The answers: names and the node's Stat; then a Stat
+ * of each child, if asked, and the data of each, if asked (else empty vectors). */
+struct zk_filtered_list_request {
+    struct zk_slice path;
+    bool watch;
+    uint8_t type; /* ZK_LIST_ */
+    bool with_stats;
+    bool with_data;
+};
+enum { ZK_LIST_ALL = 0, ZK_LIST_PERSISTENT = 1, ZK_LIST_EPHEMERAL = 2 };
+void zk_filtered_list_request_encode(struct zk_buf *out, int32_t op, const struct zk_filtered_list_request *r);
+struct zk_filtered_list_request zk_filtered_list_request_decode(struct zk_jute *in, int32_t op);
+
+/* checkStat: what is -1 may be anything. */
+struct zk_check_stat_request {
+    struct zk_slice path;
+    int32_t version;
+    struct zk_stat stat;
+};
+void zk_check_stat_request_encode(struct zk_buf *out, const struct zk_check_stat_request *r);
+struct zk_check_stat_request zk_check_stat_request_decode(struct zk_jute *in);
+
+/* removeRecursive, listRecursive */
+struct zk_path_limit {
+    struct zk_slice path;
+    uint32_t limit; /* of nodes */
+};
+void zk_path_limit_encode(struct zk_buf *out, struct zk_path_limit r);
+struct zk_path_limit zk_path_limit_decode(struct zk_jute *in);
 
 /* --- zkd's own: a server that does not know them answers UNIMPLEMENTED and, as Apache's does, closes --- */
 

@@ -353,6 +353,15 @@ bool stall_wants_turn(const struct replica *r);
 /* reads.c: answers from the local state; true if `op` is one of them */
 bool read_is_local(int32_t op);
 void read_serve(struct replica *r, struct client *c, const struct request *q, struct zk_slice record);
+/* Leaves a watch, or says why not. */
+int read_watch(struct replica *r, struct client *c, struct zk_slice path, enum watch_kind kind);
+
+/* --- keeper.c: what ClickHouse Keeper has beside Apache's reads --- */
+
+bool keeper_knows(int32_t op);
+int keeper_read(struct replica *r, struct client *c, int32_t op, struct zk_jute *in, struct zk_buf *out);
+/* What /keeper/api_version and /keeper/feature_flags show; absent for any other path. */
+struct zk_slice keeper_node(struct zk_slice path);
 
 /* locals.c: sessions that only this server knows */
 struct local *local_find(const struct replica *r, uint64_t session);

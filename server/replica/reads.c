@@ -24,12 +24,12 @@ bool read_is_local(int32_t op)
     case ZK_OP_ADD_WATCH:
         return true;
     default:
-        return false;
+        return keeper_knows(op);
     }
 }
 
 /* A path that no node can have is refused: nothing could ever happen there. */
-static int watch(struct replica *r, struct client *c, struct zk_slice path, enum watch_kind kind)
+int read_watch(struct replica *r, struct client *c, struct zk_slice path, enum watch_kind kind)
 {
     static const struct watch_limit limit = {REPLICA_WATCHES_PER_CLIENT_MAX, REPLICA_WATCHED_BYTES_PER_CLIENT_MAX};
     if (path.len > ZK_PATH_BYTES_MAX)
@@ -54,6 +54,18 @@ static void warn_of_long_list(struct replica *r, struct zk_slice path, int err, 
                                  : "is refused, being larger than any client takes");
 }
 
+static int get_data(struct replica *r, struct client *c, struct zk_slice path, struct zk_buf *out)
+{
+    int err = state_get_data(r->state, c->session, path, out);
+    struct zk_slice shown = err == ZK_ERR_NO_NODE ? keeper_node(path) : zk_slice(NULL, 0);
+    if (shown.ptr == NULL)
+        return err;
+    struct zk_stat stat = {.data_length = (int32_t)shown.len};
+    zk_jute_put_buffer(out, shown);
+    zk_stat_encode(out, &stat);
+    return ZK_ERR_OK;
+}
+
 /* exists leaves a watch on a node that is not there, but none on one that may not be read; the others only on success. */
 static int read_node(struct replica *r, struct client *c, int32_t op, struct zk_path_watch q, struct zk_buf *out)
 {
@@ -62,7 +74,7 @@ static int read_node(struct replica *r, struct client *c, int32_t op, struct zk_
     if (op == ZK_OP_EXISTS) {
         err = state_exists(r->state, c->session, q.path, out);
     } else if (op == ZK_OP_GET_DATA) {
-        err = state_get_data(r->state, c->session, q.path, out);
+        err = get_data(r, c, q.path, out);
     } else {
         err = state_get_children(r->state, c->session, q.path, op == ZK_OP_GET_CHILDREN2, REPLICA_GATHERED_BYTES_MAX,
                                  out);
@@ -70,7 +82,7 @@ static int read_node(struct replica *r, struct client *c, int32_t op, struct zk_
         warn_of_long_list(r, q.path, err, out->len);
     }
     bool leaves = err == ZK_ERR_OK || (op == ZK_OP_EXISTS && err == ZK_ERR_NO_NODE);
-    int refused = q.watch && leaves ? watch(r, c, q.path, kind) : ZK_ERR_OK;
+    int refused = q.watch && leaves ? read_watch(r, c, q.path, kind) : ZK_ERR_OK;
     return refused != ZK_ERR_OK ? refused : err;
 }
 
@@ -102,13 +114,34 @@ static int read_page(struct replica *r, struct client *c, struct zk_jute *in, st
 
 /* --- multiRead --- */
 
-static int read_step(struct replica *r, struct client *c, int32_t op, struct zk_slice path, struct zk_buf *out)
+static bool is_multi_read_op(int32_t op)
+{
+    return op == ZK_OP_GET_DATA || op == ZK_OP_GET_CHILDREN || op == ZK_OP_EXISTS || op == ZK_OP_FILTERED_LIST ||
+           op == ZK_OP_FILTERED_LIST_WITH_DATA;
+}
+
+static int read_part(struct replica *r, struct client *c, int32_t op, struct zk_jute *in, struct zk_buf *out)
+{
+    if (op == ZK_OP_FILTERED_LIST || op == ZK_OP_FILTERED_LIST_WITH_DATA) {
+        struct zk_filtered_list_request q = zk_filtered_list_request_decode(in, op);
+        return in->bad ? ZK_ERR_MARSHALLING_ERROR
+                       : state_filtered_list(r->state, c->session, op, &q, REPLICA_GATHERED_BYTES_MAX, out);
+    }
+    struct zk_path_watch q = zk_path_watch_decode(in);
+    if (in->bad)
+        return ZK_ERR_MARSHALLING_ERROR;
+    if (op == ZK_OP_EXISTS)
+        return state_exists(r->state, c->session, q.path, out);
+    return op == ZK_OP_GET_DATA
+               ? get_data(r, c, q.path, out)
+               : state_get_children(r->state, c->session, q.path, false, REPLICA_GATHERED_BYTES_MAX, out);
+}
+
+static int read_step(struct replica *r, struct client *c, int32_t op, struct zk_jute *in, struct zk_buf *out)
 {
     size_t start = out->len;
     zk_multi_header_encode(out, (struct zk_multi_header){op, false, ZK_ERR_OK});
-    int err = op == ZK_OP_GET_DATA ? state_get_data(r->state, c->session, path, out)
-                                   : state_get_children(r->state, c->session, path, false,
-                                                        REPLICA_GATHERED_BYTES_MAX, out);
+    int err = read_part(r, c, op, in, out);
     if (err == ZK_ERR_OK)
         return ZK_ERR_OK;
     out->len = start;
@@ -118,7 +151,8 @@ static int read_step(struct replica *r, struct client *c, int32_t op, struct zk_
 }
 
 /* Each of its reads has a result of its own; none leaves a watch, whatever it asks for. Nothing is answered if the
- * record as a whole is malformed or holds anything but getData and getChildren. */
+ * record as a whole is malformed or holds anything but reads: getData and getChildren, as Apache's server takes them,
+ * exists and Keeper's lists. */
 static int multi_read(struct replica *r, struct client *c, struct zk_jute *in, struct zk_buf *out)
 {
     for (;;) {
@@ -127,10 +161,7 @@ static int multi_read(struct replica *r, struct client *c, struct zk_jute *in, s
             return ZK_ERR_MARSHALLING_ERROR;
         if (h.done)
             break;
-        if (h.type != ZK_OP_GET_DATA && h.type != ZK_OP_GET_CHILDREN)
-            return ZK_ERR_MARSHALLING_ERROR;
-        struct zk_path_watch q = zk_path_watch_decode(in);
-        if (in->bad || read_step(r, c, h.type, q.path, out) == ZK_ERR_MARSHALLING_ERROR)
+        if (!is_multi_read_op(h.type) || read_step(r, c, h.type, in, out) == ZK_ERR_MARSHALLING_ERROR)
             return ZK_ERR_MARSHALLING_ERROR;
         if (out->len > REPLICA_GATHERED_BYTES_MAX)
             return ZK_ERR_BAD_ARGUMENTS;
@@ -150,7 +181,7 @@ static int add_watch(struct replica *r, struct client *c, struct zk_path_kind q,
         kind = WATCH_RECURSIVE;
     else
         return ZK_ERR_MARSHALLING_ERROR;
-    int refused = watch(r, c, q.path, kind);
+    int refused = read_watch(r, c, q.path, kind);
     if (refused != ZK_ERR_OK)
         return refused;
     zk_jute_put_int(out, ZK_ERR_OK); /* an ErrorResponse that says 0 */
@@ -199,7 +230,7 @@ static bool rearm(struct replica *r, struct client *c, enum rearm_kind kind, str
     static const enum watch_kind kinds[] = {WATCH_DATA, WATCH_DATA, WATCH_CHILD, WATCH_PERSISTENT, WATCH_RECURSIVE};
     enum zk_event_type type = missed_event(r, kind, path, seen);
     if (type == ZK_EVENT_NONE)
-        return watch(r, c, path, kinds[kind]) == ZK_ERR_OK;
+        return read_watch(r, c, path, kinds[kind]) == ZK_ERR_OK;
     struct zk_slice acl = state_acl_of(r->state, path);
     if (acl.ptr == NULL || state_may_read(r->state, c->session, acl))
         client_tell(r, c, type, path, -1);
@@ -262,6 +293,8 @@ static int serve(struct replica *r, struct client *c, int32_t op, struct zk_jute
     case ZK_OP_REMOVE_WATCHES:
         return serve_watch(r, c, op, in, out);
     default:
+        if (keeper_knows(op))
+            return keeper_read(r, c, op, in, out);
         q = zk_path_watch_decode(in);
         return in->bad ? ZK_ERR_MARSHALLING_ERROR : read_node(r, c, op, q, out);
     }

@@ -17,6 +17,7 @@ static bool skip_write_record(int32_t op, struct zk_jute *in)
     case ZK_OP_CREATE:
     case ZK_OP_CREATE2:
     case ZK_OP_CREATE_CONTAINER:
+    case ZK_OP_CREATE_IF_NOT_EXISTS:
         (void)zk_create_request_decode(in);
         break;
     case ZK_OP_CREATE_TTL:
@@ -25,7 +26,15 @@ static bool skip_write_record(int32_t op, struct zk_jute *in)
         break;
     case ZK_OP_DELETE:
     case ZK_OP_CHECK:
+    case ZK_OP_CHECK_NOT_EXISTS:
+    case ZK_OP_TRY_REMOVE:
         (void)zk_path_version_decode(in);
+        break;
+    case ZK_OP_CHECK_STAT:
+        (void)zk_check_stat_request_decode(in);
+        break;
+    case ZK_OP_REMOVE_RECURSIVE:
+        (void)zk_path_limit_decode(in);
         break;
     case ZK_OP_DELETE_TREE:
         (void)zk_delete_tree_request_decode(in);
@@ -44,7 +53,8 @@ static bool skip_write_record(int32_t op, struct zk_jute *in)
 
 static bool is_multi_op(int32_t op)
 {
-    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_CHECK;
+    bool is_keepers = op >= ZK_OP_CHECK_NOT_EXISTS && op <= ZK_OP_TRY_REMOVE;
+    return zk_op_is_create(op) || op == ZK_OP_DELETE || op == ZK_OP_SET_DATA || op == ZK_OP_CHECK || is_keepers;
 }
 
 static bool multi_is_well_formed(struct zk_jute *in)
@@ -140,7 +150,8 @@ static bool answer_from_memory(struct replica *r, struct client *c, struct zk_re
 /* While the disks are full. What deletes gives room. */
 static bool refuses_write(const struct replica *r, int32_t op)
 {
-    return r->writes_refused && op != ZK_OP_DELETE && op != ZK_OP_DELETE_TREE;
+    bool is_delete = op == ZK_OP_DELETE || op == ZK_OP_DELETE_TREE || op == ZK_OP_REMOVE_RECURSIVE || op == ZK_OP_TRY_REMOVE;
+    return r->writes_refused && !is_delete;
 }
 
 /* Was it refused when it was first sent, on a connection that took the answer with it? Writes are taken in the order of

@@ -111,7 +111,7 @@ static int carry_out(struct state *s, struct session *session, const struct comm
         fx->err = multi_apply(&call, c->payload, &fx->reply, &cause);
         return fx->err != 0 ? fx->err : cause;
     }
-    if (!write_knows(c->op) || c->op == ZK_OP_CHECK) { /* a check stands only in a multi */
+    if (!write_knows(c->op) || write_is_check(c->op)) {
         fx->err = ZK_ERR_UNIMPLEMENTED;
         return fx->err;
     }

@@ -77,6 +77,8 @@ struct zk_slice state_identities(const struct state *s, uint64_t session);
 /* The node that the session may read by one of `perms`, or NULL and the error. */
 const struct node *state_find_readable(const struct state *s, uint64_t session, struct zk_slice path, int32_t perms,
                                        int *ret_err);
+/* check, checkNotExists, checkStat, for one with these identities. */
+int node_compare(const struct state *s, struct zk_slice identities, int32_t op, struct zk_jute *in);
 /* A mortal node whose time has come by `time_ms`: childless, and a TTL node left alone for its TTL, a container that has
  * had children or has stood unused for `never_used_ms` (0: that does not end it). */
 bool node_has_ended(const struct node *n, int64_t time_ms, int64_t never_used_ms);

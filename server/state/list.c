@@ -99,3 +99,150 @@ int state_get_children_page(const struct state *s, uint64_t session, const struc
     put_stat(out, n);
     return 0;
 }
+
+/* --- ClickHouse Keeper's --- */
+
+struct filter {
+    const struct state *s;
+    const struct node *parent;
+    uint8_t type;
+};
+
+static bool passes(const struct filter *f, const struct node *n)
+{
+    return f->type == ZK_LIST_ALL || (n->kind == NODE_EPHEMERAL) == (f->type == ZK_LIST_EPHEMERAL);
+}
+
+static const struct node *filter_next(const struct filter *f, struct children_cursor *c)
+{
+    for (uint32_t h; (h = children_next(c)) != 0;)
+        if (passes(f, state_node(f->s, h)))
+            return state_node(f->s, h);
+    return NULL;
+}
+
+static bool may_read_all(const struct state *s, const struct node *parent, struct zk_slice identities)
+{
+    struct children_cursor c = children_begin(&s->tree, parent);
+    for (uint32_t h; (h = children_next(&c)) != 0;)
+        if (!node_allows(s, state_node(s, h), ZK_PERM_READ, identities))
+            return false;
+    return true;
+}
+
+typedef void put_child_fn(struct zk_buf *out, const struct node *n);
+
+static void put_name(struct zk_buf *out, const struct node *n)
+{
+    zk_jute_put_string(out, node_name(n));
+}
+
+static void put_data(struct zk_buf *out, const struct node *n)
+{
+    zk_jute_put_buffer(out, node_data(n));
+}
+
+/* A vector of what `fn` puts for each child; false once `out` is longer than `end`. */
+static bool put_vector(struct zk_buf *out, const struct filter *f, put_child_fn *fn, size_t end)
+{
+    size_t at = out->len;
+    int32_t count = 0;
+    struct children_cursor c = children_begin(&f->s->tree, f->parent);
+    zk_jute_put_int(out, 0);
+    for (const struct node *n; out->len <= end && (n = filter_next(f, &c)) != NULL; count++)
+        fn(out, n);
+    zk_jute_set_int(out, at, count);
+    return out->len <= end;
+}
+
+static void put_no_vector(struct zk_buf *out)
+{
+    zk_jute_put_int(out, 0);
+}
+
+int state_filtered_list(const struct state *s, uint64_t session, int32_t op, const struct zk_filtered_list_request *r,
+                        size_t bytes_max, struct zk_buf *out)
+{
+    int err;
+    if (r->type > ZK_LIST_EPHEMERAL)
+        return ZK_ERR_BAD_ARGUMENTS;
+    const struct node *n = state_find_readable(s, session, r->path, ZK_PERM_READ, &err);
+    if (n == NULL)
+        return err;
+    bool is_plain = r->type == ZK_LIST_ALL && !r->with_stats && !r->with_data;
+    if (!is_plain && !may_read_all(s, n, state_identities(s, session)))
+        return ZK_ERR_NO_AUTH;
+    struct filter f = {s, n, r->type};
+    size_t end = out->len + bytes_max;
+    bool fit = put_vector(out, &f, put_name, end);
+    put_stat(out, n);
+    if (op == ZK_OP_FILTERED_LIST_WITH_DATA) {
+        if (r->with_stats)
+            fit = fit && put_vector(out, &f, put_stat, end);
+        else
+            put_no_vector(out);
+        if (r->with_data)
+            fit = fit && put_vector(out, &f, put_data, end);
+        else
+            put_no_vector(out);
+    }
+    return fit ? 0 : ZK_ERR_BAD_ARGUMENTS;
+}
+
+/* Level by level: the nodes that are listed are the queue of those whose children come next. */
+struct levels {
+    const struct state *s;
+    struct zk_slice identities;
+    uint32_t *nodes;
+    size_t count, cap;
+    size_t looked_at;
+    struct zk_buf *out;
+};
+
+static void put_path(struct levels *l, uint32_t handle)
+{
+    size_t at = l->out->len;
+    zk_jute_put_int(l->out, 0);
+    tree_path(&l->s->tree, handle, l->out);
+    zk_jute_set_int(l->out, at, (int32_t)(l->out->len - at - 4));
+    if (l->count == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 64;
+        l->nodes = zk_realloc(l->nodes, l->cap * sizeof *l->nodes);
+    }
+    l->nodes[l->count++] = handle;
+}
+
+/* False at the end of what may be listed. */
+static bool list_below(struct levels *l, const struct node *parent, size_t limit, size_t end)
+{
+    struct children_cursor c = children_begin(&l->s->tree, parent);
+    for (uint32_t h; (h = children_next(&c)) != 0;) {
+        if (++l->looked_at > STATE_LIST_RECURSIVE_MAX || l->out->len > end)
+            return false;
+        if (!node_allows(l->s, state_node(l->s, h), ZK_PERM_READ, l->identities))
+            continue;
+        if (l->count >= limit)
+            return false;
+        put_path(l, h);
+    }
+    return true;
+}
+
+int state_list_recursive(const struct state *s, uint64_t session, struct zk_path_limit r, size_t bytes_max,
+                         struct zk_buf *out)
+{
+    int err;
+    const struct node *n = state_find_readable(s, session, r.path, ZK_PERM_READ, &err);
+    if (n == NULL)
+        return err;
+    struct levels l = {.s = s, .identities = state_identities(s, session), .out = out};
+    size_t at = out->len;
+    zk_jute_put_int(out, 0);
+    bool more = list_below(&l, n, r.limit, at + bytes_max);
+    for (size_t i = 0; more && i < l.count; i++)
+        more = list_below(&l, state_node(s, l.nodes[i]), r.limit, at + bytes_max);
+    zk_jute_set_int(out, at, (int32_t)l.count);
+    free(l.nodes);
+    bool fit = out->len - at <= bytes_max && l.looked_at <= STATE_LIST_RECURSIVE_MAX;
+    return fit ? 0 : ZK_ERR_BAD_ARGUMENTS;
+}

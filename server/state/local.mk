@@ -10,6 +10,7 @@ libstate_la_SOURCES = \
 	server/state/checkpoint.c \
 	server/state/children.c server/state/children.h \
 	server/state/command.c server/state/command.h \
+	server/state/compare.c \
 	server/state/digest.c \
 	server/state/dirty.c server/state/dirty.h \
 	server/state/effects.c server/state/effects.h \

@@ -88,6 +88,11 @@ size_t state_node_count(const struct state *s);
 size_t state_ephemeral_count(const struct state *s);
 uint64_t state_data_bytes(const struct state *s);
 
+/* Nodes that the removeRecursives of one command take away at most; more is NOT_EMPTY, as beyond the client's limit. */
+#define STATE_REMOVE_RECURSIVE_MAX 10000
+/* Nodes that one listRecursive looks at. */
+#define STATE_LIST_RECURSIVE_MAX 1000000
+
 /* --- containers and TTL nodes, which the leader ends by a command --- */
 
 /* As much as Apache's 40 bits hold. */
@@ -118,6 +123,15 @@ int state_get_children(const struct state *s, uint64_t session, struct zk_slice 
 /* READ on the directory for the names, on each child for its Stat. */
 int state_get_children_page(const struct state *s, uint64_t session, const struct zk_page_request *r,
                             struct zk_buf *out);
+/* ClickHouse Keeper's lists: READ on each child too if more is told than its name; BAD_ARGUMENTS for a list of no known
+ * type, or of more than `bytes_max`. */
+int state_filtered_list(const struct state *s, uint64_t session, int32_t op, const struct zk_filtered_list_request *r,
+                        size_t bytes_max, struct zk_buf *out);
+/* The paths below, level by level, so many at most; those that may not be read are left out with what is below them. */
+int state_list_recursive(const struct state *s, uint64_t session, struct zk_path_limit r, size_t bytes_max,
+                         struct zk_buf *out);
+/* checkNotExists and checkStat by themselves: 0, or what does not hold. */
+int state_compare(const struct state *s, uint64_t session, int32_t op, struct zk_jute *in);
 int state_get_acl(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);
 /* How many nodes are below it, at any depth. */
 int state_get_all_children_number(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);

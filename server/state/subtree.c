@@ -78,3 +78,24 @@ int write_delete_tree(struct call *call, struct zk_jute *in, struct zk_buf *out)
     zk_delete_tree_response_encode(out, (struct zk_delete_tree_response){(int32_t)count, (int32_t)(size - count)});
     return 0;
 }
+
+/* ClickHouse Keeper's: the whole subtree or nothing; what is not there need not be removed. */
+int write_remove_recursive(struct call *call, struct zk_jute *in)
+{
+    struct zk_path_limit r = zk_path_limit_decode(in);
+    if (in->bad || r.path.ptr == NULL)
+        return ZK_ERR_MARSHALLING_ERROR;
+    uint32_t top;
+    int err = write_find_doomed(call, r.path, &top);
+    if (err != 0)
+        return err == ZK_ERR_NO_NODE ? 0 : err;
+    uint32_t size = state_node(call->s, top)->descendants + 1;
+    if (size > r.limit || size > STATE_REMOVE_RECURSIVE_MAX - call->removed)
+        return ZK_ERR_NOT_EMPTY;
+    err = check_parents(call, top, size);
+    if (err != 0)
+        return err;
+    call->removed += size;
+    remove_some(call, top, size);
+    return 0;
+}

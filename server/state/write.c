@@ -105,7 +105,7 @@ static struct creation decode_creation(const struct call *call, int32_t op, stru
     struct creation c = {.r = zk_create_request_decode(in), .op = op, .ttl_ms = -1};
     if (op == ZK_OP_CREATE_TTL)
         c.ttl_ms = zk_jute_long(in);
-    if (call->in_multi)
+    if (call->in_multi && op != ZK_OP_CREATE_IF_NOT_EXISTS)
         read_mode_of_part(&c);
     return c;
 }
@@ -113,7 +113,8 @@ static struct creation decode_creation(const struct call *call, int32_t op, stru
 /* createTTL in a mode without TTL would be a node with a TTL of -1: Apache's server dies of it. */
 static int check_mode(const struct call *call, const struct creation *c)
 {
-    if (c->r.flags < 0 || c->r.flags > MODE_TTL_SEQUENTIAL)
+    int32_t most = c->op == ZK_OP_CREATE_IF_NOT_EXISTS ? ZK_FLAG_EPHEMERAL : MODE_TTL_SEQUENTIAL;
+    if (c->r.flags < 0 || c->r.flags > most)
         return ZK_ERR_BAD_ARGUMENTS;
     bool ttl = is_ttl_mode(c->r.flags);
     if (ttl && (call->options & COMMAND_EXTENDED_TYPES) == 0)
@@ -182,10 +183,14 @@ static int op_create(struct call *call, int32_t op, struct zk_jute *in, struct z
         return ZK_ERR_MARSHALLING_ERROR;
     struct change_create c = {.data = asked.r.data, .kind = kind_of(&asked), .ttl_ms = asked.ttl_ms};
     int err = check_create(call, &asked, &c.parent, &c.path);
+    if (err == ZK_ERR_NODE_EXISTS && op == ZK_OP_CREATE_IF_NOT_EXISTS) {
+        zk_jute_put_string(out, asked.r.path);
+        return 0;
+    }
     if (err != 0)
         return err;
-    bool with_stat = asked.op != ZK_OP_CREATE;
-    call->result_op = with_stat ? ZK_OP_CREATE2 : ZK_OP_CREATE;
+    bool with_stat = asked.op != ZK_OP_CREATE && op != ZK_OP_CREATE_IF_NOT_EXISTS;
+    call->result_op = with_stat ? ZK_OP_CREATE2 : asked.op;
     c.owner = call->session;
     c.acl = acls_intern(&s->acls, zk_buf_slice(&s->list));
     uint32_t handle = change_create(s, &c);
@@ -244,7 +249,14 @@ static int op_delete(struct call *call, struct zk_jute *in)
     return 0;
 }
 
-/* --- setData, setACL, check --- */
+/* ClickHouse Keeper's: what cannot be removed stays, and nobody is to blame. */
+static int op_try_remove(struct call *call, struct zk_jute *in)
+{
+    int err = op_delete(call, in);
+    return err == ZK_ERR_NO_NODE || err == ZK_ERR_BAD_VERSION || err == ZK_ERR_NOT_EMPTY ? 0 : err;
+}
+
+/* --- setData, setACL --- */
 
 /* The node of a valid path on which the session has `perm`: 0 and its handle, or the error. */
 static int find_allowed(struct call *call, struct zk_slice path, int32_t perm, uint32_t *ret_handle)
@@ -301,25 +313,16 @@ static int op_set_acl(struct call *call, struct zk_jute *in, struct zk_buf *out)
     return 0;
 }
 
-static int op_check(struct call *call, struct zk_jute *in)
-{
-    struct zk_path_version r = zk_path_version_decode(in);
-    if (in->bad)
-        return ZK_ERR_MARSHALLING_ERROR;
-    if (zk_path_check(r.path, false) != NULL)
-        return ZK_ERR_BAD_ARGUMENTS;
-    uint32_t handle;
-    int err = find_allowed(call, r.path, ZK_PERM_READ, &handle);
-    if (err != 0)
-        return err;
-    return version_fits(r.version, state_node(call->s, handle)->version) ? 0 : ZK_ERR_BAD_VERSION;
-}
-
 /* --- by opcode --- */
+
+bool write_is_check(int32_t op)
+{
+    return op == ZK_OP_CHECK || op == ZK_OP_CHECK_NOT_EXISTS || op == ZK_OP_CHECK_STAT;
+}
 
 bool write_knows(int32_t op)
 {
-    return (zk_op_is_write(op) && op != ZK_OP_MULTI) || op == ZK_OP_CHECK;
+    return (zk_op_is_write(op) && op != ZK_OP_MULTI) || write_is_check(op);
 }
 
 int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *out)
@@ -330,9 +333,14 @@ int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *o
     case ZK_OP_CREATE2:
     case ZK_OP_CREATE_CONTAINER:
     case ZK_OP_CREATE_TTL:
+    case ZK_OP_CREATE_IF_NOT_EXISTS:
         return op_create(call, op, in, out);
     case ZK_OP_DELETE:
         return op_delete(call, in);
+    case ZK_OP_TRY_REMOVE:
+        return op_try_remove(call, in);
+    case ZK_OP_REMOVE_RECURSIVE:
+        return write_remove_recursive(call, in);
     case ZK_OP_DELETE_TREE:
         return write_delete_tree(call, in, out);
     case ZK_OP_SET_DATA:
@@ -340,7 +348,9 @@ int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *o
     case ZK_OP_SET_ACL:
         return op_set_acl(call, in, out);
     case ZK_OP_CHECK:
-        return op_check(call, in);
+    case ZK_OP_CHECK_NOT_EXISTS:
+    case ZK_OP_CHECK_STAT:
+        return node_compare(call->s, session_identities(call->session), op, in);
     default:
         return ZK_ERR_UNIMPLEMENTED;
     }
@@ -364,6 +374,7 @@ void write_skip(int32_t op, struct zk_jute *in)
     case ZK_OP_CREATE:
     case ZK_OP_CREATE2:
     case ZK_OP_CREATE_CONTAINER:
+    case ZK_OP_CREATE_IF_NOT_EXISTS:
         path = skip_create(in);
         break;
     case ZK_OP_CREATE_TTL:
@@ -372,7 +383,15 @@ void write_skip(int32_t op, struct zk_jute *in)
         break;
     case ZK_OP_DELETE:
     case ZK_OP_CHECK:
+    case ZK_OP_CHECK_NOT_EXISTS:
+    case ZK_OP_TRY_REMOVE:
         path = zk_path_version_decode(in).path;
+        break;
+    case ZK_OP_CHECK_STAT:
+        path = zk_check_stat_request_decode(in).path;
+        break;
+    case ZK_OP_REMOVE_RECURSIVE:
+        path = zk_path_limit_decode(in).path;
         break;
     case ZK_OP_SET_DATA:
         path = zk_set_data_request_decode(in).path;

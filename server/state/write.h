@@ -10,9 +10,12 @@ struct call {
     struct state_effects *fx; /* gets the events */
     uint8_t options;          /* enum command_option */
     bool in_multi;
+    uint32_t removed;  /* nodes of subtrees that this command has taken away */
     int32_t result_op; /* of a multi's part: the opcode that its result comes back as */
 };
 
+/* One that changes nothing, and stands only in a multi. */
+bool write_is_check(int32_t op);
 /* Is this an operation that write_op knows? */
 bool write_knows(int32_t op);
 /* Decodes the record at the cursor, and carries it out: 0 and the reply record appended to `out`, or a negative
@@ -29,6 +32,7 @@ void write_remove(struct state *s, uint32_t handle, struct zk_slice path, struct
 
 /* subtree.c */
 int write_delete_tree(struct call *call, struct zk_jute *in, struct zk_buf *out);
+int write_remove_recursive(struct call *call, struct zk_jute *in);
 
 /* A whole multi: 0 and its reply, also if it fails as a whole, and then why in *ret_cause; ZK_ERR_MARSHALLING_ERROR if
  * malformed. Commits or rolls back by itself. */

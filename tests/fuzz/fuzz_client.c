@@ -199,6 +199,17 @@ static void seed_questions(struct zk_buf *out)
     at = begin(out, ZK_OP_CHECK_WATCHES);
     zk_path_kind_encode(out, (struct zk_path_kind){zk_slice_str("/"), ZK_WATCHER_ANY});
     end(out, at);
+    for (int32_t op = ZK_OP_FILTERED_LIST; op <= ZK_OP_FILTERED_LIST_WITH_DATA; op += 6) {
+        at = begin(out, op);
+        zk_filtered_list_request_encode(out, op, &(struct zk_filtered_list_request){zk_slice_str("/"), false, 1, true, true});
+        end(out, at);
+    }
+    at = begin(out, ZK_OP_CHECK_STAT);
+    zk_check_stat_request_encode(out, &(struct zk_check_stat_request){zk_slice_str("/"), -1, {.version = -1}});
+    end(out, at);
+    at = begin(out, ZK_OP_LIST_RECURSIVE);
+    zk_path_limit_encode(out, (struct zk_path_limit){zk_slice_str("/"), 3});
+    end(out, at);
     at = begin(out, ZK_OP_GET_CHILDREN_PAGE);
     zk_page_request_encode(out, &(struct zk_page_request){zk_slice_str("/"), zk_slice_str("a"), zk_slice_str("z"), 3, 2});
     end(out, at);
@@ -236,6 +247,12 @@ static void seed_multi(struct zk_buf *out)
     zk_path_version_encode(out, (struct zk_path_version){zk_slice_str("/m"), 0});
     zk_multi_header_encode(out, (struct zk_multi_header){ZK_OP_SET_DATA, false, -1});
     zk_set_data_request_encode(out, &(struct zk_set_data_request){zk_slice_str("/m"), zk_slice_str("x"), 0});
+    zk_multi_header_encode(out, (struct zk_multi_header){ZK_OP_CREATE_IF_NOT_EXISTS, false, -1});
+    put_create(out, "/m", 0);
+    zk_multi_header_encode(out, (struct zk_multi_header){ZK_OP_REMOVE_RECURSIVE, false, -1});
+    zk_path_limit_encode(out, (struct zk_path_limit){zk_slice_str("/a"), 10});
+    zk_multi_header_encode(out, (struct zk_multi_header){ZK_OP_TRY_REMOVE, false, -1});
+    zk_path_version_encode(out, (struct zk_path_version){zk_slice_str("/m"), -1});
     zk_multi_header_encode(out, (struct zk_multi_header){ZK_OP_DELETE, false, -1});
     zk_path_version_encode(out, (struct zk_path_version){zk_slice_str("/m"), 1});
     zk_multi_header_encode(out, ZK_MULTI_END);

@@ -336,7 +336,8 @@ static void keep_watch(struct apache *a, const struct request *r, int32_t err)
     w->tag = r->watch_tag;
     w->path = zk_strdup(r->path);
     w->kind = err == ZK_ERR_NO_NODE                                         ? ZKC_WATCH_EXIST
-              : r->op == ZK_OP_GET_CHILDREN || r->op == ZK_OP_GET_CHILDREN2 ? ZKC_WATCH_CHILD
+              : r->op == ZK_OP_GET_CHILDREN || r->op == ZK_OP_GET_CHILDREN2 || r->op == ZK_OP_FILTERED_LIST
+                  ? ZKC_WATCH_CHILD
                                                                             : ZKC_WATCH_DATA;
     w->next = a->watches;
     a->watches = w;
@@ -452,6 +453,23 @@ void apache_step(struct apache *a, const struct zkc_event *event)
 
 /* --- requests --- */
 
+/* All of it may be anything, but the version. */
+static struct zk_stat stat_of_version(int32_t version)
+{
+    struct zk_stat any = {.czxid = -1,
+                          .mzxid = -1,
+                          .ctime_ms = -1,
+                          .mtime_ms = -1,
+                          .version = version,
+                          .cversion = -1,
+                          .aversion = -1,
+                          .ephemeral_owner = -1,
+                          .data_length = -1,
+                          .num_children = -1,
+                          .pzxid = -1};
+    return any;
+}
+
 static void encode_step(struct zk_buf *out, const struct zkc_request *r)
 {
     struct zk_buf world;
@@ -466,6 +484,9 @@ static void encode_step(struct zk_buf *out, const struct zkc_request *r)
     case ZK_OP_CREATE_CONTAINER:
         zk_create_request_encode(out, &(struct zk_create_request){r->path, r->data, acl, 4});
         break;
+    case ZK_OP_CREATE_IF_NOT_EXISTS:
+        zk_create_request_encode(out, &(struct zk_create_request){r->path, r->data, acl, r->flags});
+        break;
     case ZK_OP_CREATE_TTL:
         zk_create_request_encode(out, &(struct zk_create_request){r->path, r->data, acl, r->flags ? 6 : 5});
         zk_jute_put_long(out, r->ttl_ms);
@@ -476,8 +497,23 @@ static void encode_step(struct zk_buf *out, const struct zkc_request *r)
     case ZK_OP_SET_ACL:
         zk_set_acl_request_encode(out, &(struct zk_set_acl_request){r->path, acl, r->version});
         break;
+    case ZK_OP_REMOVE_RECURSIVE:
+    case ZK_OP_LIST_RECURSIVE:
+        zk_path_limit_encode(out, (struct zk_path_limit){r->path, (uint32_t)r->count});
+        break;
+    case ZK_OP_CHECK_STAT:
+        zk_check_stat_request_encode(out, &(struct zk_check_stat_request){r->path, -1, stat_of_version(r->version)});
+        break;
+    case ZK_OP_FILTERED_LIST:
+    case ZK_OP_FILTERED_LIST_WITH_DATA:
+        zk_filtered_list_request_encode(out, r->op,
+                                        &(struct zk_filtered_list_request){r->path, r->watch_tag != 0, (uint8_t)r->kind,
+                                                                           r->flags & 1, r->flags & 2});
+        break;
     case ZK_OP_DELETE:
     case ZK_OP_CHECK:
+    case ZK_OP_CHECK_NOT_EXISTS:
+    case ZK_OP_TRY_REMOVE:
         zk_path_version_encode(out, (struct zk_path_version){r->path, r->version});
         break;
     case ZK_OP_SYNC:

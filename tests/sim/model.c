@@ -373,7 +373,8 @@ static struct creation creation_decode(int32_t op, struct zk_jute *in)
     if (op == ZK_OP_CREATE_TTL)
         c.ttl_ms = zk_jute_long(in);
     c.is_container = op == ZK_OP_CREATE_CONTAINER;
-    c.is_ephemeral = (op == ZK_OP_CREATE || op == ZK_OP_CREATE2) && (c.r.flags & ZK_FLAG_EPHEMERAL);
+    bool is_plain = op == ZK_OP_CREATE || op == ZK_OP_CREATE2 || op == ZK_OP_CREATE_IF_NOT_EXISTS;
+    c.is_ephemeral = is_plain && (c.r.flags & ZK_FLAG_EPHEMERAL);
     c.is_sequential = c.r.flags & ZK_FLAG_SEQUENTIAL;
     return c;
 }
@@ -528,8 +529,10 @@ static int32_t do_create(struct request *q, int32_t op, struct zk_jute *in)
         path = zk_slice(name, (size_t)len);
     }
     struct model_node *node = find(q->model, path);
+    if (now(node) && op == ZK_OP_CREATE_IF_NOT_EXISTS)
+        zk_jute_put_string(&q->result->reply, path);
     if (now(node))
-        return ZK_ERR_NODE_EXISTS;
+        return op == ZK_OP_CREATE_IF_NOT_EXISTS ? ZK_ERR_OK : ZK_ERR_NODE_EXISTS;
     if (now(parent)->stat.ephemeral_owner != 0)
         return ZK_ERR_NO_CHILDREN_FOR_EPHEMERALS;
     if (passes_quota(q, path, 1, (int64_t)c.r.data.len))
@@ -537,7 +540,7 @@ static int32_t do_create(struct request *q, int32_t op, struct zk_jute *in)
     node = node_make(q->model, path, parent);
     add_node(q, node, &c);
     zk_jute_put_string(&q->result->reply, path);
-    if (op != ZK_OP_CREATE)
+    if (op != ZK_OP_CREATE && op != ZK_OP_CREATE_IF_NOT_EXISTS)
         zk_stat_encode(&q->result->reply, &now(node)->stat);
     refresh_quotas(q, model_path(node), false);
     return ZK_ERR_OK;
@@ -630,6 +633,20 @@ static int32_t do_delete_tree(struct request *q, struct zk_jute *in)
     return err;
 }
 
+static int32_t do_remove_recursive(struct request *q, struct zk_jute *in)
+{
+    struct zk_path_limit r = zk_path_limit_decode(in);
+    int32_t err;
+    struct model_node *top = find_doomed(q, r.path, &err);
+    if (!top)
+        return err == ZK_ERR_NO_NODE ? ZK_ERR_OK : err;
+    struct subtree t = {0};
+    gather(&t, top);
+    err = t.count > r.limit ? ZK_ERR_NOT_EMPTY : remove_subtree(q, &t, t.count);
+    free(t.nodes);
+    return err;
+}
+
 static int32_t do_set_data(struct request *q, struct zk_jute *in)
 {
     struct zk_set_data_request r = zk_set_data_request_decode(in);
@@ -673,15 +690,46 @@ static int32_t do_set_acl(struct request *q, struct zk_jute *in)
     return ZK_ERR_OK;
 }
 
-static int32_t do_check(struct request *q, struct zk_jute *in)
+static bool agrees(int64_t wanted, int64_t have)
 {
-    struct zk_path_version r = zk_path_version_decode(in);
-    struct model_node *node = find(q->model, r.path);
-    if (!now(node))
-        return ZK_ERR_NO_NODE;
-    if (!model_may(q->model, q->command->session, now(node)->acl, ZK_PERM_READ))
+    return wanted == -1 || wanted == have;
+}
+
+static int32_t compare(const struct model_version *v, int32_t op, int32_t version, const struct zk_stat *stat)
+{
+    bool is_same = agrees(version, v->stat.version);
+    if (op == ZK_OP_CHECK_NOT_EXISTS)
+        return is_same ? ZK_ERR_NODE_EXISTS : ZK_ERR_OK;
+    if (op == ZK_OP_CHECK_STAT) /* the rest of it is not asked for here */
+        is_same = is_same && agrees(stat->version, v->stat.version);
+    return is_same ? ZK_ERR_OK : ZK_ERR_BAD_VERSION;
+}
+
+int32_t model_compare(const struct model *m, uint64_t zxid, uint64_t session, int32_t op, struct zk_jute *in)
+{
+    struct zk_slice path = zk_jute_string(in);
+    int32_t version = zk_jute_int(in);
+    struct zk_stat stat = {0};
+    if (op == ZK_OP_CHECK_STAT)
+        stat = zk_stat_decode(in);
+    const struct model_node *node = find(m, path);
+    const struct model_version *v = node ? model_at(node, zxid) : NULL;
+    if (!v)
+        return op == ZK_OP_CHECK_NOT_EXISTS ? ZK_ERR_OK : ZK_ERR_NO_NODE;
+    if (!model_may(m, session, v->acl, ZK_PERM_READ))
         return ZK_ERR_NO_AUTH;
-    return r.version != -1 && r.version != now(node)->stat.version ? ZK_ERR_BAD_VERSION : ZK_ERR_OK;
+    return compare(v, op, version, &stat);
+}
+
+static int32_t do_check(struct request *q, int32_t op, struct zk_jute *in)
+{
+    return model_compare(q->model, UINT64_MAX, q->command->session, op, in);
+}
+
+static int32_t do_try_remove(struct request *q, struct zk_jute *in)
+{
+    int32_t err = do_delete(q, in);
+    return err == ZK_ERR_NO_NODE || err == ZK_ERR_BAD_VERSION || err == ZK_ERR_NOT_EMPTY ? ZK_ERR_OK : err;
 }
 
 static int32_t do_one(struct request *q, int32_t op, struct zk_jute *in)
@@ -691,7 +739,12 @@ static int32_t do_one(struct request *q, int32_t op, struct zk_jute *in)
     case ZK_OP_CREATE2:
     case ZK_OP_CREATE_CONTAINER:
     case ZK_OP_CREATE_TTL:
+    case ZK_OP_CREATE_IF_NOT_EXISTS:
         return do_create(q, op, in);
+    case ZK_OP_TRY_REMOVE:
+        return do_try_remove(q, in);
+    case ZK_OP_REMOVE_RECURSIVE:
+        return do_remove_recursive(q, in);
     case ZK_OP_DELETE:
         return do_delete(q, in);
     case ZK_OP_DELETE_TREE:
@@ -701,7 +754,9 @@ static int32_t do_one(struct request *q, int32_t op, struct zk_jute *in)
     case ZK_OP_SET_ACL:
         return do_set_acl(q, in);
     case ZK_OP_CHECK:
-        return do_check(q, in);
+    case ZK_OP_CHECK_NOT_EXISTS:
+    case ZK_OP_CHECK_STAT:
+        return do_check(q, op, in);
     default:
         q->result->is_judged = false;
         return ZK_ERR_UNIMPLEMENTED;
@@ -725,10 +780,14 @@ static void put_failures(struct model_result *r, size_t count, size_t failed, in
 /* Steps over one part's record. */
 static void skip_step(int32_t op, struct zk_jute *in)
 {
-    if (zk_op_is_create(op))
+    if (zk_op_is_create(op) || op == ZK_OP_CREATE_IF_NOT_EXISTS)
         creation_decode(op, in);
     else if (op == ZK_OP_SET_DATA)
         zk_set_data_request_decode(in);
+    else if (op == ZK_OP_CHECK_STAT)
+        zk_check_stat_request_decode(in);
+    else if (op == ZK_OP_REMOVE_RECURSIVE)
+        zk_path_limit_decode(in);
     else
         zk_path_version_decode(in);
 }

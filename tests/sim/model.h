@@ -64,6 +64,8 @@ const struct model_version *model_at(const struct model_node *node, uint64_t zxi
 bool model_was_hidden(const struct model *m, const struct model_node *node, uint64_t session, uint64_t zxid);
 /* A container or TTL node that has nothing to stay for any more by this time. */
 bool model_has_ended(const struct model_version *v, int64_t time_ms, int64_t never_used_ms);
+/* What check, checkNotExists or checkStat of this session finds at `zxid`. */
+int32_t model_compare(const struct model *m, uint64_t zxid, uint64_t session, int32_t op, struct zk_jute *in);
 /* The children that were there at `zxid`: how many, and whether `name` is one. */
 size_t model_child_count(const struct model_node *node, uint64_t zxid);
 const struct model_node *model_child(const struct model_node *node, struct zk_slice name);

@@ -210,7 +210,8 @@ static enum zkc_watch_kind kind_of(const struct zkc_request *r)
 {
     if (r->op == ZK_OP_ADD_WATCH)
         return r->kind == ZK_ADD_WATCH_PERSISTENT ? ZKC_WATCH_PERSISTENT : ZKC_WATCH_RECURSIVE;
-    return r->op == ZK_OP_GET_CHILDREN || r->op == ZK_OP_GET_CHILDREN2 ? ZKC_WATCH_CHILD : ZKC_WATCH_DATA;
+    bool is_child = r->op == ZK_OP_GET_CHILDREN || r->op == ZK_OP_GET_CHILDREN2 || r->op == ZK_OP_FILTERED_LIST;
+    return is_child ? ZKC_WATCH_CHILD : ZKC_WATCH_DATA;
 }
 
 struct op *person_submit(struct person *p, const struct zkc_request *request)

@@ -149,6 +149,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     draw_containers(s, &rng);
     s->tree_percent = is_on(&rng, 50) ? zk_rng_between(&rng, 2, 12) : 0;
     draw_modes(s, &rng);
+    s->keeper_percent = is_on(&rng, 40) ? zk_rng_between(&rng, 5, 30) : 0;
 }
 
 const char *swarm_text(const struct swarm *s, char *text, size_t size)

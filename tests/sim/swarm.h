@@ -31,6 +31,7 @@ struct swarm {
     uint32_t quota_servers;    /* bits: those that enforce quotas */
     uint32_t quota_percent;    /* of the writes: make, change, remove quotas */
     uint32_t tree_percent;     /* of the writes: delete whole subtrees; of the reads: pages */
+    uint32_t keeper_percent;   /* of what Apache's clients ask: what ClickHouse asks of its Keeper */
     bool has_odd_configs;      /* the servers' zoo.cfg do not all say the same */
     uint32_t container_check_ms;
     uint32_t container_max_per_minute;

@@ -524,6 +524,137 @@ static void judge_multi_read(struct wire *wire, const struct asked *a, const str
     judge_end(wire, a, in);
 }
 
+/* --- replies to what ClickHouse asks --- */
+
+struct listing {
+    const struct model *model;
+    uint64_t session;
+    const struct model_node *parent;
+    const struct zk_filtered_list_request *r;
+    bool may_all; /* read every child */
+    struct zk_buf nodes; /* of pointers */
+};
+
+static void gather_listing(void *arg, const struct model_node *node, const struct model_version *version)
+{
+    struct listing *l = arg;
+    if (model_parent(node) != l->parent)
+        return;
+    bool is_ephemeral = version->stat.ephemeral_owner != 0;
+    l->may_all = l->may_all && model_may(l->model, l->session, version->acl, ZK_PERM_READ);
+    if (l->r->type == ZK_LIST_ALL || is_ephemeral == (l->r->type == ZK_LIST_EPHEMERAL))
+        zk_buf_append(&l->nodes, &node, sizeof(node));
+}
+
+/* The parts of the record, in their order: names, the node's Stat, and what else was asked. */
+static bool is_listing(struct wire *wire, int32_t op, const struct listing *l, uint64_t zxid, struct zk_jute *in)
+{
+    const struct model_node **nodes = (const struct model_node **)(void *)l->nodes.ptr;
+    size_t count = l->nodes.len / sizeof(*nodes);
+    bool ok = zk_jute_count(in, 4) == (int32_t)count;
+    for (size_t i = 0; i < count; i++)
+        ok = ok && zk_slice_eq(zk_jute_string(in), zk_path_basename(model_path(nodes[i])));
+    judge_stat(wire, l->parent, model_at(l->parent, zxid), zxid, in);
+    if (op == ZK_OP_FILTERED_LIST)
+        return ok;
+    ok = ok && zk_jute_count(in, ZK_STAT_BYTES) == (int32_t)(l->r->with_stats ? count : 0);
+    for (size_t i = 0; ok && l->r->with_stats && i < count; i++)
+        judge_stat(wire, nodes[i], model_at(nodes[i], zxid), zxid, in);
+    ok = ok && zk_jute_count(in, 4) == (int32_t)(l->r->with_data ? count : 0);
+    for (size_t i = 0; ok && l->r->with_data && i < count; i++)
+        ok = zk_slice_eq(zk_jute_buffer(in), model_at(nodes[i], zxid)->data);
+    return ok;
+}
+
+static void judge_listing(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    const struct model *model = ledger_model(wire->world->ledger);
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct zk_filtered_list_request r = zk_filtered_list_request_decode(&request, a->op);
+    uint64_t zxid = (uint64_t)h->zxid;
+    struct listing l = {model, wire->session, model_find(model, r.path), &r, true, {0}};
+    bool is_plain = r.type == ZK_LIST_ALL && !r.with_stats && !r.with_data;
+    if (l.parent && model_at(l.parent, zxid))
+        model_each(model, zxid, gather_listing, &l);
+    if (!is_plain && !l.may_all && h->err == ZK_ERR_NO_AUTH) {
+        zk_buf_fini(&l.nodes);
+        return;
+    }
+    judge_err(wire, a->op, r.path, zxid, h->err);
+    if (h->err == ZK_ERR_OK) {
+        size_t count = l.nodes.len / sizeof(void *);
+        if (count > 0)
+            qsort(l.nodes.ptr, count, sizeof(void *), by_path);
+        if ((!is_plain && !l.may_all) || !is_listing(wire, a->op, &l, zxid, in))
+            FAIL(wire, "I16", "another list of %.*s at %" PRIx64, (int)r.path.len, (const char *)r.path.ptr, zxid);
+        judge_end(wire, a, in);
+        if (r.watch)
+            arm(wire, r.path, WATCH_CHILD, zxid);
+    }
+    zk_buf_fini(&l.nodes);
+}
+
+struct reachable {
+    const struct model *model;
+    uint64_t session;
+    uint64_t zxid;
+    const struct model_node *top;
+    size_t count;
+};
+
+/* It and all between it and the top may be read. */
+static void count_reachable(void *arg, const struct model_node *node, const struct model_version *version)
+{
+    struct reachable *r = arg;
+    const struct model_node *n = node;
+    while (n && n != r->top && model_may(r->model, r->session, model_at(n, r->zxid)->acl, ZK_PERM_READ))
+        n = model_parent(n);
+    r->count += node != r->top && n == r->top;
+}
+
+/* Every path is below, may be read, stands behind its parent's and comes once; and there are as many as there should be. */
+static void judge_paths(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    const struct model *model = ledger_model(wire->world->ledger);
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct zk_path_limit r = zk_path_limit_decode(&request);
+    uint64_t zxid = (uint64_t)h->zxid;
+    judge_err(wire, a->op, r.path, zxid, h->err);
+    if (h->err != ZK_ERR_OK)
+        return;
+    struct reachable all = {model, wire->session, zxid, model_find(model, r.path), 0};
+    model_each(model, zxid, count_reachable, &all);
+    struct zk_jute again = *in;
+    int32_t count = zk_jute_count(in, 4);
+    bool ok = count >= 0 && (size_t)count == (all.count < r.limit ? all.count : r.limit);
+    for (int32_t i = 0; ok && i < count; i++) {
+        struct zk_slice path = zk_jute_string(in);
+        const struct model_node *node = model_find(model, path);
+        const struct model_version *v = node ? model_at(node, zxid) : NULL;
+        bool is_below = v && zk_slice_eq(zk_path_parent(path), r.path);
+        struct zk_jute before = again;
+        (void)zk_jute_count(&before, 4);
+        for (int32_t k = 0; k < i; k++) {
+            struct zk_slice earlier = zk_jute_string(&before);
+            is_below = is_below || (v && zk_slice_eq(zk_path_parent(path), earlier));
+            ok = ok && !zk_slice_eq(earlier, path);
+        }
+        ok = ok && is_below && model_may(model, wire->session, v->acl, ZK_PERM_READ);
+    }
+    if (!ok)
+        FAIL(wire, "I16", "other paths below %.*s at %" PRIx64, (int)r.path.len, (const char *)r.path.ptr, zxid);
+    judge_end(wire, a, in);
+}
+
+static void judge_check(struct wire *wire, const struct asked *a, const struct zk_reply_header *h)
+{
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    int32_t want = model_compare(ledger_model(wire->world->ledger), (uint64_t)h->zxid, wire->session, a->op, &request);
+    if (h->err != want)
+        FAIL(wire, "I16", "op %" PRId32 " at %" PRIx64 " gives %s, should be %s", a->op, (uint64_t)h->zxid,
+             zk_err_text(h->err), zk_err_text(want));
+}
+
 struct count {
     struct zk_slice path;
     uint64_t owner;
@@ -718,6 +849,17 @@ static void judge_answer(struct wire *wire, const struct asked *a, const struct 
         break;
     case ZK_OP_GET_ALL_CHILDREN_NUMBER:
         judge_number(wire, a, h, in);
+        break;
+    case ZK_OP_FILTERED_LIST:
+    case ZK_OP_FILTERED_LIST_WITH_DATA:
+        judge_listing(wire, a, h, in);
+        break;
+    case ZK_OP_LIST_RECURSIVE:
+        judge_paths(wire, a, h, in);
+        break;
+    case ZK_OP_CHECK_NOT_EXISTS:
+    case ZK_OP_CHECK_STAT:
+        judge_check(wire, a, h);
         break;
     case ZK_OP_GET_CHILDREN_PAGE:
         judge_page(wire, a, h, in);

@@ -97,8 +97,28 @@ static void draw_quota(struct zkc_request *r, char *path, struct world *w)
         r->data = draw_limits(w);
 }
 
+/* A write as ClickHouse sends them to its Keeper. */
+static void draw_keeper_write(struct work *work, struct zkc_request *r, char *path, struct world *w)
+{
+    static const int32_t OPS[] = {ZK_OP_CREATE_IF_NOT_EXISTS, ZK_OP_CREATE_IF_NOT_EXISTS, ZK_OP_REMOVE_RECURSIVE,
+                                  ZK_OP_TRY_REMOVE};
+    r->op = OPS[below(w, ZK_COUNT_OF(OPS))];
+    r->path = draw_path(w, path);
+    r->version = draw_version(w);
+    r->count = (int32_t)below(w, 8);
+    if (r->op == ZK_OP_CREATE_IF_NOT_EXISTS) {
+        r->data = draw_data(work, w);
+        r->acl = draw_acl(work, w);
+        r->flags = percent(w, 70) ? 0 : ZK_FLAG_EPHEMERAL;
+    }
+}
+
 static void draw_single(struct work *work, struct zkc_request *r, char *path, struct world *w)
 {
+    if (work->is_keepers && percent(w, w->swarm.keeper_percent)) {
+        draw_keeper_write(work, r, path, w);
+        return;
+    }
     uint32_t kind = below(w, 100);
     if (percent(w, w->swarm.quota_percent)) {
         draw_quota(r, path, w);
@@ -124,7 +144,9 @@ static void draw_multi(struct work *work, struct world *w)
         struct zkc_request *step = &work->steps[i];
         *step = (struct zkc_request){0};
         if (percent(w, 25)) {
-            step->op = ZK_OP_CHECK;
+            step->op = !work->is_keepers || percent(w, 50) ? ZK_OP_CHECK
+                       : percent(w, 50)                    ? ZK_OP_CHECK_NOT_EXISTS
+                                                           : ZK_OP_CHECK_STAT;
             step->path = draw_path(w, work->paths[i]);
             step->version = draw_version(w);
         } else {
@@ -169,6 +191,22 @@ static void draw_question(struct work *work, struct world *w)
                                               .path = draw_path(w, work->paths[i])};
 }
 
+/* What ClickHouse reads of its Keeper. */
+static void draw_keeper_read(struct work *work, struct world *w)
+{
+    static const int32_t OPS[] = {ZK_OP_FILTERED_LIST, ZK_OP_FILTERED_LIST_WITH_DATA, ZK_OP_LIST_RECURSIVE,
+                                  ZK_OP_CHECK_NOT_EXISTS, ZK_OP_CHECK_STAT};
+    struct zkc_request *r = &work->request;
+    r->op = OPS[below(w, ZK_COUNT_OF(OPS))];
+    r->path = percent(w, 20) ? zk_slice_str("/") : draw_path(w, work->paths[0]);
+    r->version = draw_version(w);
+    r->count = (int32_t)below(w, 20);
+    r->kind = (int32_t)below(w, 3);
+    r->flags = (int32_t)below(w, 4);
+    if (r->op == ZK_OP_FILTERED_LIST && percent(w, w->swarm.watch_percent))
+        r->watch_tag = 1;
+}
+
 /* Only libzk has these. */
 static void draw_lasting_watch(struct work *work, struct world *w)
 {
@@ -199,9 +237,12 @@ void work_draw(struct work *work, struct world *w, const struct life *life)
     zk_buf_init(&work->acl);
     work->request = (struct zkc_request){0};
     work->data = NULL;
+    work->is_keepers = life->is_apache && w->swarm.keeper_percent > 0;
     uint32_t kind = below(w, 100);
     if (kind < w->swarm.read_percent / 8)
         draw_question(work, w);
+    else if (kind < w->swarm.read_percent && work->is_keepers && percent(w, w->swarm.keeper_percent))
+        draw_keeper_read(work, w);
     else if (kind < w->swarm.read_percent)
         draw_read(work, w);
     else if (!life->is_apache && w->swarm.watch_percent > 0 && percent(w, 3))

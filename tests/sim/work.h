@@ -11,6 +11,7 @@ struct work {
     struct zkc_request steps[WORK_STEPS_MAX];
     char paths[WORK_STEPS_MAX + 1][WORK_PATH_BYTES];
     uint8_t *data;
+    bool is_keepers; /* the asker is one that knows ClickHouse Keeper's operations */
     struct zk_buf acl;
 };
 

@@ -43,6 +43,7 @@ dist_check_SCRIPTS += \
 	tests/system/differential_words \
 	tests/system/faults \
 	tests/system/foreign_c_client \
+	tests/system/foreign_clickhouse \
 	tests/system/foreign_curator \
 	tests/system/foreign_kazoo \
 	tests/system/foreign_monitors \
@@ -89,6 +90,7 @@ LONG_TESTS += \
 	tests/system/damage \
 	tests/system/faults \
 	tests/system/foreign_c_client \
+	tests/system/foreign_clickhouse \
 	tests/system/foreign_curator \
 	tests/system/foreign_monitors \
 	tests/system/foreign_node \

@@ -17,6 +17,7 @@ UNIT_TESTS = \
 	tests/unit/test_inbuf \
 	tests/unit/test_jute \
 	tests/unit/test_limits \
+	tests/unit/test_keeper \
 	tests/unit/test_link \
 	tests/unit/test_locals \
 	tests/unit/test_mark \
@@ -85,6 +86,7 @@ tests_unit_test_pace_LDADD = $(REPLICA_LIBS)
 tests_unit_test_peer_msg_LDADD = $(REPLICA_LIBS)
 tests_unit_test_readonly_LDADD = $(REPLICA_LIBS)
 tests_unit_test_replica_LDADD = $(REPLICA_LIBS)
+tests_unit_test_keeper_LDADD = $(REPLICA_LIBS)
 tests_unit_test_requests_LDADD = $(REPLICA_LIBS)
 tests_unit_test_throttle_LDADD = $(REPLICA_LIBS)
 tests_unit_test_watches_LDADD = libwatches.la $(CHECK_LIBS)

@@ -203,6 +203,47 @@ START_TEST(one_command_deletes_so_many_and_its_events_leave_in_portions)
 }
 END_TEST
 
+/* --- as ClickHouse asks it --- */
+
+static void put_remove(struct kit *k, const char *path, uint32_t limit)
+{
+    zk_multi_header_encode(&k->payload, (struct zk_multi_header){ZK_OP_REMOVE_RECURSIVE, false, -1});
+    zk_path_limit_encode(&k->payload, (struct zk_path_limit){zk_slice_str(path), limit});
+}
+
+START_TEST(the_removals_of_one_command_together_have_a_limit)
+{
+    enum { EACH = STATE_REMOVE_RECURSIVE_MAX / 2 };
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    static const char *const tops[] = {"/x", "/y", "/z"};
+    char path[64];
+    make(&k, a, tops, ZK_COUNT_OF(tops));
+    for (int i = 0; i < 2 * (EACH - 1); i++) {
+        snprintf(path, sizeof path, "%s/%d", tops[i % 2], i);
+        zk_buf_reset(&k.payload);
+        kit_put_create(&k, path, "", 0);
+        struct command c = kit_next(&k, a, COMMAND_REQUEST);
+        c.op = ZK_OP_CREATE;
+        c.payload = zk_buf_slice(&k.payload);
+        state_apply(k.s, ++k.zxid, &c, &k.fx);
+    }
+    size_t before = state_node_count(k.s);
+    for (int with_one_more = 1; with_one_more >= 0; with_one_more--) {
+        zk_buf_reset(&k.payload);
+        put_remove(&k, "/x", UINT32_MAX);
+        put_remove(&k, "/y", EACH);
+        if (with_one_more)
+            put_remove(&k, "/z", 1);
+        zk_multi_header_encode(&k.payload, ZK_MULTI_END);
+        ck_assert_int_eq(kit_send(&k, a, ZK_OP_MULTI), 0);
+        ck_assert_uint_eq(k.fx.event_count, with_one_more ? 0 : 4 * EACH);
+        ck_assert_uint_eq(state_node_count(k.s), with_one_more ? before : before - 2 * EACH);
+    }
+    kit_free(&k);
+}
+END_TEST
+
 START_TEST(a_checkpoint_that_runs_meanwhile_sees_none_of_it)
 {
     struct kit k = kit_new();
@@ -232,6 +273,7 @@ int main(void)
     tcase_add_test(tc, requests_that_make_no_sense_are_refused);
     tcase_add_test(tc, ephemerals_and_quotas_follow);
     tcase_add_test(tc, one_command_deletes_so_many_and_its_events_leave_in_portions);
+    tcase_add_test(tc, the_removals_of_one_command_together_have_a_limit);
     tcase_add_test(tc, a_checkpoint_that_runs_meanwhile_sees_none_of_it);
     return kit_run("state_subtree", tc);
 }

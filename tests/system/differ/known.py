@@ -50,5 +50,7 @@ KNOWN = [
           "defect: characters beyond 16 bits are echoed as two surrogates, which is not UTF-8"),
     Known("opcode -10 is nobody's", "'raw', -10", r".*", r"(.: createSession err=-6 zxid=-1\n.: closed|a: is not connected)",
           "defect: a client may open sessions for itself with the servers' own opcode"),
+    Known("multiRead answers", r"'multiRead', \[\('exists'", r"a: multiRead err=-5 .*", r"a: multiRead err=0 .*",
+          "ours: a multiRead takes exists too, as ClickHouse Keeper's does"),
     Known("sasl's opcode", "'raw', 102", r".*", r".: 102 err=-6 zxid=-1\n.: closed", "SASL is not served"),
 ]
