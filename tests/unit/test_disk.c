@@ -158,6 +158,14 @@ static void write_three(struct rig *r)
     rig_settle(r);
 }
 
+/* The process ends; who the store was. */
+static uint64_t crash(struct rig *r)
+{
+    uint64_t incarnation = rig_image(r)->incarnation;
+    r->medium->crash(r->m);
+    return incarnation;
+}
+
 /* The store is closed and damaged: it says so at each opening, as somebody else, until it has learnt something. */
 static void expect_damaged(struct rig *r, uint64_t incarnation, uint64_t last_zxid, const char *why)
 {
@@ -182,8 +190,7 @@ START_TEST(a_lost_tail_is_found_by_the_mark)
 {
     struct rig r;
     write_three(&r);
-    uint64_t incarnation = rig_image(&r)->incarnation;
-    r.medium->crash(r.m);
+    uint64_t incarnation = crash(&r);
     ck_assert(disk_lose_tail(disk_of(&r), 2)); /* the SYNC_MARK's and the last entry's */
     expect_damaged(&r, incarnation, 2, "acknowledged 0x3");
     rig_fini(&r);
@@ -194,10 +201,9 @@ START_TEST(a_lost_promise_is_found_by_the_mark)
 {
     struct rig r;
     write_three(&r);
-    uint64_t incarnation = rig_image(&r)->incarnation;
     rig_op(&r, (struct storage_op){.kind = STORAGE_PROMISE, .epoch = 6});
     rig_settle(&r);
-    r.medium->crash(r.m);
+    uint64_t incarnation = crash(&r);
     ck_assert(disk_lose_tail(disk_of(&r), 1));
     expect_damaged(&r, incarnation, 3, "promised epoch 6");
     ck_assert_uint_eq(rig_image(&r)->promised, 6);
@@ -209,8 +215,7 @@ START_TEST(a_missing_mark_is_damage)
 {
     struct rig r;
     write_three(&r);
-    uint64_t incarnation = rig_image(&r)->incarnation;
-    r.medium->crash(r.m);
+    uint64_t incarnation = crash(&r);
     ck_assert(disk_lose_mark(disk_of(&r)));
     expect_damaged(&r, incarnation, 3, "mark is missing");
     rig_fini(&r);
@@ -221,8 +226,7 @@ START_TEST(a_flipped_bit_is_damage_and_nothing_is_believed)
 {
     struct rig r;
     write_three(&r);
-    uint64_t incarnation = rig_image(&r)->incarnation;
-    r.medium->crash(r.m);
+    uint64_t incarnation = crash(&r);
     ck_assert(disk_flip_bit(disk_of(&r)));
     expect_damaged(&r, incarnation, 0, "checksum");
     rig_fini(&r);
@@ -238,8 +242,7 @@ START_TEST(an_old_copy_is_found_unless_its_mark_came_with_it)
     struct disk_copy *copy = disk_copy_new(disk_of(&r));
     rig_append(&r, 1);
     rig_settle(&r);
-    uint64_t incarnation = rig_image(&r)->incarnation;
-    r.medium->crash(r.m);
+    uint64_t incarnation = crash(&r);
     disk_restore(disk_of(&r), copy, true);
     rig_open(&r); /* outside what a disk can tell: the others' witnesses must */
     ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_SOUND);
@@ -258,8 +261,7 @@ START_TEST(a_wiped_disk_is_blank_and_somebody_else)
 {
     struct rig r;
     write_three(&r);
-    uint64_t incarnation = rig_image(&r)->incarnation;
-    r.medium->crash(r.m);
+    uint64_t incarnation = crash(&r);
     ck_assert(disk_wipe(disk_of(&r)));
     rig_open(&r);
     ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_BLANK);
