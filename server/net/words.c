@@ -102,7 +102,7 @@ static const char *mode(const struct replica_report *r)
         return "standalone";
     if (r->is_read_only)
         return "read-only";
-    if (r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER)
+    if (zab_phase_leads(r->phase))
         return "leader";
     return r->is_observer ? "observer" : "follower";
 }
@@ -230,7 +230,7 @@ static size_t open_files(void)
 static void put_peer_state(struct zk_buf *out, const struct replica_report *r)
 {
     const char *role = r->is_observer ? "observing" : "following";
-    if (r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER)
+    if (zab_phase_leads(r->phase))
         zk_buf_printf(out, "zk_peer_state\tleading - broadcast\n");
     else
         zk_buf_printf(out, "zk_peer_state\t%s - broadcast\n", role);

@@ -174,7 +174,7 @@ void words_dump(const struct words *words, uint64_t now_ms, struct zk_buf *out)
     bool has_locals = words->settings->local_sessions && !r.is_standalone;
     if (has_locals || r.is_read_only)
         put_local_sessions(words, r.local_sessions, now_ms, out);
-    if (r.phase == ZAB_LEADING || r.phase == ZAB_HANDING_OVER) {
+    if (zab_phase_leads(r.phase)) {
         zk_buf_printf(out, "%s", has_locals ? "Global " : "");
         put_leaders_sessions(words, r.sessions, now_ms, out);
     } else {

@@ -145,7 +145,7 @@ uint64_t beat_agreed(const struct replica *r, uint64_t *ret_digest)
 void beat_publish(struct replica *r)
 {
     note_own_space(r);
-    bool leads = r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER;
+    bool leads = zab_phase_leads(r->phase);
     if (leads)
         decide_refusal(r);
     int64_t flags = (r->is_short_of_space ? BEAT_SHORT : 0) | (r->writes_refused ? BEAT_WRITES_REFUSED : 0);
@@ -210,7 +210,7 @@ static void judge(struct replica *r, struct peer_view *p, uint64_t zxid, uint64_
     if (verdict == DIGEST_AGREES) {
         p->agreed_zxid = zxid;
         p->agreed_digest = digest;
-    } else if ((r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER) && majority_against(r)) {
+    } else if (zab_phase_leads(r->phase) && majority_against(r)) {
         r->rebuild_due = "the quorum's state differs from this leader's at the same zxid";
     }
 }

@@ -643,18 +643,21 @@ void client_write_result(struct replica *r, struct client *c, const struct comma
     client_serve_queue(r, c);
 }
 
-/* An answer known at the door, in its place among the others. */
-void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t op, int err, bool closes)
+void client_push_answer(struct replica *r, struct client *c, struct request *q, int err, struct zk_slice record)
 {
-    struct request *q = zk_calloc(1, sizeof *q);
-    q->kind = REQUEST_DONE;
-    q->xid = xid;
-    q->op = op;
-    q->closes = q->turned_away = closes;
-    settle(r, c, q, err, (struct zk_slice){NULL, 0});
+    settle(r, c, q, err, record);
     c->request_bytes -= q->len; /* client_push counts it */
     client_push(r, c, q);
     client_serve_queue(r, c);
+}
+
+void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t op, int err, bool closes)
+{
+    struct request *q = zk_calloc(1, sizeof *q);
+    q->xid = xid;
+    q->op = op;
+    q->closes = q->turned_away = closes;
+    client_push_answer(r, c, q, err, zk_slice(NULL, 0));
 }
 
 /* Planted bug 14: an answer before the write has been applied. Called by the simulator's builds only. */

@@ -314,6 +314,8 @@ void client_close_local(struct replica *r, struct client *c, struct request *q);
 void clients_report_again(struct replica *r);
 /* why NULL: not worth a line. Those that came to a read-only server stay unless they are meant too. */
 void clients_close_all(struct replica *r, const char *why, bool also_read_only);
+/* An answer that is known already, in its place among the others; the latter has no record. */
+void client_push_answer(struct replica *r, struct client *c, struct request *q, int err, struct zk_slice record);
 void client_push_done(struct replica *r, struct client *c, int32_t xid, int32_t op, int err, bool closes);
 void clients_syncs_wait(struct replica *r, struct client *c);
 void client_answer_early(struct replica *r, struct client *c);
@@ -455,6 +457,6 @@ static inline uint64_t replica_patience_ms(const struct replica *r)
 
 static inline bool replica_serves(const struct replica *r)
 {
-    bool has_leader = r->phase == ZAB_LEADING || r->phase == ZAB_FOLLOWING || r->phase == ZAB_HANDING_OVER;
+    bool has_leader = zab_phase_leads(r->phase) || r->phase == ZAB_FOLLOWING;
     return has_leader && !r->rebuilding;
 }

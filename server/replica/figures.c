@@ -50,7 +50,7 @@ bool replica_session_deadline(const struct replica *r, uint64_t session, uint64_
 {
     struct tracked *t;
     HASH_FIND(hh, r->sessions, &session, sizeof session, t);
-    if (t == NULL || (r->phase != ZAB_LEADING && r->phase != ZAB_HANDING_OVER))
+    if (t == NULL || !zab_phase_leads(r->phase))
         return false;
     *ret_ms = t->deadline_ms;
     return true;

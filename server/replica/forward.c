@@ -112,7 +112,7 @@ void forward_unawaited(struct replica *r, const struct command *cmd)
     struct zk_buf *body = outbox_buffer(r);
     command_encode(body, cmd);
     struct zk_slice bytes = zk_buf_slice(body);
-    if (r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER) {
+    if (zab_phase_leads(r->phase)) {
         bool is_ours = hold(r, bytes);
         ZK_ASSERT(is_ours);
     } else if (r->phase == ZAB_FOLLOWING) {
@@ -400,7 +400,7 @@ void forward_flush(struct replica *r)
 
 static bool take_forward(struct replica *r, const struct peer_msg *m)
 {
-    if (r->phase != ZAB_ELECTED && r->phase != ZAB_LEADING && r->phase != ZAB_HANDING_OVER)
+    if (r->phase != ZAB_ELECTED && !zab_phase_leads(r->phase))
         return true; /* too late; the sender sends again to whom it follows next */
     for (size_t i = 0; i < m->command_count; i++)
         if (!hold(r, m->commands[i]))

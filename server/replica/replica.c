@@ -82,11 +82,6 @@ void replica_free(struct replica *r)
 
 /* --- time --- */
 
-static bool leads(const struct replica *r)
-{
-    return r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER;
-}
-
 void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms)
 {
     outbox_recycle(r);
@@ -94,7 +89,7 @@ void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms)
     r->now_ms = now_ms;
     r->wall_ms = wall_ms;
     /* We stood still: what was not heard meanwhile is our fault, not the clients'. */
-    if (leads(r) && now_ms - r->last_turn_ms > r->config.zab.tick_ms)
+    if (zab_phase_leads(r->phase) && now_ms - r->last_turn_ms > r->config.zab.tick_ms)
         tracker_stood_still(r, now_ms - r->last_turn_ms);
     if (now_ms - r->last_turn_ms > r->config.zab.tick_ms)
         locals_restart(r);
@@ -171,7 +166,7 @@ void replica_peer_down(struct replica *r, uint64_t peer, bool inbound)
     zab_channel_down(r->zab, r->now_ms, peer, inbound);
     if (inbound)
         forward_forget_peer(r, peer);
-    if (inbound && leads(r))
+    if (inbound && zab_phase_leads(r->phase))
         tracker_restart_of_server(r, peer);
 }
 
@@ -252,13 +247,13 @@ static void note_phase(struct replica *r, bool changed)
 {
     enum zab_phase phase = zab_phase(r->zab);
     enum zab_phase was = r->phase;
-    bool was_serving = replica_serves(r), was_leading = leads(r);
+    bool was_serving = replica_serves(r), was_leading = zab_phase_leads(r->phase);
     r->phase = phase;
     r->leader = zab_leader(r->zab);
     r->epoch = zab_epoch(r->zab);
     if (!changed && phase == was)
         return;
-    if (was_leading && !leads(r))
+    if (was_leading && !zab_phase_leads(r->phase))
         forward_lost_leadership(r);
     if (phase == ZAB_LEADING && was != ZAB_HANDING_OVER) {
         tracker_begin_leading(r);
@@ -348,8 +343,7 @@ size_t replica_flush(struct replica *r, const struct replica_effect **ret_effect
 /* It leads and no other participant is level with it: nobody can take over. */
 static bool leads_alone(const struct replica *r)
 {
-    enum zab_phase phase = zab_phase(r->zab);
-    return (phase == ZAB_LEADING || phase == ZAB_HANDING_OVER) && zab_synced_count(r->zab, ZAB_PARTICIPANT) == 0;
+    return zab_phase_leads(zab_phase(r->zab)) && zab_synced_count(r->zab, ZAB_PARTICIPANT) == 0;
 }
 
 void replica_stop(struct replica *r)
@@ -400,8 +394,8 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
     ret_report->outstanding = r->outstanding + r->stalled_count;
     ret_report->data_bytes = state_data_bytes(r->state);
     ret_report->state_bytes = state_size_bytes(r->state);
-    ret_report->synced_followers = leads(r) ? zab_synced_count(r->zab, ZAB_PARTICIPANT) : 0;
-    ret_report->synced_observers = leads(r) ? zab_synced_count(r->zab, ZAB_OBSERVER) : 0;
+    ret_report->synced_followers = zab_phase_leads(r->phase) ? zab_synced_count(r->zab, ZAB_PARTICIPANT) : 0;
+    ret_report->synced_observers = zab_phase_leads(r->phase) ? zab_synced_count(r->zab, ZAB_OBSERVER) : 0;
     ret_report->followers = ret_report->synced_followers;
     ret_report->pending_syncs = forward_pending_syncs(r);
     ret_report->leading_since_ms = r->leading_since_ms;

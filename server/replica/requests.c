@@ -132,18 +132,7 @@ static bool answer_from_memory(struct replica *r, struct client *c, struct zk_re
         outbox_close(r, c);
         return true;
     }
-    struct request *q = new_request(r, h);
-    q->kind = REQUEST_DONE;
-    struct zk_buf reply;
-    zk_buf_init(&reply);
-    size_t start = zk_jute_begin_frame(&reply);
-    zk_reply_header_encode(&reply, (struct zk_reply_header){h.xid, (int64_t)state_zxid(r->state), result.err});
-    zk_buf_append_slice(&reply, result.record);
-    zk_jute_end_frame(&reply, start);
-    q->bytes = reply.ptr;
-    q->len = reply.len;
-    client_push(r, c, q);
-    client_serve_queue(r, c);
+    client_push_answer(r, c, new_request(r, h), result.err, result.record);
     return true;
 }
 

@@ -70,7 +70,7 @@ static void start_clock(struct replica *r, struct tracked *t)
 {
     t->deadline_ms = deadline_from_now(r, t);
     t->was_heard = false;
-    if (r->phase == ZAB_LEADING || r->phase == ZAB_HANDING_OVER)
+    if (zab_phase_leads(r->phase))
         link_bucket(r, t);
 }
 

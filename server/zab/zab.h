@@ -50,6 +50,12 @@ enum zab_phase {
     ZAB_HANDING_OVER,
 };
 
+/* It leads, and serves its clients; while it hands over it takes no writes. */
+static inline bool zab_phase_leads(enum zab_phase phase)
+{
+    return phase == ZAB_LEADING || phase == ZAB_HANDING_OVER;
+}
+
 struct zab;
 
 /* --- starting: new, then every group of the log after the checkpoint, then start --- */
