@@ -244,8 +244,3 @@ static inline void kit_identity(struct zk_buf *out, const char *scheme, const ch
     zk_jute_put_cstring(out, scheme);
     zk_jute_put_cstring(out, id);
 }
-
-static inline int kit_run(const char *name, TCase *tc)
-{
-    return run_tests(name, tc);
-}

@@ -285,5 +285,5 @@ int main(void)
     tcase_add_test(tc, set_acl_changes_aversion_and_fires_nothing);
     tcase_add_test(tc, without_admin_the_hashes_of_digests_are_masked);
     tcase_add_test(tc, identities_come_with_the_connection_and_go_with_it);
-    return kit_run("acl", tc);
+    return run_tests("acl", tc);
 }

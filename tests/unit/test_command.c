@@ -103,5 +103,5 @@ int main(void)
     tcase_add_test(tc, a_command_is_decoded_as_it_was_encoded);
     tcase_add_test(tc, short_foreign_and_unknown_commands_are_refused);
     tcase_add_test(tc, open_and_attach_keep_their_fields_and_refuse_what_is_malformed);
-    return kit_run("command", tc);
+    return run_tests("command", tc);
 }

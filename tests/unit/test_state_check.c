@@ -104,5 +104,5 @@ int main(void)
     TCase *tc = tcase_create("check");
     tcase_add_test(tc, each_broken_invariant_is_named);
     tcase_add_test(tc, every_change_of_a_znode_can_be_taken_back);
-    return kit_run("state_check", tc);
+    return run_tests("state_check", tc);
 }

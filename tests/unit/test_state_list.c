@@ -181,5 +181,5 @@ int main(void)
     tcase_add_test(tc, names_need_read_on_the_directory_and_stats_on_the_child);
     tcase_add_test(tc, pages_of_any_size_together_are_all_children_and_none_is_too_large);
     tcase_add_test(tc, a_list_at_its_limit_is_given_and_one_byte_more_is_refused);
-    return kit_run("state_list", tc);
+    return run_tests("state_list", tc);
 }

@@ -356,5 +356,5 @@ int main(void)
     tcase_add_test(tc, the_sequence_number_wraps_as_a_java_int);
     tcase_add_test(tc, versions_wrap_and_minus_one_then_means_any);
     tcase_add_test(tc, many_rows_come_in_order_and_in_small_pieces);
-    return kit_run("state_load", tc);
+    return run_tests("state_load", tc);
 }

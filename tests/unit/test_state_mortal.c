@@ -321,5 +321,5 @@ int main(void)
     tcase_add_test(tc, a_multi_whose_creates_have_impossible_modes_is_malformed_as_a_whole);
     tcase_add_test(tc, a_multi_that_fails_brings_mortal_nodes_back_where_they_were);
     tcase_add_test(tc, a_checkpoint_brings_back_kinds_and_ttls);
-    return kit_run("mortal nodes", tc);
+    return run_tests("mortal nodes", tc);
 }

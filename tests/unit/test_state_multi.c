@@ -310,5 +310,5 @@ int main(void)
     tcase_add_test(tc, an_empty_multi_succeeds);
     tcase_add_test(tc, a_ttl_create_that_is_not_allowed_fails_its_multi);
     tcase_add_test(tc, check_finds_version_right_and_missing_node);
-    return kit_run("state_multi", tc);
+    return run_tests("state_multi", tc);
 }

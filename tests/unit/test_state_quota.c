@@ -250,5 +250,5 @@ int main(void)
     tcase_add_test(tc, a_quota_of_what_is_not_there_waits_for_it);
     tcase_add_test(tc, neither_the_root_nor_what_is_the_servers_own_has_a_quota);
     tcase_add_test(tc, a_multi_is_counted_part_by_part_and_taken_back_as_a_whole);
-    return kit_run("quota", tc);
+    return run_tests("quota", tc);
 }

@@ -610,5 +610,5 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, no_bytes_in_a_command_bring_the_state_down, 0, 3);
     tcase_add_loop_test(tc, the_state_agrees_with_the_model_and_with_its_checkpoints, 0, SEEDS);
-    return kit_run("state_random", tc);
+    return run_tests("state_random", tc);
 }

@@ -124,5 +124,5 @@ int main(void)
     tcase_add_test(tc, one_without_a_session_may_what_the_world_may);
     tcase_add_test(tc, what_is_counted_follows_what_is_there);
     tcase_add_test(tc, a_skipped_entry_moves_the_position_alone);
-    return kit_run("state_read", tc);
+    return run_tests("state_read", tc);
 }

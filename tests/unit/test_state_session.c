@@ -726,5 +726,5 @@ int main(void)
     tcase_add_test(tc, who_expired_without_a_write_is_told_so_and_who_closed_has_nothing_to_ask);
     tcase_add_test(tc, the_memories_of_ended_sessions_are_bounded);
     tcase_add_test(tc, the_configuration_has_the_zxid_as_its_version_and_is_told_when_it_changes);
-    return kit_run("state_session", tc);
+    return run_tests("state_session", tc);
 }

@@ -275,5 +275,5 @@ int main(void)
     tcase_add_test(tc, one_command_deletes_so_many_and_its_events_leave_in_portions);
     tcase_add_test(tc, the_removals_of_one_command_together_have_a_limit);
     tcase_add_test(tc, a_checkpoint_that_runs_meanwhile_sees_none_of_it);
-    return kit_run("state_subtree", tc);
+    return run_tests("state_subtree", tc);
 }

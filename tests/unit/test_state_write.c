@@ -309,5 +309,5 @@ int main(void)
     tcase_add_test(tc, create2_answers_with_the_stat_and_create_without);
     tcase_add_test(tc, malformed_and_unknown_requests_change_nothing);
     tcase_add_test(tc, time_never_goes_back);
-    return kit_run("state_write", tc);
+    return run_tests("state_write", tc);
 }

@@ -287,5 +287,5 @@ int main(void)
     tcase_add_test(tc, the_next_sibling_is_the_next_name);
     tcase_add_test(tc, a_path_is_written_out_from_the_names);
     tcase_add_test(tc, paths_compare_as_their_bytes_without_being_made);
-    return kit_run("tree", tc);
+    return run_tests("tree", tc);
 }
