@@ -2,7 +2,7 @@
 #include "server/replica/peer_msg.h"
 #include "tests/sim/check.h"
 #include "tests/sim/locals.h"
-#include "tests/sim/person.h"
+#include "tests/sim/life.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -193,5 +193,5 @@ void check_session_entry(struct world *w, const struct ledger_entry *e)
         locals_entry(w, e);
     if (e->session_change == STATE_SESSION_ATTACHED)
         world_count(w, MARK_SESSION_MOVED);
-    person_session_entry(w, e);
+    life_session_entry(w, e);
 }

@@ -1,6 +1,6 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/check.h"
-#include "tests/sim/person.h"
+#include "tests/sim/life.h"
 #include "common/zxid.h"
 #include <inttypes.h>
 
@@ -355,7 +355,7 @@ static void append(struct ledger *l, uint64_t server, const struct entry *entry)
     }
     e->digest = state_digest(l->state);
     if (e->is_command) {
-        person_committed(l->world, e);
+        life_committed(l->world, e);
         check_session_entry(l->world, e);
     }
 }

@@ -17,8 +17,10 @@ libsim_la_SOURCES = \
 	tests/sim/doors.c \
 	tests/sim/host.c tests/sim/host.h \
 	tests/sim/ledger.c tests/sim/ledger.h \
+	tests/sim/life.c tests/sim/life.h \
 	tests/sim/locals.c tests/sim/locals.h \
-	tests/sim/model.c tests/sim/model.h \
+	tests/sim/model.c tests/sim/model.h tests/sim/model_impl.h \
+	tests/sim/model_op.c tests/sim/model_quota.c tests/sim/model_session.c \
 	tests/sim/nemesis.c tests/sim/nemesis.h \
 	tests/sim/operator.c tests/sim/operator.h \
 	tests/sim/net.c tests/sim/net.h \
@@ -29,7 +31,8 @@ libsim_la_SOURCES = \
 	tests/sim/swarm.c tests/sim/swarm.h \
 	tests/sim/tally.c tests/sim/tally.def tests/sim/tally.h \
 	tests/sim/tap.c tests/sim/tap.h \
-	tests/sim/wire.c tests/sim/wire.h \
+	tests/sim/wire.c tests/sim/wire.h tests/sim/wire_impl.h \
+	tests/sim/wire_read.c tests/sim/wire_watch.c \
 	tests/sim/work.c tests/sim/work.h \
 	tests/sim/world.c tests/sim/world.h
 libsim_la_LIBADD = libreplica.la libzab.la libstate.la libzkc.la liblink.la libdisk.la libcommon.la

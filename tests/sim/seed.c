@@ -49,7 +49,7 @@ static void unmake(struct world *w)
         person_free(w->persons[i]);
     for (size_t i = 0; i < w->host_count; i++)
         host_free(w->hosts[i]);
-    persons_free_lives(w);
+    lives_free(w);
     ledger_free(w->ledger);
     checks_end(w);
     locals_end_seed();
@@ -111,7 +111,7 @@ void seed_run(uint64_t seed, bool is_talking, bool is_loud, struct tally *ret_ta
     world_run(w, w->now_us + w->swarm.session_max_ms * MILLISECOND * 5 / 4);
     wait_until(w, check_converged, "I31");
     check_states(w);
-    person_check_lives(w);
+    lives_check(w);
     SAY(w, "--- everybody leaves%s", "");
     for (size_t i = 0; i < w->person_count; i++)
         person_close(w->persons[i]);
