@@ -300,7 +300,7 @@ bool state_config_is(const struct state *s, struct zk_slice lines)
     struct zk_slice shown = node_data(state_node(s, tree_find(&s->tree, zk_slice_str(config_path))));
     if (shown.len < lines.len + strlen(version) || !zk_slice_eq(zk_slice(shown.ptr, lines.len), lines))
         return false;
-    return memcmp(shown.ptr + lines.len, version, strlen(version)) == 0;
+    return zk_slice_eq(zk_slice(shown.ptr + lines.len, strlen(version)), zk_slice_str(version));
 }
 
 /* The version is the zxid that brought it, as Apache's is once an ensemble has met. */
