@@ -62,14 +62,24 @@ struct shown {
     char text[120];
 };
 
-static struct shown show(const char *value)
+static struct shown show_bytes(struct zk_slice value)
 {
     struct shown shown;
-    zk_log_quote(zk_slice_str(value), shown.text, sizeof shown.text);
+    zk_log_quote(value, shown.text, sizeof shown.text);
     return shown;
 }
 
+static struct shown show(const char *value)
+{
+    return show_bytes(zk_slice_str(value));
+}
+
 /* --- values --- */
+
+static bool is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\f';
+}
 
 /* Decimal with a sign, or hexadecimal after 0x, as Java's Integer.decode takes jute.maxbuffer. */
 static bool parse_number(const char *text, int64_t *ret_number)
@@ -182,28 +192,43 @@ static void set_peer_type(const struct place *at, struct settings *s, const char
         bad(at, "%s: '%s' is neither participant nor observer", key, show(value).text);
 }
 
+static bool is_word(struct zk_slice text)
+{
+    static const char *const words[] = {
+        "*",
+#define WORD(name, answer, needs_service) #name,
+#include "server/net/words.def"
+    };
+    for (size_t i = 0; i < ZK_COUNT_OF(words); i++)
+        if (zk_slice_eq(text, zk_slice_str(words[i])))
+            return true;
+    return false;
+}
+
+/* Once, so that the list has room for all words that there are. */
+static void add_word(char *list, struct zk_slice word)
+{
+    char text[8];
+    snprintf(text, sizeof text, ",%.*s,", (int)word.len, (const char *)word.ptr);
+    if (strstr(list, text) == NULL)
+        strncat(list, text + 1, SETTINGS_WORDS_SIZE - strlen(list) - 1);
+}
+
+/* As Apache's server: srvr is allowed whatever the line says, and what is no word is passed over. */
 static void set_words(const struct place *at, struct settings *s, const char *key, const char *value)
 {
-    char words[SETTINGS_WORDS_SIZE] = ",";
-    size_t len = 1;
+    snprintf(s->words, sizeof s->words, ",srvr,");
     while (*value != '\0') {
-        size_t word = strcspn(value, ", \t");
-        if (word != 0) {
-            bool is_all = word == 1 && *value == '*';
-            if (word != 4 && !is_all) {
-                bad(at, "%s: '%.*s' is not a word of four letters", key, (int)(word < 40 ? word : 40),
-                    show(value).text);
-                return;
-            }
-            if (len + word + 2 > sizeof words) {
-                bad(at, "%s: is longer than %d bytes", key, SETTINGS_WORDS_SIZE);
-                return;
-            }
-            len += (size_t)snprintf(words + len, sizeof words - len, "%.*s,", (int)word, value);
-        }
-        value += word + (value[word] != '\0');
+        value += strspn(value, ", \t");
+        struct zk_slice word = zk_slice(value, strcspn(value, ","));
+        value += word.len;
+        while (word.len > 0 && is_blank(word.ptr[word.len - 1]))
+            word.len--;
+        if (is_word(word))
+            add_word(s->words, word);
+        else if (word.len > 0)
+            warn(at, "%s: '%s' is not a 4-letter word: passed over", key, show_bytes(word).text);
     }
-    memcpy(s->words, words, sizeof words);
 }
 
 /* "a, b" becomes ",a,b,". */
@@ -447,11 +472,6 @@ static void set_key(const struct place *at, struct settings *s, const char *key,
 }
 
 /* --- Java's properties --- */
-
-static bool is_blank(uint8_t byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\f';
-}
 
 /* The next logical line: comments and empty lines skipped, a line that ends in an odd number of backslashes joined to
  * the next without its leading blanks. False at the end of the text. */

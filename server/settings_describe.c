@@ -64,8 +64,6 @@ static void describe_words(const struct settings *s, struct zk_buf *out)
     zk_buf_printf(out, "4-letter words answered:");
     if (strstr(s->words, ",*,"))
         zk_buf_printf(out, " all");
-    else if (s->words[1] == '\0')
-        zk_buf_printf(out, " none");
     else
         for (const char *word = s->words + 1; *word != '\0'; word += 5)
             zk_buf_printf(out, " %.4s", word);

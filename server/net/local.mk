@@ -16,7 +16,7 @@ libnet_la_SOURCES = \
 	server/net/peers.c server/net/peers.h \
 	server/net/resolve.c server/net/resolve.h \
 	server/net/socket.c server/net/socket.h \
-	server/net/words.c server/net/words.h \
+	server/net/words.c server/net/words.def server/net/words.h \
 	server/net/words_look.c server/net/words_look.h
 libnet_la_LIBADD = libinbuf.la liblink.la libsettings.la libcommon.la $(EVENT_LIBS)
 endif

@@ -21,15 +21,11 @@ static word_fn answer_srvr, answer_ruok, answer_stat, answer_mntr, answer_isro, 
 
 static const struct {
     char name[WORDS_LENGTH + 1];
-    word_fn *answer;    /* NULL: stmk, which changes something */
-    bool needs_service; /* else it is answered that there is none */
+    word_fn *answer;
+    bool needs_service;
 } table[] = {
-    {"srvr", answer_srvr, false}, {"ruok", answer_ruok, false}, {"stat", answer_stat, false},
-    {"mntr", answer_mntr, false}, {"isro", answer_isro, false}, {"envi", answer_envi, false},
-    {"conf", words_conf, true},   {"cons", words_cons, true},   {"crst", words_crst, true},
-    {"dirs", words_dirs, true},   {"dump", words_dump, true},   {"gtmk", words_gtmk, false},
-    {"hash", words_hash, true},   {"srst", words_srst, true},   {"stmk", NULL, false},
-    {"wchc", words_wchc, true},   {"wchp", words_wchp, true},   {"wchs", words_wchs, true},
+#define WORD(name, answer, needs_service) {#name, answer, needs_service},
+#include "server/net/words.def"
 };
 
 static int word_find(const uint8_t word[WORDS_LENGTH])

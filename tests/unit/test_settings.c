@@ -129,7 +129,6 @@ static const struct {
     {"clientPortAddress=a b", "zoo.cfg:1: clientPortAddress: 'a b' is not an address"},
     {"dataDir=", "zoo.cfg:1: dataDir: is empty"},
     {"peerType=voter", "zoo.cfg:1: peerType: 'voter' is neither participant nor observer"},
-    {"4lw.commands.whitelist=stat, help me", "zoo.cfg:1: 4lw.commands.whitelist: 'me' is not a word of four letters"},
     {"server.0=a:1:2", "zoo.cfg:1: server.0: the number of a server is 1 to 255"},
     {"server.256=a:1:2", "zoo.cfg:1: server.256: the number of a server is 1 to 255"},
     {"server.x=a:1:2", "zoo.cfg:1: server.x: the number of a server is 1 to 255"},
@@ -321,18 +320,46 @@ START_TEST(seven_voters_are_served_and_eight_are_not)
 }
 END_TEST
 
-START_TEST(srvr_alone_is_answered_unless_the_file_says_more)
+START_TEST(srvr_is_always_answered_and_other_words_where_the_file_says_so)
 {
     parse("");
     ck_assert(settings_word_allowed(&s, "srvr"));
     ck_assert(!settings_word_allowed(&s, "ruok"));
-    parse("4lw.commands.whitelist=stat, ruok,mntr");
+    parse("4lw.commands.whitelist=stat,\t ruok  ,mntr,,stat");
+    ck_assert_str_eq(s.words, ",srvr,stat,ruok,mntr,");
     ck_assert(settings_word_allowed(&s, "mntr"));
-    ck_assert(settings_word_allowed(&s, "stat"));
-    ck_assert(!settings_word_allowed(&s, "srvr"));
+    ck_assert(settings_word_allowed(&s, "srvr"));
     ck_assert(!settings_word_allowed(&s, "ntr,"));
+    parse("4lw.commands.whitelist=");
+    ck_assert_str_eq(s.words, ",srvr,");
     parse("4lw.commands.whitelist=*");
     ck_assert(settings_word_allowed(&s, "cons"));
+    parse("4lw.commands.whitelist=*\n4lw.commands.whitelist=ruok");
+    ck_assert(!settings_word_allowed(&s, "cons"));
+    ck_assert_uint_eq(messages.error_count, 0);
+}
+END_TEST
+
+START_TEST(what_is_no_word_is_passed_over_with_a_warning_and_the_others_are_answered)
+{
+    parse("tickTime=2000\n4lw.commands.whitelist=ruok,help,RUOK,wchs wchc,**,a,stat");
+    ck_assert_uint_eq(messages.count, 5);
+    ck_assert_uint_eq(messages.error_count, 0);
+    ck_assert_str_eq(message(0), "zoo.cfg:2: 4lw.commands.whitelist: 'help' is not a 4-letter word: passed over");
+    ck_assert_str_eq(message(2), "zoo.cfg:2: 4lw.commands.whitelist: 'wchs wchc' is not a 4-letter word: passed over");
+    ck_assert_str_eq(s.words, ",srvr,ruok,stat,");
+}
+END_TEST
+
+START_TEST(the_list_holds_every_word_there_is)
+{
+#define WORD(name, answer, needs_service) "," #name
+    parse("4lw.commands.whitelist="
+#include "server/net/words.def"
+    );
+    ck_assert_uint_eq(messages.count, 0);
+#define WORD(name, answer, needs_service) ck_assert(settings_word_allowed(&s, #name));
+#include "server/net/words.def"
 }
 END_TEST
 
@@ -560,7 +587,9 @@ int main(void)
     tcase_add_test(pure, server_lines_carry_role_client_address_and_ipv6);
     tcase_add_loop_test(pure, lines_that_do_not_fit_each_other_are_told, 0, ZK_COUNT_OF(ensembles));
     tcase_add_test(pure, seven_voters_are_served_and_eight_are_not);
-    tcase_add_test(pure, srvr_alone_is_answered_unless_the_file_says_more);
+    tcase_add_test(pure, srvr_is_always_answered_and_other_words_where_the_file_says_so);
+    tcase_add_test(pure, what_is_no_word_is_passed_over_with_a_warning_and_the_others_are_answered);
+    tcase_add_test(pure, the_list_holds_every_word_there_is);
     tcase_add_test(pure, maxbuffer_is_taken_as_java_takes_it);
     tcase_add_test(pure, who_may_what_is_read_as_apache_names_it);
     tcase_add_test(pure, the_modes_of_an_ensemble_are_read_and_mean_nothing_to_a_single_server);
