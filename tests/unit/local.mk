@@ -5,6 +5,7 @@ EXTRA_DIST += tests/unit/client_kit.h tests/unit/replica_kit.h tests/unit/run.h 
 if WITH_CHECK
 UNIT_TESTS = \
 	tests/unit/test_acl \
+	tests/unit/test_admission \
 	tests/unit/test_auth \
 	tests/unit/test_beat \
 	tests/unit/test_client_core \
@@ -78,6 +79,7 @@ tests_unit_test_settings_LDADD = libsettings.la $(CHECK_LIBS)
 
 # server/replica
 REPLICA_LIBS = libreplica.la libzab.la libstate.la libdisk.la $(CHECK_LIBS)
+tests_unit_test_admission_LDADD = $(REPLICA_LIBS)
 tests_unit_test_auth_LDADD = $(REPLICA_LIBS)
 tests_unit_test_beat_LDADD = $(REPLICA_LIBS)
 tests_unit_test_limits_LDADD = $(REPLICA_LIBS)

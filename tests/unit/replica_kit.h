@@ -8,7 +8,9 @@
 #include "tests/unit/run.h"
 #include <stdio.h>
 
+#ifndef CONNS
 #define CONNS 8
+#endif
 #define TICK_MS 100
 
 /* One client connection, as a driver sees it. */
@@ -25,6 +27,7 @@ static struct line lines[CONNS];
 static struct zk_rng rng;
 static uint64_t now_ms;
 static struct zk_buf frame;
+static struct zk_buf news; /* the log: lines */
 static struct auth_rules rules; /* set before start */
 static void (*alter_config)(struct replica_config *config); /* the same */
 
@@ -49,6 +52,9 @@ static inline void perform(const struct replica_effect *e)
     case REPLICA_CLIENT_PAUSE:
     case REPLICA_CLIENT_RESUME:
         line->paused = e->kind == REPLICA_CLIENT_PAUSE;
+        break;
+    case REPLICA_NEWS:
+        zk_buf_printf(&news, "%.*s\n", (int)e->bytes.len, (const char *)e->bytes.ptr);
         break;
     case REPLICA_FATAL:
         ck_abort_msg("fatal: %.*s", (int)e->bytes.len, (const char *)e->bytes.ptr);
@@ -109,6 +115,7 @@ static inline void setup(void)
     disk = disk_new(1);
     memset(lines, 0, sizeof lines);
     zk_buf_init(&frame);
+    zk_buf_init(&news);
     start();
 }
 
@@ -119,6 +126,7 @@ static inline void teardown(void)
     for (int i = 0; i < CONNS; i++)
         zk_buf_fini(&lines[i].in);
     zk_buf_fini(&frame);
+    zk_buf_fini(&news);
 }
 
 /* --- speaking as a client --- */
@@ -252,6 +260,15 @@ static inline void expect_event(uint64_t conn, int32_t type, const char *path)
     ck_assert_int_eq(e.type, type);
     ck_assert_int_eq(e.state, ZK_STATE_SYNC_CONNECTED);
     ck_assert(zk_slice_eq(e.path, zk_slice_str(path)));
+}
+
+/* How many lines of the log hold this. */
+static inline size_t count_news(const char *text)
+{
+    size_t count = 0;
+    for (const char *line = zk_buf_text(&news); (line = strstr(line, text)) != NULL; count++)
+        line += strcspn(line, "\n");
+    return count;
 }
 
 static inline bool exists(const char *path)
