@@ -17,7 +17,6 @@
 #include "server/store/store.h"
 
 #define WHY_SIZE 4096 /* two paths and a sentence */
-#define LISTEN_BACKLOG 1024
 /* Open files kept for the store, the peers and ourselves. */
 #define FILES_RESERVED 256
 
@@ -92,11 +91,6 @@ static size_t raise_file_limit(void)
     return zk_min_u64(limit > 2 * FILES_RESERVED ? limit - FILES_RESERVED : limit / 2, CONNS_MAX);
 }
 
-static int client_backlog(const struct settings *s)
-{
-    return s->client_backlog < 0 ? LISTEN_BACKLOG : s->client_backlog;
-}
-
 /* *ret_damaged: it did not load, and setting the store aside would help. */
 static bool make_replica(struct daemon *d, bool *ret_damaged)
 {
@@ -119,7 +113,8 @@ static bool listen_for_clients(struct daemon *d)
 {
     int fds[SOCKET_LISTEN_MAX];
     const struct settings *s = &d->settings;
-    size_t count = socket_listen(s->client_host, (uint16_t)s->client_port, client_backlog(s), fds, d->why, sizeof d->why);
+    size_t count = socket_listen(s->client_host, (uint16_t)s->client_port, daemon_config_client_backlog(s), fds, d->why,
+                                 sizeof d->why);
     for (size_t i = 0; i < count; i++)
         conns_listen(d->loop.conns, fds[i]);
     return count > 0;
@@ -132,7 +127,7 @@ static bool listen_for_peers(struct daemon *d)
     struct socket_address address;
     const struct settings_server *own = settings_own_server(&d->settings);
     const char *host = socket_parse(own->host, own->peer_port, &address) ? own->host : "";
-    size_t count = socket_listen(host, own->peer_port, LISTEN_BACKLOG, fds, d->why, sizeof d->why);
+    size_t count = socket_listen(host, own->peer_port, DAEMON_LISTEN_BACKLOG, fds, d->why, sizeof d->why);
     if (count > 0)
         peers_start(d->loop.peers, fds, count);
     return count > 0;
@@ -193,15 +188,8 @@ static void put_store_metrics(void *arg, struct zk_buf *out)
  * loop runs. */
 static bool open_sockets(struct daemon *d)
 {
-    size_t files = raise_file_limit(), most = (size_t)d->settings.max_cnxns;
-    const struct conns_config config = {
-        .count_max = most > 0 && most < files ? most : files,
-        .per_address_max = (size_t)d->settings.max_client_cnxns,
-        .frame_bytes_max = (uint32_t)d->settings.jute_max_buffer,
-        .sessionless_ms = (uint64_t)d->settings.sessionless_ms,
-        .unsent_bytes_max = CONNS_UNSENT_BYTES_MAX,
-        .words = &d->words,
-    };
+    struct conns_config config = daemon_config_conns(&d->settings, raise_file_limit());
+    config.words = &d->words;
     d->words = (struct words){.settings = &d->settings, .loop = &d->loop, .start_ms = loop_clock_ms(),
                               .trace_mask = WORDS_TRACE_MASK,
                               .more = put_store_metrics, .more_arg = d};

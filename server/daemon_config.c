@@ -175,3 +175,20 @@ struct replica_config daemon_config_make(const struct settings *s)
         config.zab.members[config.zab.member_count++] = (struct zab_member){s->self, ZAB_PARTICIPANT, 1};
     return config;
 }
+
+struct conns_config daemon_config_conns(const struct settings *s, size_t files)
+{
+    size_t most = (size_t)s->max_cnxns;
+    return (struct conns_config){
+        .count_max = most > 0 && most < files ? most : files,
+        .per_address_max = (size_t)s->max_client_cnxns,
+        .frame_bytes_max = (uint32_t)s->jute_max_buffer,
+        .sessionless_ms = (uint64_t)s->sessionless_ms,
+        .unsent_bytes_max = CONNS_UNSENT_BYTES_MAX,
+    };
+}
+
+int daemon_config_client_backlog(const struct settings *s)
+{
+    return s->client_backlog < 0 ? DAEMON_LISTEN_BACKLOG : s->client_backlog;
+}

@@ -53,6 +53,7 @@ dist_check_SCRIPTS += \
 	tests/system/herd \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
+	tests/system/limits \
 	tests/system/modes \
 	tests/system/net_garbage \
 	tests/system/net_partition \
@@ -74,6 +75,7 @@ TESTS += \
 	tests/system/client_shell \
 	tests/system/client_takeover \
 	tests/system/foreign_kazoo \
+	tests/system/limits \
 	tests/system/modes \
 	tests/system/net_garbage \
 	tests/system/net_peers \

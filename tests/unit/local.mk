@@ -52,6 +52,7 @@ if WITH_LIBEVENT
 UNIT_TESTS += \
 	tests/unit/test_client_face \
 	tests/unit/test_client_parts \
+	tests/unit/test_daemon_config \
 	tests/unit/test_net \
 	tests/unit/test_peers
 endif
@@ -69,6 +70,8 @@ tests_unit_test_path_LDADD = libcommon.la $(CHECK_LIBS)
 tests_unit_test_proto_LDADD = libcommon.la $(CHECK_LIBS)
 
 # server
+tests_unit_test_daemon_config_SOURCES = tests/unit/test_daemon_config.c server/daemon_config.c
+tests_unit_test_daemon_config_LDADD = libsettings.la libcommon.la $(CHECK_LIBS)
 tests_unit_test_inbuf_LDADD = libinbuf.la $(CHECK_LIBS)
 tests_unit_test_link_LDADD = liblink.la $(CHECK_LIBS)
 tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/unit/replica_idle.c

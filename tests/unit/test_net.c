@@ -110,6 +110,7 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
                                           .latency_max_us = 4000,
                                           .latency_sum_us = 5000,
                                           .latency_count = 4,
+                                          .throttled = 7,
                                           .waiting_for = "server 3 is missing"};
 }
 
@@ -599,6 +600,25 @@ START_TEST(one_address_may_not_take_all)
 }
 END_TEST
 
+START_TEST(no_limit_for_an_address_is_none)
+{
+    config.per_address_max = 0;
+    config.sessionless_ms = 10000;
+    start();
+    int fds[90];
+    for (size_t i = 0; i < ZK_COUNT_OF(fds); i++) {
+        fds[i] = dial();
+        if (i % 8 == 0)
+            turns_ms(1); /* no more than a few may wait to be accepted */
+    }
+    turns_ms(50);
+    ck_assert_uint_eq(conns_figures(loop.conns).count, ZK_COUNT_OF(fds));
+    ck_assert_uint_eq(conns_figures(loop.conns).rejected, 0);
+    for (size_t i = 0; i < ZK_COUNT_OF(fds); i++)
+        close(fds[i]);
+}
+END_TEST
+
 START_TEST(sockets_in_all_are_bounded)
 {
     config.count_max = 2;
@@ -647,7 +667,9 @@ START_TEST(words_are_answered_and_the_connection_ends)
     const char *stat = ask("stat", 4);
     ck_assert_ptr_nonnull(strstr(stat, "\nClients:\n /127.0.0.1:"));
     ck_assert_ptr_nonnull(strstr(stat, "[1](queued=0,recved=0,sent=0)\n\nLatency"));
-    ck_assert_int_eq(strncmp(ask("mntr", 4), "zk_version\t3.9.5-zkd-", 21), 0);
+    const char *mntr = ask("mntr", 4);
+    ck_assert_int_eq(strncmp(mntr, "zk_version\t3.9.5-zkd-", 21), 0);
+    ck_assert_ptr_nonnull(strstr(mntr, "\nzk_connection_rejected\t7\n")); /* for want of tokens */
     ck_assert_int_eq(strncmp(ask("envi", 4), "Environment:\nzookeeper.version=3.9.5-zkd-", 41), 0);
     ck_assert_uint_eq(fake.opened, 0);
 }
@@ -767,6 +789,7 @@ static TCase *all_tests(void)
     tcase_add_test(tests, a_frame_above_jute_maxbuffer_ends_the_connection);
     tcase_add_test(tests, who_has_no_session_in_time_is_closed_however_it_drips);
     tcase_add_test(tests, one_address_may_not_take_all);
+    tcase_add_test(tests, no_limit_for_an_address_is_none);
     tcase_add_test(tests, sockets_in_all_are_bounded);
     tcase_add_test(tests, without_a_file_descriptor_left_it_waits_for_one);
     tcase_add_test(tests, words_are_answered_and_the_connection_ends);
