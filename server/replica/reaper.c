@@ -2,8 +2,8 @@
  *
  * Its finding is a command that looks again when it is applied, so it may be late or repeated. Once an interval all of
  * them are walked, a slice a turn, so that no turn waits for their number; ends are handed out by the minute, so that a
- * million nodes that end at once do not shut out the clients. Only time passes between turns of a sweep: what comes or
- * goes meanwhile is met now or at the next one.
+ * million nodes that end at once do not shut out the clients: in any minute no more than are allowed in one. Only time
+ * passes between turns of a sweep: what comes or goes meanwhile is met now or at the next one.
  */
 #include "server/replica/core.h"
 
@@ -12,7 +12,7 @@
 #define VISITS_PER_TURN 2048
 /* A sweep's turns are at least so far apart when there is nothing else to do. */
 #define SWEEP_TURN_MS 10
-/* Of one end, in credit: a millisecond earns as much as there may be ends a minute. */
+/* Of one end, in credit: a millisecond earns as much as ends come back a minute. */
 #define REAP_PRICE UINT64_C(60000)
 
 static uint64_t interval_ms(const struct replica *r)
@@ -25,6 +25,18 @@ static uint64_t per_minute(const struct replica *r)
     return r->config.container_max_per_minute ? r->config.container_max_per_minute : PER_MINUTE_DEFAULT;
 }
 
+/* Ends that are saved up at most: a second's share, and always one. */
+static uint64_t saved_max(const struct replica *r)
+{
+    return zk_max_u64(1, per_minute(r) / 60);
+}
+
+/* Who has saved up all it can and goes on as they come back ends no more than allowed in that minute either. */
+static uint64_t back_per_minute(const struct replica *r)
+{
+    return per_minute(r) - saved_max(r) + 1;
+}
+
 void reaper_begin_leading(struct replica *r)
 {
     r->next_sweep_ms = r->now_ms + interval_ms(r);
@@ -33,12 +45,10 @@ void reaper_begin_leading(struct replica *r)
     r->reap_credit_ms = r->now_ms;
 }
 
-/* Time that passes earns credit, which is saved for a second's ends at most, and always for one. */
 static void earn(struct replica *r)
 {
-    uint64_t most = zk_max_u64(REAP_PRICE, per_minute(r) * 1000);
     uint64_t passed_ms = zk_min_u64(r->now_ms - r->reap_credit_ms, REAP_PRICE);
-    r->reap_credit = zk_min_u64(r->reap_credit + passed_ms * per_minute(r), most);
+    r->reap_credit = zk_min_u64(r->reap_credit + passed_ms * back_per_minute(r), saved_max(r) * REAP_PRICE);
     r->reap_credit_ms = r->now_ms;
 }
 
@@ -91,5 +101,5 @@ uint64_t reaper_deadline_ms(const struct replica *r)
     if (r->sweep_left == 0)
         return r->next_sweep_ms;
     uint64_t missing = r->reap_credit < REAP_PRICE ? REAP_PRICE - r->reap_credit : 0;
-    return r->now_ms + SWEEP_TURN_MS + missing / per_minute(r);
+    return r->now_ms + SWEEP_TURN_MS + missing / back_per_minute(r);
 }

@@ -72,14 +72,20 @@ static inline void turn(void)
         perform(&effects[i]);
 }
 
+#define STEP_MS 5
+static inline void step(void)
+{
+    replica_time(r, now_ms, (int64_t)now_ms + 1000000);
+    disk_advance(disk, now_ms);
+    replica_storage(r);
+    turn();
+    now_ms += STEP_MS;
+}
+
 static inline void pass(uint64_t ms)
 {
-    for (uint64_t end = now_ms + ms; now_ms < end; now_ms += 5) {
-        replica_time(r, now_ms, (int64_t)now_ms + 1000000);
-        disk_advance(disk, now_ms);
-        replica_storage(r);
-        turn();
-    }
+    for (uint64_t end = now_ms + ms; now_ms < end;)
+        step();
     ck_assert_ptr_null(replica_check(r));
     ck_assert_ptr_null(state_check(replica_state(r)));
 }
@@ -181,6 +187,16 @@ static inline struct zk_connect_response expect_connected(uint64_t conn)
     return response;
 }
 
+/* The answer to who comes for a new session and asks for this time-out. */
+static inline struct zk_connect_response join_for(uint64_t conn, int32_t timeout_ms)
+{
+    static const uint8_t zeros[ZK_PASSWORD_BYTES];
+    send_connect(conn, &(struct zk_connect_request){.timeout_ms = timeout_ms,
+                                                    .password = zk_slice(zeros, ZK_PASSWORD_BYTES)});
+    pass(50);
+    return expect_connected(conn);
+}
+
 static inline struct zk_connect_response join(uint64_t conn, const struct session *old, int32_t protocol,
                                               bool has_read_only)
 {
@@ -209,16 +225,20 @@ static inline void begin(int32_t xid, int32_t op)
     zk_request_header_encode(&frame, (struct zk_request_header){xid, op});
 }
 
-static inline void send_create(uint64_t conn, int32_t xid, const char *path, int32_t flags)
+static inline void send_create_of(uint64_t conn, int32_t xid, const char *path, struct zk_slice data, int32_t flags)
 {
     struct zk_buf acl;
     zk_buf_init(&acl);
     zk_acl_vector_world(&acl, ZK_PERM_ALL);
     begin(xid, ZK_OP_CREATE);
-    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str(path), zk_slice_str("x"),
-                                                                 zk_buf_slice(&acl), flags});
+    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str(path), data, zk_buf_slice(&acl), flags});
     send_frame(conn);
     zk_buf_fini(&acl);
+}
+
+static inline void send_create(uint64_t conn, int32_t xid, const char *path, int32_t flags)
+{
+    send_create_of(conn, xid, path, zk_slice_str("x"), flags);
 }
 
 static inline void send_path(uint64_t conn, int32_t xid, int32_t op, const char *path, bool watch)
@@ -269,6 +289,20 @@ static inline size_t count_news(const char *text)
     for (const char *line = zk_buf_text(&news); (line = strstr(line, text)) != NULL; count++)
         line += strcspn(line, "\n");
     return count;
+}
+
+/* Its one line that tells of this session's end goes on with `before`, a number, which is returned, and `behind`. */
+static inline unsigned long expect_expiry(int64_t session, const char *before, const char *behind)
+{
+    char begin[80], *end;
+    snprintf(begin, sizeof begin, "session 0x%llx expires: %s ", (unsigned long long)session, before);
+    const char *line = strstr(zk_buf_text(&news), begin);
+    ck_assert_msg(line != NULL, "no '%s' in: %s", begin, zk_buf_text(&news));
+    unsigned long number = strtoul(line + strlen(begin), &end, 10);
+    ck_assert_msg(strncmp(end, behind, strlen(behind)) == 0 && end[strlen(behind)] == '\n', "'%s' in: %s", behind, end);
+    snprintf(begin, sizeof begin, "session 0x%llx expires", (unsigned long long)session);
+    ck_assert_uint_eq(count_news(begin), 1);
+    return number;
 }
 
 static inline bool exists(const char *path)

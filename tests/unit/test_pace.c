@@ -10,14 +10,7 @@ static uint8_t big[900000];
 /* A node with so much data, made by connection 1. */
 static void make_big(const char *path, size_t size)
 {
-    struct zk_buf acl;
-    zk_buf_init(&acl);
-    zk_acl_vector_world(&acl, ZK_PERM_ALL);
-    begin(1, ZK_OP_CREATE);
-    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str(path), zk_slice(big, size),
-                                                                 zk_buf_slice(&acl), 0});
-    zk_buf_fini(&acl);
-    send_frame(1);
+    send_create_of(1, 1, path, zk_slice(big, size), 0);
     pass(20);
     ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
 }

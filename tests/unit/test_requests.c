@@ -293,22 +293,63 @@ START_TEST(the_leader_ends_containers_and_ttl_nodes_whose_time_has_come)
 }
 END_TEST
 
-START_TEST(no_more_nodes_are_ended_in_a_minute_than_allowed)
+#define TTL_MS 2000
+
+static void make_mortals(int from, int to)
 {
-    char path[16];
-    open_session(1);
-    for (int i = 0; i < 40; i++) {
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_acl_vector_world(&acl, ZK_PERM_ALL);
+    for (int i = from; i < to; i++) {
+        char path[16];
         snprintf(path, sizeof path, "/t%d", i);
-        make_as(1, ZK_OP_CREATE_TTL, path, 1);
+        begin(i, ZK_OP_CREATE_TTL);
+        zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str(path), zk_slice_str("x"),
+                                                                     zk_buf_slice(&acl), 5});
+        zk_jute_put_long(&frame, TTL_MS);
+        send_frame(1);
     }
-    uint64_t start_ms = now_ms;
-    size_t last = state_mortal_count(replica_state(r)), most = last;
-    while (last > 0) {
-        pass_pinging(100);
-        last = state_mortal_count(replica_state(r));
-        ck_assert_uint_lt(now_ms, start_ms + 10000);
+    step();
+    step();
+    for (int i = from; i < to; i++)
+        ck_assert_int_eq(expect_reply(1, i), ZK_ERR_OK);
+    zk_buf_fini(&acl);
+}
+
+#define MINUTE_STEPS (60000 / STEP_MS)
+#define ALLOWED 600 /* in a minute */
+
+/* How many are left after each step. */
+static void watch_them_end(size_t left[3 * MINUTE_STEPS])
+{
+    for (size_t i = 0; i < 3 * MINUTE_STEPS; i++) {
+        if (i % 20 == 0)
+            send_bare(1, ZK_XID_PING, ZK_OP_PING);
+        step();
+        while (!is_silent(1))
+            (void)next_frame(1);
+        left[i] = state_mortal_count(replica_state(r));
     }
-    ck_assert_uint_ge(now_ms - start_ms, (most - 11) * 100); /* ten a second, and a second's worth at once */
+}
+
+START_TEST(no_more_nodes_are_ended_in_any_minute_than_allowed_and_hardly_fewer)
+{
+    static size_t left[3 * MINUTE_STEPS];
+    size_t most = 0, fewest = SIZE_MAX;
+    open_session(1);
+    for (int i = 0; i < 2000; i += 500)
+        make_mortals(i, i + 500);
+    watch_them_end(left);
+    ck_assert_uint_eq(left[0], 2000);
+    ck_assert_uint_gt(left[ZK_COUNT_OF(left) - 1], 0);
+    for (size_t i = 0; i + MINUTE_STEPS < ZK_COUNT_OF(left); i++) {
+        size_t ended = left[i] - left[i + MINUTE_STEPS];
+        most = ended > most ? ended : most;
+        if (left[i] < 2000 && ended < fewest)
+            fewest = ended;
+    }
+    ck_assert_uint_eq(most, ALLOWED);
+    ck_assert_uint_ge(fewest, ALLOWED - ALLOWED / 60);
 }
 END_TEST
 
@@ -330,27 +371,45 @@ START_TEST(a_leader_shows_its_server_lines_and_they_are_nobodys_to_write)
 }
 END_TEST
 
-START_TEST(a_hard_quota_refuses_on_a_server_that_enforces_quotas)
+/* A node /a, and these limits for it. */
+static void make_quota(const char *limits)
 {
     open_session(1);
     make(1, "/zookeeper/quota/a", 0);
     make(1, "/a", 0);
-    begin(2, ZK_OP_CREATE2);
-    struct zk_buf acl;
-    zk_buf_init(&acl);
-    zk_acl_vector_world(&acl, ZK_PERM_ALL);
-    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str("/zookeeper/quota/a/zookeeper_limits"),
-                                                                 zk_slice_str("count=-1,bytes=-1=;countHardLimit=2"),
-                                                                 zk_buf_slice(&acl), 0});
-    zk_buf_fini(&acl);
-    send_frame(1);
+    send_create_of(1, 2, "/zookeeper/quota/a/zookeeper_limits", zk_slice_str(limits), 0);
     pass(20);
     ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
     make(1, "/zookeeper/quota/a/zookeeper_stats", 0);
+}
+
+START_TEST(a_hard_quota_refuses_on_a_server_that_enforces_quotas)
+{
+    make_quota("count=-1,bytes=-1=;countHardLimit=2");
     make(1, "/a/b", 0);
     send_create(1, 3, "/a/c", 0);
     pass(20);
     ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_QUOTA_EXCEEDED);
+    ck_assert_uint_eq(count_news("quota"), 0);
+}
+END_TEST
+
+START_TEST(a_soft_quota_is_told_in_the_log_when_it_is_passed_and_no_more_than_once_a_second)
+{
+    make_quota("count=2,bytes=-1");
+    make(1, "/a/b", 0);
+    ck_assert_uint_eq(count_news("quota"), 0);
+    make(1, "/a/c", 0);
+    ck_assert_uint_eq(count_news("a soft quota is exceeded: /a [current count=3, softLimit=2]\n"), 1);
+    make(1, "/a/d", 0);
+    ck_assert_uint_eq(count_news("quota"), 1);
+    pass_pinging(900);
+    make(1, "/a/e", 0);
+    ck_assert_uint_eq(count_news("quota"), 1);
+    pass_pinging(100);
+    make(1, "/a/f", 0);
+    ck_assert_uint_eq(count_news("a soft quota is exceeded: /a [current count=6, softLimit=2]\n"), 1);
+    ck_assert_uint_eq(count_news("quota"), 2);
 }
 END_TEST
 
@@ -598,9 +657,10 @@ int main(void)
     tcase_add_test(tc, a_multi_read_with_anything_else_in_it_is_malformed_as_a_whole);
     tcase_add_test(tc, check_watches_tells_whether_one_is_set_and_takes_none_away);
     tcase_add_test(tc, the_leader_ends_containers_and_ttl_nodes_whose_time_has_come);
-    tcase_add_test(tc, no_more_nodes_are_ended_in_a_minute_than_allowed);
+    tcase_add_test(tc, no_more_nodes_are_ended_in_any_minute_than_allowed_and_hardly_fewer);
     tcase_add_test(tc, a_leader_shows_its_server_lines_and_they_are_nobodys_to_write);
     tcase_add_test(tc, a_hard_quota_refuses_on_a_server_that_enforces_quotas);
+    tcase_add_test(tc, a_soft_quota_is_told_in_the_log_when_it_is_passed_and_no_more_than_once_a_second);
     tcase_add_test(tc, what_is_the_servers_own_is_unknown_when_a_client_sends_it);
     tcase_add_test(tc, a_reconfiguration_is_disabled_and_a_truncated_one_malformed);
     tcase_add_test(tc, answers_that_have_nothing_to_do_with_the_state_show_no_zxid_of_it);
