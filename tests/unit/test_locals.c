@@ -53,6 +53,22 @@ START_TEST(a_session_that_only_reads_never_enters_the_log)
 }
 END_TEST
 
+START_TEST(its_time_out_is_clamped_as_the_ensembles_are)
+{
+    ck_assert_int_eq(join_for(1, 199).timeout_ms, 200);
+    ck_assert_int_eq(join_for(2, 201).timeout_ms, 201);
+    ck_assert_int_eq(join_for(3, 1999).timeout_ms, 1999);
+    struct zk_connect_response response = join_for(4, 2001);
+    ck_assert_int_eq(response.timeout_ms, 2000);
+    struct session s = {.id = response.session_id};
+    memcpy(s.password, response.password.ptr, ZK_PASSWORD_BYTES);
+    send_connect(5, &(struct zk_connect_request){.timeout_ms = 199, .session_id = s.id,
+                                                 .password = zk_slice(s.password, ZK_PASSWORD_BYTES)});
+    pass(20);
+    ck_assert_int_eq(expect_connected(5).timeout_ms, 200);
+}
+END_TEST
+
 START_TEST(a_session_with_a_memory_is_the_ensembles_from_the_first)
 {
     struct zk_connect_response response = join(1, NULL, ZK_PROTOCOL_MEMORY, true);
@@ -90,6 +106,11 @@ START_TEST(its_server_gives_it_up_when_it_is_not_heard_of_and_not_before)
         pass(50);
     }
     ck_assert(lines[1].closed && !lines[2].closed);
+    unsigned long silent_ms = expect_expiry(silent.id, "last heard of",
+                                            " ms ago, its time-out is 400 ms; it was this server's own");
+    ck_assert_uint_gt(silent_ms, 400);
+    ck_assert_uint_le(silent_ms, 400 + 2 * TICK_MS);
+    ck_assert_uint_eq(count_news(" expires: "), 1);
     ck_assert_int_eq(come_back(3, &silent).id, 0);
     ck_assert_int_eq(come_back(4, &alive).id, alive.id);
 }
@@ -225,6 +246,7 @@ int main(void)
     TCase *off = tcase_create("without upgrading");
     tcase_add_checked_fixture(off, setup_locals, teardown);
     tcase_add_test(off, a_session_that_only_reads_never_enters_the_log);
+    tcase_add_test(off, its_time_out_is_clamped_as_the_ensembles_are);
     tcase_add_test(off, a_session_with_a_memory_is_the_ensembles_from_the_first);
     tcase_add_test(off, it_comes_back_to_its_server_by_its_password_and_its_old_connection_is_closed);
     tcase_add_test(off, its_server_gives_it_up_when_it_is_not_heard_of_and_not_before);

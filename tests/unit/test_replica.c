@@ -12,9 +12,21 @@ START_TEST(a_client_that_sends_no_read_only_byte_gets_none_back)
 }
 END_TEST
 
+/* What is asked for, and what the kit's 200 to 2000 ms make of it. */
+static const int32_t timeouts[][2] = {{0, 200},     {-1, 200},    {199, 200},   {200, 200},        {201, 201},
+                                      {1999, 1999}, {2000, 2000}, {2001, 2000}, {INT32_MAX, 2000}, {INT32_MIN, 200}};
+
 START_TEST(the_timeout_is_clamped_and_told)
 {
-    ck_assert_int_eq(join(1, NULL, ZK_PROTOCOL_APACHE, true).timeout_ms, 400);
+    struct zk_connect_response response = join_for(1, timeouts[_i][0]);
+    ck_assert_int_eq(response.timeout_ms, timeouts[_i][1]);
+    struct state_session known;
+    ck_assert(state_session_get(replica_state(r), (uint64_t)response.session_id, &known));
+    ck_assert_int_eq(known.timeout_ms, timeouts[_i][1]);
+    send_connect(2, &(struct zk_connect_request){.timeout_ms = timeouts[_i][0], .session_id = response.session_id,
+                                                 .password = zk_slice(known.password, ZK_PASSWORD_BYTES)});
+    pass(50);
+    ck_assert_int_eq(expect_connected(2).timeout_ms, timeouts[_i][1]);
 }
 END_TEST
 
@@ -54,7 +66,7 @@ END_TEST
 
 START_TEST(a_silent_session_expires_with_its_ephemerals_and_one_that_pings_lives)
 {
-    open_session(1);
+    struct session gone = open_session(1);
     open_session(2);
     send_create(1, 1, "/gone", ZK_FLAG_EPHEMERAL);
     send_create(2, 1, "/here", ZK_FLAG_EPHEMERAL);
@@ -67,6 +79,40 @@ START_TEST(a_silent_session_expires_with_its_ephemerals_and_one_that_pings_lives
     }
     ck_assert(!exists("/gone") && lines[1].closed);
     ck_assert(exists("/here") && !lines[2].closed);
+    unsigned long silent_ms =
+        expect_expiry(gone.id, "last heard of", " ms ago through server 1, its time-out is 400 ms");
+    ck_assert_uint_gt(silent_ms, 400);
+    ck_assert_uint_le(silent_ms, 400 + TICK_MS);
+    ck_assert_uint_eq(count_news(" expires: "), 1);
+}
+END_TEST
+
+START_TEST(of_who_was_not_heard_of_since_the_server_began_to_lead_the_log_says_so)
+{
+    struct session s = open_session(1);
+    stop();
+    start();
+    pass(1000);
+    ck_assert_uint_le(expect_expiry(s.id, "not heard of since its clock was set",
+                                    " ms ago through server 1, its time-out is 400 ms"),
+                      400 + TICK_MS);
+}
+END_TEST
+
+/* Its time-out is the last one that was asked for. */
+START_TEST(what_the_log_says_of_an_end_is_of_the_connection_that_was_the_last)
+{
+    struct session s = open_session(1);
+    send_connect(2, &(struct zk_connect_request){.timeout_ms = 700, .session_id = s.id,
+                                                 .password = zk_slice(s.password, ZK_PASSWORD_BYTES)});
+    pass(50);
+    uint64_t joined_ms = now_ms;
+    while (count_news(" expires: ") == 0)
+        pass(5);
+    unsigned long silent_ms =
+        expect_expiry(s.id, "last heard of", " ms ago through server 1, its time-out is 700 ms");
+    ck_assert_uint_ge(silent_ms, now_ms - 5 - joined_ms);
+    ck_assert_uint_le(silent_ms, now_ms - joined_ms + 50);
 }
 END_TEST
 
@@ -593,12 +639,14 @@ int main(void)
     TCase *tc = tcase_create("standalone");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_client_that_sends_no_read_only_byte_gets_none_back);
-    tcase_add_test(tc, the_timeout_is_clamped_and_told);
+    tcase_add_loop_test(tc, the_timeout_is_clamped_and_told, 0, ZK_COUNT_OF(timeouts));
     tcase_add_test(tc, a_client_that_has_asked_for_nothing_has_opened_its_session);
     tcase_add_test(tc, a_session_moves_to_a_new_connection_and_the_old_one_is_closed);
     tcase_add_test(tc, a_wrong_password_is_told_that_the_session_has_expired);
     tcase_add_test(tc, a_client_that_has_seen_more_than_this_server_is_closed_without_a_word);
     tcase_add_test(tc, a_silent_session_expires_with_its_ephemerals_and_one_that_pings_lives);
+    tcase_add_test(tc, of_who_was_not_heard_of_since_the_server_began_to_lead_the_log_says_so);
+    tcase_add_test(tc, what_the_log_says_of_an_end_is_of_the_connection_that_was_the_last);
     tcase_add_test(tc, who_is_heard_of_in_the_turn_of_its_verdict_lives);
     tcase_add_test(tc, close_session_answers_and_then_closes);
     tcase_add_test(tc, a_close_whose_connection_ends_in_the_same_breath_still_happens);
