@@ -61,16 +61,24 @@ void client_drop(struct replica *r, struct client *c)
     free(c);
 }
 
+/* It did not wait for its answers, but it meant it. Not of one that is to be closed: its session may be another
+ * connection's already. */
+static void end_if_meant(struct replica *r, struct client *c)
+{
+    if (c->is_closing && c->last != NULL && c->last->kind == REQUEST_CLOSE)
+        request_close(r, c, c->last);
+    else if (stall_ends_in_close(c))
+        request_end_session(r, c);
+}
+
 void replica_client_closed(struct replica *r, uint64_t conn)
 {
     outbox_recycle(r);
     struct client *c = client_find(r, conn);
     if (c == NULL)
         return;
-    if (c->is_closing && c->last != NULL && c->last->kind == REQUEST_CLOSE)
-        request_close(r, c, c->last); /* it did not wait for its answers, but it meant it */
-    else if (stall_ends_in_close(c))
-        request_end_session(r, c);
+    if (!c->close_due)
+        end_if_meant(r, c);
     client_drop(r, c);
 }
 
@@ -604,7 +612,7 @@ static void settle(const struct replica *r, struct client *c, struct request *q,
 
 void client_close_local(struct replica *r, struct client *c, struct request *q)
 {
-    local_end(r, c->session);
+    local_end(r, c);
     settle(r, c, q, ZK_ERR_OK, zk_slice(NULL, 0));
 }
 

@@ -374,7 +374,7 @@ bool local_is_password(const struct local *l, struct zk_slice password);
 void local_attach(struct replica *r, struct local *l, const struct client *c, int32_t timeout_ms,
                   struct zk_slice identities);
 bool local_authenticate(struct local *l, struct zk_slice gained); /* false: no room for more identities */
-void local_end(struct replica *r, uint64_t session);
+void local_end(struct replica *r, const struct client *c); /* nothing happens if it is another connection's now */
 /* The client's session becomes the ensemble's; what it asks from now on is numbered behind the UPGRADE. */
 void local_upgrade(struct replica *r, struct client *c);
 /* The UPGRADE has been applied: the connection whose session it is here; 0: none. */

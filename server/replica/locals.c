@@ -96,10 +96,10 @@ bool local_authenticate(struct local *l, struct zk_slice gained)
     return true;
 }
 
-void local_end(struct replica *r, uint64_t session)
+void local_end(struct replica *r, const struct client *c)
 {
-    struct local *l = local_find(r, session);
-    if (l != NULL)
+    struct local *l = local_find(r, c->session);
+    if (l != NULL && l->conn == c->conn)
         forget(r, l);
 }
 

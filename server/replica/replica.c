@@ -451,9 +451,14 @@ static const char *check_locals(const struct replica *r)
         if (c->is_local && !c->close_due && !ends && (l == NULL || l->conn != c->conn || l->is_upgrading))
             return "a client's session is not this server's own as it thinks";
     }
-    for (const struct local *l = r->locals; l != NULL; l = l->hh.next)
+    for (const struct local *l = r->locals; l != NULL; l = l->hh.next) {
+        const struct client *c;
+        HASH_FIND(hh, r->clients, &l->conn, sizeof l->conn, c);
+        if (l->conn != 0 && (c == NULL || c->session != l->session || c->is_local == l->is_upgrading))
+            return "a session of this server's own is on a connection that is not there, or another's";
         if (l->is_upgrading != (l->upgrade != NULL))
             return "a session of this server's own is on its way to the ensemble without a command, or the other way";
+    }
     return NULL;
 }
 

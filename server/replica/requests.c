@@ -206,7 +206,7 @@ void request_close(struct replica *r, struct client *c, struct request *q)
 void request_end_session(struct replica *r, struct client *c)
 {
     if (c->is_local) {
-        local_end(r, c->session);
+        local_end(r, c);
         return;
     }
     r->frame_bytes = 0;

@@ -23,6 +23,20 @@ static void setup_upgrading(void)
     setup_locals();
 }
 
+/* One request under way, the others wait at the door. */
+static void with_a_door(struct replica_config *config)
+{
+    with_locals(config);
+    config->throttle_max_requests = 1;
+}
+
+static void setup_door(void)
+{
+    upgrading = true;
+    alter_config = with_a_door;
+    setup();
+}
+
 static bool is_in_the_state(struct session s)
 {
     struct state_session known;
@@ -240,6 +254,77 @@ START_TEST(it_has_its_identities_before_and_after_it_is_the_ensembles)
 }
 END_TEST
 
+/* --- a connection that its successor has taken the session from, and that ends in the same turn --- */
+
+static void ask_back(uint64_t conn, const struct session *s)
+{
+    send_connect(conn, &(struct zk_connect_request){.timeout_ms = 400, .session_id = s->id,
+                                                    .password = zk_slice(s->password, ZK_PASSWORD_BYTES)});
+}
+
+/* Its close waits behind a sync, in the queue or at the door. */
+static struct session close_behind_a_sync(uint64_t conn)
+{
+    struct session s = open_session(conn);
+    send_path(conn, 1, ZK_OP_SYNC, "/", false);
+    send_bare(conn, 2, ZK_OP_CLOSE_SESSION);
+    return s;
+}
+
+static void expect_that_it_lives(uint64_t conn, const struct session *s)
+{
+    ck_assert_ptr_null(replica_check(r));
+    authenticate(conn, ZK_XID_AUTH, "joe:secret");
+    send_create(conn, 1, "/p", 0);
+    pass(50);
+    ck_assert_int_eq(expect_connected(conn).session_id, s->id);
+    ck_assert_int_eq(expect_reply(conn, ZK_XID_AUTH), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(conn, 1), ZK_ERR_OK);
+    ck_assert(is_in_the_state(*s) && exists("/p"));
+}
+
+START_TEST(a_close_that_waits_ends_nothing_once_the_session_is_another_connections)
+{
+    struct session s = close_behind_a_sync(1);
+    ask_back(2, &s);
+    replica_client_closed(r, 1);
+    expect_that_it_lives(2, &s);
+}
+END_TEST
+
+START_TEST(nor_if_the_connection_ends_a_turn_later)
+{
+    struct session s = close_behind_a_sync(1);
+    ask_back(2, &s);
+    turn();
+    ck_assert(lines[1].closed);
+    replica_client_closed(r, 1);
+    expect_that_it_lives(2, &s);
+}
+END_TEST
+
+START_TEST(a_close_that_waits_ends_the_session_if_its_connection_ends_before_another_comes)
+{
+    struct session s = close_behind_a_sync(1);
+    replica_client_closed(r, 1);
+    ask_back(2, &s);
+    ck_assert_ptr_null(replica_check(r));
+    pass(50);
+    ck_assert_int_eq(expect_connected(2).session_id, 0);
+    ck_assert_ptr_null(r->locals);
+}
+END_TEST
+
+START_TEST(a_session_ends_by_none_but_its_own_connection)
+{
+    struct session s = open_session(1);
+    struct client *before = client_find(r, 1);
+    ask_back(2, &s);
+    local_end(r, before);
+    expect_that_it_lives(2, &s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("locals");
@@ -259,6 +344,16 @@ int main(void)
     tcase_add_test(on, an_upgrade_whose_connection_is_lost_happens_once_and_the_client_comes_back_behind_it);
     tcase_add_test(on, a_close_behind_the_first_write_is_the_ensembles);
     tcase_add_test(on, it_has_its_identities_before_and_after_it_is_the_ensembles);
+    tcase_add_test(on, a_close_that_waits_ends_nothing_once_the_session_is_another_connections);
+    tcase_add_test(on, nor_if_the_connection_ends_a_turn_later);
+    tcase_add_test(on, a_close_that_waits_ends_the_session_if_its_connection_ends_before_another_comes);
+    tcase_add_test(on, a_session_ends_by_none_but_its_own_connection);
     suite_add_tcase(suite, on);
+    TCase *door = tcase_create("with a door");
+    tcase_add_checked_fixture(door, setup_door, teardown);
+    tcase_add_test(door, a_close_that_waits_ends_nothing_once_the_session_is_another_connections);
+    tcase_add_test(door, nor_if_the_connection_ends_a_turn_later);
+    tcase_add_test(door, a_close_that_waits_ends_the_session_if_its_connection_ends_before_another_comes);
+    suite_add_tcase(suite, door);
     return run_all(srunner_create(suite));
 }

@@ -152,6 +152,29 @@ START_TEST(a_session_comes_back_to_the_server_that_gave_it_and_an_unknown_one_ha
 }
 END_TEST
 
+START_TEST(a_close_behind_a_read_put_off_ends_nothing_once_the_session_is_another_connections)
+{
+    pass(GRACE_MS);
+    struct session s = join_read_only(1);
+    replica_client_behind(r, 1, true);
+    send_path(1, 1, ZK_OP_EXISTS, "/zookeeper", false);
+    send_bare(1, 2, ZK_OP_CLOSE_SESSION);
+    send_connect(2, &(struct zk_connect_request){.timeout_ms = 400, .session_id = s.id, .has_read_only = true,
+                                                 .read_only = true,
+                                                 .password = zk_slice(s.password, ZK_PASSWORD_BYTES)});
+    replica_client_closed(r, 1);
+    ck_assert_ptr_null(replica_check(r));
+    pass(10);
+    ck_assert_int_eq(expect_connected(2).session_id, s.id);
+    begin(ZK_XID_AUTH, ZK_OP_AUTH);
+    zk_auth_packet_encode(&frame, &(struct zk_auth_packet){.scheme = zk_slice_str("digest"),
+                                                           .auth = zk_slice_str("joe:secret")});
+    send_frame(2);
+    pass(10);
+    ck_assert_int_eq(expect_reply(2, ZK_XID_AUTH), ZK_ERR_OK);
+}
+END_TEST
+
 START_TEST(of_a_session_that_may_live_where_the_quorum_is_nothing_is_said)
 {
     pass(GRACE_MS);
@@ -195,6 +218,7 @@ int main(void)
     tcase_add_test(tc, reads_are_answered_and_what_needs_a_quorum_is_refused_in_its_place);
     tcase_add_test(tc, its_clients_are_not_those_whom_the_sync_limit_closes);
     tcase_add_test(tc, a_session_comes_back_to_the_server_that_gave_it_and_an_unknown_one_has_expired);
+    tcase_add_test(tc, a_close_behind_a_read_put_off_ends_nothing_once_the_session_is_another_connections);
     tcase_add_test(tc, of_a_session_that_may_live_where_the_quorum_is_nothing_is_said);
     tcase_add_test(tc, who_has_seen_more_than_this_server_is_refused_here_too);
     tcase_add_test(tc, when_there_is_a_quorum_they_are_closed_and_their_sessions_gone);
