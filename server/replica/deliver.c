@@ -63,10 +63,14 @@ static void answer_numbered(struct replica *r, const struct command *cmd, const 
         tracker_applied(r, fx, 0);
 }
 
-/* If it is of this server, its client has gone on as if this had happened. */
+/* If it is of this server, its client has gone on as if this had happened; if it has not, nothing that the client asks
+ * will ever be answered. */
 static void end_upgrade(struct replica *r, const struct command *cmd, const struct state_effects *fx)
 {
     uint64_t conn = cmd->origin == r->origin_base ? local_upgraded(r, cmd->session) : 0;
+    struct client *c = fx->err != ZK_ERR_OK ? client_find(r, conn) : NULL;
+    if (c != NULL)
+        outbox_close(r, c);
     if (fx->session_change != STATE_SESSION_NONE)
         tracker_applied(r, fx, conn);
 }

@@ -57,7 +57,8 @@ bool command_identities_add(struct zk_buf *identities, struct zk_slice scheme, s
         if (zk_slice_eq(zk_jute_string(&in), id) && zk_slice_eq(known, scheme))
             return true;
     }
-    if (count >= STATE_IDENTITY_COUNT_MAX || identities->len + scheme.len + id.len > STATE_IDENTITY_BYTES_MAX)
+    size_t with_it = identities->len + 4 + scheme.len + 4 + id.len;
+    if (count >= STATE_IDENTITY_COUNT_MAX || with_it > STATE_IDENTITY_BYTES_MAX)
         return false;
     zk_jute_set_int(identities, 0, count < 0 ? 1 : count + 1);
     zk_jute_put_string(identities, scheme);

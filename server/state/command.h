@@ -90,7 +90,7 @@ ZK_MUST_CHECK bool command_reap_decode(struct zk_slice payload, struct command_r
 
 /* Is this a vector of {string scheme, string id} and nothing else? */
 bool command_identities_are_sound(struct zk_slice identities);
-/* Identities of a session; more is AUTH_FAILED. */
+/* Identities of a session, and the bytes of their encoded vector; more is AUTH_FAILED. */
 #define STATE_IDENTITY_COUNT_MAX 64
 #define STATE_IDENTITY_BYTES_MAX 16384
 /* Adds one unless it is there; false if there is no room for it. */

@@ -97,11 +97,29 @@ START_TEST(open_and_attach_keep_their_fields_and_refuse_what_is_malformed)
 }
 END_TEST
 
+START_TEST(identities_never_take_more_bytes_than_a_command_may_bring)
+{
+    static char user[STATE_IDENTITY_BYTES_MAX];
+    memset(user, 'u', sizeof user);
+    const size_t around = 4 + 4 + strlen("digest") + 4; /* the count, and the lengths of the two strings */
+    for (size_t over = 0; over <= 8; over++) {
+        struct zk_buf who;
+        zk_buf_init(&who);
+        zk_jute_put_int(&who, 0);
+        struct zk_slice id = zk_slice(user, STATE_IDENTITY_BYTES_MAX - around + over);
+        ck_assert_int_eq(command_identities_add(&who, zk_slice_str("digest"), id), over == 0);
+        ck_assert_uint_le(who.len, STATE_IDENTITY_BYTES_MAX);
+        zk_buf_fini(&who);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("command");
     tcase_add_test(tc, a_command_is_decoded_as_it_was_encoded);
     tcase_add_test(tc, short_foreign_and_unknown_commands_are_refused);
     tcase_add_test(tc, open_and_attach_keep_their_fields_and_refuse_what_is_malformed);
+    tcase_add_test(tc, identities_never_take_more_bytes_than_a_command_may_bring);
     return run_tests("command", tc);
 }

@@ -254,6 +254,36 @@ START_TEST(it_has_its_identities_before_and_after_it_is_the_ensembles)
 }
 END_TEST
 
+START_TEST(as_many_identities_as_it_may_have_do_not_hinder_its_first_write)
+{
+    static char credentials[STATE_IDENTITY_BYTES_MAX + 100];
+    open_session(1);
+    int32_t err = ZK_ERR_AUTH_FAILED;
+    for (int len = STATE_IDENTITY_BYTES_MAX; err != ZK_ERR_OK; len--) {
+        snprintf(credentials, sizeof credentials, "%0*d:secret", len, 0);
+        authenticate(1, ZK_XID_AUTH, credentials);
+        pass(5);
+        err = expect_reply(1, ZK_XID_AUTH);
+        ck_assert(err == ZK_ERR_OK || err == ZK_ERR_AUTH_FAILED);
+    }
+    send_create(1, 1, "/p", 0);
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    ck_assert(exists("/p"));
+}
+END_TEST
+
+START_TEST(whose_upgrade_fails_is_closed_instead_of_never_being_answered)
+{
+    struct session s = open_session(1);
+    zk_buf_append_byte(&local_find(r, (uint64_t)s.id)->identities, 0); /* not sound */
+    send_create(1, 1, "/p", 0);
+    pass(50);
+    ck_assert(lines[1].closed && is_silent(1) && !exists("/p"));
+    ck_assert_int_eq(come_back(2, &s).id, 0);
+}
+END_TEST
+
 /* --- a connection that its successor has taken the session from, and that ends in the same turn --- */
 
 static void ask_back(uint64_t conn, const struct session *s)
@@ -344,6 +374,8 @@ int main(void)
     tcase_add_test(on, an_upgrade_whose_connection_is_lost_happens_once_and_the_client_comes_back_behind_it);
     tcase_add_test(on, a_close_behind_the_first_write_is_the_ensembles);
     tcase_add_test(on, it_has_its_identities_before_and_after_it_is_the_ensembles);
+    tcase_add_test(on, as_many_identities_as_it_may_have_do_not_hinder_its_first_write);
+    tcase_add_test(on, whose_upgrade_fails_is_closed_instead_of_never_being_answered);
     tcase_add_test(on, a_close_that_waits_ends_nothing_once_the_session_is_another_connections);
     tcase_add_test(on, nor_if_the_connection_ends_a_turn_later);
     tcase_add_test(on, a_close_that_waits_ends_the_session_if_its_connection_ends_before_another_comes);
