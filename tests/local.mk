@@ -6,9 +6,10 @@ AM_TESTS_ENVIRONMENT = \
 EXTRA_DIST += .clang-tidy tests/skips.txt tests/tidy/lint.txt
 dist_check_SCRIPTS += \
 	tests/run_long \
-	tests/tidy/asan tests/tidy/includes tests/tidy/lean tests/tidy/lint tests/tidy/manpages tests/tidy/purity \
+	tests/tidy/asan tests/tidy/includes tests/tidy/lean tests/tidy/lint tests/tidy/long tests/tidy/manpages \
+	tests/tidy/purity \
 	tests/tidy/style tests/tidy/tsan
-TESTS += tests/tidy/includes tests/tidy/manpages tests/tidy/purity tests/tidy/style
+TESTS += tests/tidy/includes tests/tidy/long tests/tidy/manpages tests/tidy/purity tests/tidy/style
 
 # Folders add what takes longer than make check may.
 LONG_TESTS = tests/tidy/lean tests/tidy/lint
