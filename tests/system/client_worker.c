@@ -1,4 +1,5 @@
-/* client_worker.c: what client_cuts lets run behind a proxy that cuts connections, and client_takeover kills.
+/* client_worker.c: libzk at work, for client_cuts, behind a proxy that cuts connections; for client_takeover, which kills
+ * it; for large_directory.
  *
  *   sequence SERVERS PATH COUNT    create COUNT sequential nodes, 16 at once, each once whatever happens; prints how
  *                                  many were answered ok and how many otherwise
@@ -8,6 +9,8 @@
  * has grown, give the lock back; prints how often it went well
  *   hold SERVERS PATH [SESSION]    create PATH in a new session, or in SESSION, which another process has opened; prints
  * the name it got, "memory" or "bare", and the session; at the end of its input it leaves the session to the next
+ *   list SERVERS PATH              prints what came of asking for all children at once, then how many there are by pages, in
+ * how many pages; they must come in order
  */
 #include "client/zk.h"
 #include <pthread.h>
@@ -200,6 +203,46 @@ static int hold(const char *servers, const char *path, const char *session_text)
     return 0;
 }
 
+/* Adds what is on the page; *ret_last is the last name, in the page's memory. */
+static long count_page(const struct zk_result *page, const char **ret_last)
+{
+    for (size_t i = 0; i < page->child_count; i++) {
+        if (*ret_last != NULL && strcmp(*ret_last, page->children[i]) >= 0) {
+            fprintf(stderr, "%s comes behind %s\n", page->children[i], *ret_last);
+            exit(1);
+        }
+        *ret_last = page->children[i];
+    }
+    return (long)page->child_count;
+}
+
+static int list(const char *servers, const char *path)
+{
+    struct zk *zk = open_session(servers, 20000);
+    struct zk_result *result, *page, *before = NULL;
+    int code = zk_get_children(zk, path, NULL, NULL, &result);
+    printf("%s\n", zk_err_text(code));
+    if (code == ZK_OK)
+        zk_result_free(result);
+    struct zk_page ask = {.after = true};
+    long names = 0, pages = 0;
+    for (bool more = true; more; pages++) {
+        code = zk_get_children_page(zk, path, &ask, &page);
+        if (code != ZK_OK) {
+            printf("%s\n", zk_err_text(code));
+            return 1;
+        }
+        names += count_page(page, &ask.from);
+        more = page->more;
+        zk_result_free(before);
+        before = page;
+    }
+    zk_result_free(before);
+    zk_close(zk);
+    printf("%ld names on %ld pages\n", names, pages);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     srand((unsigned)getpid());
@@ -211,6 +254,8 @@ int main(int argc, char **argv)
         return lock_work(argv[2], argv[3], atol(argv[4]), argv[5]);
     if ((argc == 4 || argc == 5) && strcmp(argv[1], "hold") == 0)
         return hold(argv[2], argv[3], argv[4]);
-    fprintf(stderr, "usage: client_worker sequence|expire|lock|hold SERVERS PATH [COUNT|SESSION] [FILE]\n");
+    if (argc == 4 && strcmp(argv[1], "list") == 0)
+        return list(argv[2], argv[3]);
+    fprintf(stderr, "usage: client_worker sequence|expire|lock|hold|list SERVERS PATH [COUNT|SESSION] [FILE]\n");
     return 2;
 }

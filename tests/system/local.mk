@@ -53,6 +53,7 @@ dist_check_SCRIPTS += \
 	tests/system/herd \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
+	tests/system/large_directory \
 	tests/system/limits \
 	tests/system/modes \
 	tests/system/net_garbage \
@@ -101,6 +102,7 @@ LONG_TESTS += \
 	tests/system/herd \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
+	tests/system/large_directory \
 	tests/system/net_partition \
 	tests/system/shell_on_apache
 check_PROGRAMS += tests/system/client_recipes_run tests/system/client_worker tests/system/writer

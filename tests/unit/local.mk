@@ -23,6 +23,7 @@ UNIT_TESTS = \
 	tests/unit/test_locals \
 	tests/unit/test_mark \
 	tests/unit/test_pace \
+	tests/unit/test_page_cost \
 	tests/unit/test_path \
 	tests/unit/test_peer_msg \
 	tests/unit/test_proto \
@@ -100,6 +101,7 @@ tests_unit_test_watches_LDADD = libwatches.la $(CHECK_LIBS)
 STATE_LIBS = libstate.la $(CHECK_LIBS)
 tests_unit_test_acl_LDADD = $(STATE_LIBS)
 tests_unit_test_command_LDADD = $(STATE_LIBS)
+tests_unit_test_page_cost_LDADD = $(STATE_LIBS)
 tests_unit_test_state_check_LDADD = $(STATE_LIBS)
 tests_unit_test_state_list_LDADD = $(STATE_LIBS)
 tests_unit_test_state_load_LDADD = $(STATE_LIBS)
