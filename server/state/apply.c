@@ -1,5 +1,6 @@
 #include "common/path.h"
 #include "server/state/effects.h"
+#include "server/state/quota.h"
 #include "server/state/write.h"
 
 /* --- the end of a session --- */
@@ -379,6 +380,9 @@ void state_apply(struct state *s, uint64_t zxid, const struct command *c, struct
     fx->zxid = zxid;
     fx->time_ms = s->time_ms;
     apply_kind(s, c, fx);
+    change_begin(s);
+    quota_settle(s);
+    change_commit(s);
     effects_finish(fx);
 }
 

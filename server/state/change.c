@@ -124,6 +124,7 @@ void change_remove(struct state *s, uint32_t handle)
 
     dirty_before_node(s, handle);
     count_out(s, n);
+    n->stale = 0;
     leave_owner(s, n);
     tree_unlink(&s->tree, handle);
     add_undo(s, UNDO_REMOVED, handle);
@@ -140,6 +141,7 @@ static void replace_data(struct state *s, struct undo *undo, struct node *n, str
     s->totals.digest -= digest_data(n);
     s->totals.data_bytes += data.len - (uint64_t)n->data_len;
     s->totals.size_bytes += data.len - (uint64_t)n->data_len;
+    tree_grown(&s->tree, n->parent, data.len - (uint64_t)n->data_len);
     undo->body_replaced = true;
     n->body = node_body(node_name(n), data, mortal_note_bytes(n->kind));
     n->data_len = (uint32_t)data.len;
@@ -219,11 +221,22 @@ static void commit_one(struct state *s, struct undo *undo)
     }
 }
 
+/* The journal of an unusually large command is not kept. */
+static void empty_journal(struct journal *j)
+{
+    j->count = 0;
+    if (j->cap <= JOURNAL_KEPT)
+        return;
+    free(j->undos);
+    j->undos = NULL;
+    j->cap = 0;
+}
+
 void change_commit(struct state *s)
 {
     for (size_t i = 0; i < s->journal.count; i++)
         commit_one(s, &s->journal.undos[i]);
-    s->journal.count = 0;
+    empty_journal(&s->journal);
 }
 
 /* Puts back the record but not links and dirty mark: those have their own history. */
@@ -254,8 +267,10 @@ static void roll_back_one(struct state *s, struct undo *undo)
         tree_drop(&s->tree, undo->handle);
         break;
     case UNDO_CHANGED:
-        if (undo->body_replaced)
+        if (undo->body_replaced) {
+            tree_grown(&s->tree, n->parent, (uint64_t)undo->old.data_len - n->data_len);
             free(n->body);
+        }
         if (undo->acl_replaced)
             acls_unref(&s->acls, n->acl);
         restore_record(n, &undo->old);
@@ -271,6 +286,7 @@ void change_rollback(struct state *s)
 {
     while (s->journal.count > 0)
         roll_back_one(s, &s->journal.undos[--s->journal.count]);
+    empty_journal(&s->journal);
     s->totals = s->journal.totals;
 }
 

@@ -12,12 +12,19 @@ static const char *check_children(const struct state *s, uint32_t handle, struct
     const char *why = children_check(&s->tree, handle);
     if (why != NULL)
         return why;
+    const struct node *n = state_node(s, handle);
     uint32_t below = 0;
-    struct children_cursor c = children_begin(&s->tree, state_node(s, handle));
-    for (uint32_t h; (h = children_next(&c)) != 0; r->linked++)
+    uint64_t bytes = 0;
+    struct children_cursor c = children_begin(&s->tree, n);
+    for (uint32_t h; (h = children_next(&c)) != 0; r->linked++) {
         below += 1 + state_node(s, h)->descendants;
-    return below == state_node(s, handle)->descendants ? NULL
-                                                       : "a znode does not have as many descendants as it counts";
+        bytes += state_node(s, h)->data_len + state_node(s, h)->bytes_below;
+    }
+    if (below != n->descendants)
+        return "a znode does not have as many descendants as it counts";
+    if (bytes != n->bytes_below)
+        return "the data below a znode do not have as many bytes as it counts";
+    return n->stale ? "a quota's stats are still to be written" : NULL;
 }
 
 static const char *check_owner(const struct state *s, uint32_t handle)

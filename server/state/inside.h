@@ -1,5 +1,6 @@
 /* inside.h: the state's own struct, for the files of this folder only. */
 #pragma once
+#include "common/path.h"
 #include "server/state/acl.h"
 #include "server/state/children.h"
 #include "server/state/dirty.h"
@@ -28,11 +29,31 @@ struct undo {
     struct node old; /* of UNDO_CHANGED; its links are not used */
 };
 
+/* Changes for which a journal keeps room when it is empty. */
+#define JOURNAL_KEPT 1024
+
 struct journal {
     struct undo *undos;
     size_t count;
     size_t cap;
     struct totals totals; /* as they were at the beginning */
+};
+
+/* A directory below /zookeeper/quota, and how much of the path it stands for. */
+struct quota_step {
+    uint32_t dir;
+    uint32_t end;
+};
+
+/* What quota.c knows while a command is applied; empty between two. */
+struct quotas {
+    struct zk_buf dir; /* the path of the last step, and the component that was looked for behind it */
+    struct quota_step steps[ZK_PATH_DEPTH_MAX + 1]; /* the first is /zookeeper/quota */
+    size_t step_count;
+    size_t marked; /* the quotas of so many steps are stale */
+    uint32_t *stale; /* stats; those that still say so are to be written */
+    size_t stale_count;
+    size_t stale_cap;
 };
 
 struct state {
@@ -52,7 +73,8 @@ struct state {
     uint64_t ending; /* the session that is at its end while its events are handed out: it has no rights any more */
     struct zk_buf path;  /* of the create at hand */
     struct zk_buf list;  /* the ACL at hand */
-    struct zk_buf quota_dir; /* the quota at hand */
+    struct quotas quotas;
+    uint64_t work; /* see state_work */
     bool loading;
 };
 

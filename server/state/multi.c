@@ -2,6 +2,7 @@
  * whole; then its operations are carried out one by one, each seeing what those before it did; the first that fails
  * takes all back. */
 #include "server/state/effects.h"
+#include "server/state/quota.h"
 #include "server/state/write.h"
 
 /* How many operations; -1 if the record is malformed or holds one that may not be in a multi. */
@@ -60,6 +61,7 @@ int multi_apply(struct call *call, struct zk_slice payload, struct zk_buf *out, 
         change_commit(call->s);
     } else {
         change_rollback(call->s);
+        quota_forget(call->s);
         effects_drop_events(call->s, call->fx);
         out->len = start;
         if (*ret_cause == ZK_ERR_MARSHALLING_ERROR)

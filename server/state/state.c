@@ -24,7 +24,8 @@ void state_free(struct state *s)
     free(s->mortals.nodes);
     zk_buf_fini(&s->path);
     zk_buf_fini(&s->list);
-    zk_buf_fini(&s->quota_dir);
+    zk_buf_fini(&s->quotas.dir);
+    free(s->quotas.stale);
     free(s);
 }
 
@@ -98,6 +99,11 @@ uint64_t state_digest(const struct state *s)
 int32_t state_level(const struct state *s)
 {
     return s->level;
+}
+
+uint64_t state_work(const struct state *s)
+{
+    return s->work;
 }
 
 uint64_t state_size_bytes(const struct state *s)

@@ -1,7 +1,8 @@
+#include "common/path.h"
 #include "server/state/children.h"
 #include <xxhash.h>
 
-_Static_assert(sizeof(struct node) == 104, "the README tells what a znode costs");
+_Static_assert(sizeof(struct node) == 112, "the README tells what a znode costs");
 
 static uint64_t hash_of(const void *owner, uint32_t handle)
 {
@@ -66,6 +67,18 @@ uint32_t tree_find(const struct tree *t, struct zk_slice path)
     for (uint32_t h = *index_bucket(&t->index, hash); h != 0; h = tree_at(t, h)->chain) {
         const struct node *n = tree_at(t, h);
         if (n->hash == hash && is_path(t, n, path))
+            return h;
+    }
+    return 0;
+}
+
+uint32_t tree_find_child(const struct tree *t, uint32_t parent, struct zk_slice path)
+{
+    uint64_t hash = tree_hash(path);
+    struct zk_slice name = zk_path_basename(path);
+    for (uint32_t h = *index_bucket(&t->index, hash); h != 0; h = tree_at(t, h)->chain) {
+        const struct node *n = tree_at(t, h);
+        if (n->hash == hash && n->parent == parent && zk_slice_eq(node_name(n), name))
             return h;
     }
     return 0;
@@ -181,25 +194,34 @@ void tree_drop(struct tree *t, uint32_t handle)
 }
 
 /* One more below `parent` and everything above it, or (uint32_t)-1: one less. */
-static void count_below(struct tree *t, uint32_t parent, uint32_t change)
+static void count_below(struct tree *t, uint32_t parent, uint32_t change, uint64_t bytes)
 {
-    for (uint32_t h = parent; h != 0; h = tree_at(t, h)->parent)
+    for (uint32_t h = parent; h != 0; h = tree_at(t, h)->parent) {
         tree_at(t, h)->descendants += change;
+        tree_at(t, h)->bytes_below += bytes;
+    }
+}
+
+void tree_grown(struct tree *t, uint32_t parent, uint64_t bytes)
+{
+    if (bytes != 0)
+        count_below(t, parent, 0, bytes);
 }
 
 void tree_link(struct tree *t, uint32_t handle)
 {
     index_insert(&t->index, handle);
-    uint32_t parent = tree_at(t, handle)->parent;
-    if (parent == 0)
+    const struct node *n = tree_at(t, handle);
+    if (n->parent == 0)
         return;
     children_add(t, handle);
-    count_below(t, parent, 1);
+    count_below(t, n->parent, 1, n->data_len);
 }
 
 void tree_unlink(struct tree *t, uint32_t handle)
 {
+    const struct node *n = tree_at(t, handle);
     index_remove(&t->index, handle);
     children_remove(t, handle);
-    count_below(t, tree_at(t, handle)->parent, (uint32_t)-1);
+    count_below(t, n->parent, (uint32_t)-1, -(uint64_t)n->data_len);
 }

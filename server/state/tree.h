@@ -1,11 +1,11 @@
 /* tree.h: the znodes: where they are, how a path finds one, who is whose child.
  *
- * WHY HERE    A znode costs sizeof(struct node) = 104 bytes, about 5 in the index, 6 to 12 as a child (children.h) and
+ * WHY HERE    A znode costs sizeof(struct node) = 112 bytes, about 5 in the index, 6 to 12 as a child (children.h) and
  *             one allocation for its name and data. Nodes lie in chunks and refer to each other by 32-bit handles, so
  *             links cost half a pointer, a growing tree never moves a node, and no address can reach a result.
  * HOW         The index holds every node under XXH3 of its whole path; a hit is proven by comparing the names up the
- *             parents. Each node counts all that is below it, so linking walks up to the root: a handful of nodes that
- *             are in the cache anyway.
+ *             parents. Each node counts all that is below it, nodes and bytes of data, so whatever links or grows walks
+ *             up to the root: a handful of nodes that are in the cache anyway.
  * This file only moves links. What changes a node's content goes through change.h.
  */
 #pragma once
@@ -31,6 +31,7 @@ struct node {
     unsigned data_null : 1; /* the client gave null, which is not the empty buffer */
     unsigned dirty_set : 2;
     unsigned unstored : 1;
+    unsigned stale : 1; /* a quota's stats, written at the end of the command: quota.c */
     uint32_t data_len;
     uint64_t czxid;
     uint64_t mzxid;
@@ -53,6 +54,7 @@ struct node {
     uint32_t acl;
     uint32_t dirty_slot;  /* see dirty.h */
     uint32_t descendants; /* all below it; counted by linking, not stored */
+    uint64_t bytes_below; /* of data, in all of them */
 };
 
 #define NODE_CHUNK 4096
@@ -89,6 +91,8 @@ static inline struct node *tree_at(const struct tree *t, uint32_t handle)
 uint64_t tree_hash(struct zk_slice path);
 /* The node of this path, 0 if there is none. "" is the root, as it is to Apache's server. Any bytes may be asked. */
 uint32_t tree_find(const struct tree *t, struct zk_slice path);
+/* The same, where its parent is known: however deep it is, this costs one hash. */
+uint32_t tree_find_child(const struct tree *t, uint32_t parent, struct zk_slice path);
 /* Appends the node's path. */
 void tree_path(const struct tree *t, uint32_t handle, struct zk_buf *out);
 
@@ -102,6 +106,8 @@ void tree_drop(struct tree *t, uint32_t handle);
 /* Enter the children of n->parent and the index (the root has no parent); leave both. */
 void tree_link(struct tree *t, uint32_t handle);
 void tree_unlink(struct tree *t, uint32_t handle);
+/* The data of a linked child of `parent` has grown by so many bytes; shrunk, if they wrap. */
+void tree_grown(struct tree *t, uint32_t parent, uint64_t bytes);
 
 static inline struct zk_slice node_name(const struct node *n)
 {

@@ -200,7 +200,6 @@ static int op_create(struct call *call, int32_t op, struct zk_jute *in, struct z
     if (with_stat)
         put_stat(out, state_node(s, handle));
     quota_charge(s, c.path, (struct quota_change){1, (int64_t)asked.r.data.len});
-    quota_written(s, c.path);
     return 0;
 }
 
@@ -288,7 +287,6 @@ static int op_set_data(struct call *call, struct zk_jute *in, struct zk_buf *out
     tell(call, ZK_EVENT_DATA_CHANGED, r.path, handle);
     put_stat(out, state_node(call->s, handle));
     quota_charge(call->s, r.path, (struct quota_change){0, grown});
-    quota_written(call->s, r.path);
     return 0;
 }
 
@@ -347,9 +345,11 @@ int write_op(struct call *call, int32_t op, struct zk_jute *in, struct zk_buf *o
         return op_set_data(call, in, out);
     case ZK_OP_SET_ACL:
         return op_set_acl(call, in, out);
+    case ZK_OP_CHECK_STAT:
+        quota_settle(call->s); /* it may be stats whose length is asked */
+        /* fall through */
     case ZK_OP_CHECK:
     case ZK_OP_CHECK_NOT_EXISTS:
-    case ZK_OP_CHECK_STAT:
         return node_compare(call->s, session_identities(call->session), op, in);
     default:
         return ZK_ERR_UNIMPLEMENTED;

@@ -178,6 +178,34 @@ static void bench_deletes(struct bench *b, long nodes)
     printf("delete     %7.3f us each, all over the tree\n", (now_us() - start) / (double)nodes);
 }
 
+/* What a quota adds. */
+static void bench_quota(struct bench *b)
+{
+    enum { COUNT = 100000 };
+    static const char *const made[] = {"/q", "/zookeeper/quota/q", "/zookeeper/quota/q/zookeeper_limits",
+                                       "/zookeeper/quota/q/zookeeper_stats"};
+    double took[3];
+    char path[64];
+    for (size_t i = 0; i < ZK_COUNT_OF(made); i++)
+        create(b, made[i], 0);
+    for (int phase = 0; phase < 3; phase++) {
+        double start = now_us();
+        for (int i = 0; i < COUNT; i++) {
+            size_t len = (size_t)snprintf(path, sizeof path, "/q/node-%07d", i);
+            zk_buf_reset(&b->payload);
+            zk_path_version_encode(&b->payload, (struct zk_path_version){zk_slice(path, len), -1});
+            if (phase == 0)
+                create(b, path, 0);
+            else if (phase == 1)
+                set(b, path);
+            else
+                send_op(b, ZK_OP_DELETE);
+        }
+        took[phase] = (now_us() - start) / COUNT;
+    }
+    printf("quota      %7.3f us a create, %.3f a setData that grows, %.3f a delete\n", took[0], took[1], took[2]);
+}
+
 /* A whole checkpoint into a second state. */
 static void bench_checkpoint(struct bench *b)
 {
@@ -232,6 +260,7 @@ int main(int argc, char **argv)
     bench_creates(&b, nodes);
     bench_sets(&b, nodes);
     bench_reads(&b, nodes);
+    bench_quota(&b);
     bench_checkpoint(&b);
     if (argc > 3)
         bench_trees(&b, nodes);

@@ -9,7 +9,7 @@ static void make(struct kit *k, uint64_t session, const char *path, const char *
 /* As zkCli's setquota does it. */
 static void set_quota(struct kit *k, uint64_t session, const char *path, const char *limits)
 {
-    char text[128];
+    char text[512];
     snprintf(text, sizeof text, "/zookeeper/quota%s", path);
     make(k, session, text, "");
     snprintf(text, sizeof text, "/zookeeper/quota%s/zookeeper_limits", path);
@@ -237,6 +237,191 @@ START_TEST(a_multi_is_counted_part_by_part_and_taken_back_as_a_whole)
 }
 END_TEST
 
+/* --- what it costs --- */
+
+#define LIMITS "/zookeeper/quota/a/zookeeper_limits"
+
+/* Without state_check behind it, which takes long when there is much. */
+static void send_unchecked(struct kit *k, uint64_t session, int32_t op)
+{
+    struct command c = kit_request(k, session, op);
+    state_apply(k->s, ++k->zxid, &c, &k->fx);
+    ck_assert_int_eq(k->fx.err, 0);
+}
+
+static void make_many(struct kit *k, uint64_t session, const char *dir, int count)
+{
+    char path[1024];
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/n%d", dir, i);
+        zk_buf_reset(&k->payload);
+        kit_put_create(k, path, "x", 0);
+        send_unchecked(k, session, ZK_OP_CREATE);
+    }
+}
+
+START_TEST(a_quota_that_comes_again_and_again_is_not_counted_again)
+{
+    enum { NODES = 5000, TIMES = 100 };
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "12345");
+    make_many(&k, a, "/a", NODES);
+    set_quota(&k, a, "/a", "count=1");
+    zk_buf_reset(&k.payload);
+    for (int i = 0; i < TIMES; i++) {
+        kit_part(&k, ZK_OP_SET_DATA);
+        kit_put_set(&k, LIMITS, "", -1);
+        kit_part(&k, ZK_OP_SET_DATA);
+        kit_put_set(&k, STATS, "mine", -1);
+        kit_part(&k, ZK_OP_DELETE);
+        kit_put_version(&k, STATS, -1);
+        kit_part(&k, ZK_OP_CREATE);
+        kit_put_create(&k, STATS, "", 0);
+    }
+    uint64_t before = state_work(k.s);
+    ck_assert_int_eq(kit_send_multi(&k, a), 0);
+    ck_assert_uint_lt(state_work(k.s) - before, 10 * TIMES);
+    expect_data(&k, STATS, "count=5001,bytes=5005");
+    kit_free(&k);
+}
+END_TEST
+
+/* /d/d/d..., so deep, each with a quota; the path of the deepest. */
+static const char *nest_quotas(struct kit *k, uint64_t session, int depth)
+{
+    static char path[256];
+    path[0] = '\0';
+    for (int i = 0; i < depth; i++) {
+        strcat(path, "/d");
+        make(k, session, path, "");
+        set_quota(k, session, path, "count=-1,bytes=-1");
+    }
+    return path;
+}
+
+START_TEST(a_command_writes_the_stats_of_a_quota_once)
+{
+    enum { NODES = 1000, DEPTH = 50 };
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    const char *deepest = nest_quotas(&k, a, DEPTH);
+    make_many(&k, a, deepest, NODES);
+    expect_data(&k, "/zookeeper/quota/d/d/zookeeper_stats", "count=1049,bytes=1000");
+    zk_buf_reset(&k.payload);
+    kit_part(&k, ZK_OP_REMOVE_RECURSIVE);
+    zk_path_limit_encode(&k.payload, (struct zk_path_limit){zk_slice_str("/d/d/d"), UINT32_MAX});
+    uint64_t before = state_work(k.s);
+    ck_assert_int_eq(kit_send_multi(&k, a), 0);
+    ck_assert_uint_lt(state_work(k.s) - before, NODES + 5 * DEPTH);
+    expect_data(&k, "/zookeeper/quota/d/d/zookeeper_stats", "count=1,bytes=0");
+    expect_data(&k, "/zookeeper/quota/d/d/d/d/zookeeper_stats", "count=0,bytes=0");
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(a_session_that_ends_is_taken_off_each_quota_once)
+{
+    enum { NODES = 1000, DEPTH = 50 };
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k), b = kit_open(&k);
+    char path[512];
+    const char *deepest = nest_quotas(&k, a, DEPTH);
+    for (int i = 0; i < NODES; i++) {
+        snprintf(path, sizeof path, "%s/e%d", deepest, i);
+        zk_buf_reset(&k.payload);
+        kit_put_create(&k, path, "", ZK_FLAG_EPHEMERAL);
+        send_unchecked(&k, b, ZK_OP_CREATE);
+    }
+    uint64_t before = state_work(k.s);
+    ck_assert_int_eq(kit_close(&k, b), 0);
+    ck_assert_uint_lt(state_work(k.s) - before, NODES + 5 * DEPTH);
+    expect_data(&k, "/zookeeper/quota/d/zookeeper_stats", "count=50,bytes=0");
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(limits_are_read_up_to_a_length)
+{
+    char text[2 * 256];
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "");
+    snprintf(text, sizeof text, "countHardLimit=1%0*d", 256 - (int)strlen("countHardLimit=1"), 0);
+    memset(text + strlen("countHardLimit=1"), ',', 256 - strlen("countHardLimit=1"));
+    set_quota(&k, a, "/a", text);
+    ck_assert_int_eq(create_enforced(&k, a, "/a/b", ""), ZK_ERR_QUOTA_EXCEEDED);
+    strcat(text, ",");
+    kit_set(&k, a, LIMITS, text, -1);
+    ck_assert_int_eq(create_enforced(&k, a, "/a/b", ""), 0);
+    kit_free(&k);
+}
+END_TEST
+
+/* --- within one multi --- */
+
+START_TEST(a_check_behind_a_write_sees_the_stats_of_then)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "");
+    set_quota(&k, a, "/a", "count=-1,bytes=-1");
+    struct zk_stat asked = {-1, -1, -1, -1, -1, -1, -1, -1, .data_length = (int32_t)strlen("count=2,bytes=10"), -1, -1};
+    zk_buf_reset(&k.payload);
+    kit_part(&k, ZK_OP_CREATE);
+    kit_put_create(&k, "/a/b", "1234567890", 0);
+    kit_part(&k, ZK_OP_CHECK_STAT);
+    zk_check_stat_request_encode(&k.payload,
+                                 &(struct zk_check_stat_request){zk_slice_str(STATS), .version = -1, .stat = asked});
+    kit_part(&k, ZK_OP_DELETE);
+    kit_put_version(&k, "/a/b", -1);
+    ck_assert_int_eq(kit_send_multi(&k, a), 0);
+    ck_assert(!kit_has(&k, "/a/b"));
+    ck_assert_uint_gt(k.fx.event_count, 0);
+    expect_data(&k, STATS, "count=1,bytes=0");
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(stats_that_go_and_come_within_a_multi_are_right_and_taken_back_with_it)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    make(&k, a, "/a", "");
+    set_quota(&k, a, "/a", "count=-1,bytes=-1");
+    for (int fails = 1; fails >= 0; fails--) {
+        zk_buf_reset(&k.payload);
+        kit_part(&k, ZK_OP_CREATE);
+        kit_put_create(&k, "/a/b", "12", 0);
+        kit_part(&k, ZK_OP_DELETE);
+        kit_put_version(&k, STATS, -1);
+        kit_part(&k, ZK_OP_SET_DATA);
+        kit_put_set(&k, "/a/b", "1", -1);
+        kit_part(&k, ZK_OP_CREATE);
+        kit_put_create(&k, STATS, "", 0);
+        kit_part(&k, ZK_OP_SET_DATA);
+        kit_put_set(&k, "/a/b", "123", -1);
+        if (fails) {
+            kit_part(&k, ZK_OP_DELETE);
+            kit_put_version(&k, "/not/there", -1);
+        }
+        ck_assert_int_eq(kit_send_multi(&k, a), 0);
+        expect_data(&k, STATS, fails ? "count=1,bytes=0" : "count=2,bytes=3");
+    }
+    /* what counts no more stays as it was when its limits went */
+    zk_buf_reset(&k.payload);
+    kit_part(&k, ZK_OP_SET_DATA);
+    kit_put_set(&k, "/a/b", "1234", -1);
+    kit_part(&k, ZK_OP_DELETE);
+    kit_put_version(&k, LIMITS, -1);
+    kit_part(&k, ZK_OP_SET_DATA);
+    kit_put_set(&k, "/a/b", "12345", -1);
+    ck_assert_int_eq(kit_send_multi(&k, a), 0);
+    expect_data(&k, STATS, "count=2,bytes=4");
+    kit_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("quota");
@@ -250,5 +435,11 @@ int main(void)
     tcase_add_test(tc, a_quota_of_what_is_not_there_waits_for_it);
     tcase_add_test(tc, neither_the_root_nor_what_is_the_servers_own_has_a_quota);
     tcase_add_test(tc, a_multi_is_counted_part_by_part_and_taken_back_as_a_whole);
+    tcase_add_test(tc, a_quota_that_comes_again_and_again_is_not_counted_again);
+    tcase_add_test(tc, a_command_writes_the_stats_of_a_quota_once);
+    tcase_add_test(tc, a_session_that_ends_is_taken_off_each_quota_once);
+    tcase_add_test(tc, limits_are_read_up_to_a_length);
+    tcase_add_test(tc, a_check_behind_a_write_sees_the_stats_of_then);
+    tcase_add_test(tc, stats_that_go_and_come_within_a_multi_are_right_and_taken_back_with_it);
     return run_tests("quota", tc);
 }
