@@ -96,63 +96,29 @@ void acls_unref(struct acls *acls, uint32_t id)
 
 /* --- deciding --- */
 
-struct identity {
-    struct zk_slice scheme;
-    struct zk_slice id;
-};
-
-static struct identity next_identity(struct zk_jute *in)
-{
-    struct zk_slice scheme = zk_jute_string(in);
-    return (struct identity){scheme, zk_jute_string(in)};
-}
-
-static bool matches(const struct zk_acl *a, struct identity who)
-{
-    if (!zk_slice_eq(a->scheme, who.scheme))
-        return false;
-    if (is_literal(a->scheme, "digest"))
-        return zk_slice_eq(a->id, who.id);
-    return is_literal(a->scheme, "ip") && address_matches(who.id, a->id);
-}
-
-static bool is_super(struct zk_slice identities)
-{
-    struct zk_jute in = zk_jute(identities);
-    int32_t count = zk_jute_count(&in, 8);
-    for (int32_t i = 0; i < count; i++) {
-        struct zk_slice scheme = next_identity(&in).scheme;
-        if (is_literal(scheme, "super") || is_literal(scheme, "skipacl"))
-            return true;
-    }
-    return false;
-}
-
-static bool names_one_of(const struct zk_acl *a, struct zk_slice identities)
-{
-    if (is_literal(a->scheme, "world") && is_literal(a->id, "anyone"))
-        return true;
-    struct zk_jute in = zk_jute(identities);
-    int32_t count = zk_jute_count(&in, 8);
-    for (int32_t i = 0; i < count; i++) {
-        if (matches(a, next_identity(&in)))
-            return true;
-    }
-    return false;
-}
-
-bool acl_allows(struct zk_slice encoded, int32_t perms, struct zk_slice identities)
+int32_t acl_grants(struct zk_slice encoded, struct asker *a)
 {
     struct zk_jute in = zk_jute(encoded);
     int32_t count = zk_jute_count(&in, ZK_ACL_MIN_BYTES);
-    if (count <= 0)
-        return true;
-    for (int32_t i = 0; i < count; i++) {
-        struct zk_acl a = zk_acl_decode(&in);
-        if ((a.perms & perms) != 0 && names_one_of(&a, identities))
-            return true;
+    if (count <= 0 || a->is_super)
+        return ZK_PERM_ALL;
+    int32_t granted = 0;
+    for (int32_t i = 0; i < count && granted != ZK_PERM_ALL; i++) {
+        struct zk_acl entry = zk_acl_decode(&in);
+        int32_t more = entry.perms & ZK_PERM_ALL & ~granted;
+        if (more != 0 && asker_is_named(a, &entry))
+            granted |= more;
     }
-    return is_super(identities);
+    return granted;
+}
+
+bool acl_allows(struct acl *acl, int32_t perms, struct asker *a)
+{
+    if (acl->asker != a->stamp) {
+        acl->granted = (uint8_t)acl_grants(acl_bytes(acl), a);
+        acl->asker = a->stamp;
+    }
+    return (acl->granted & perms) != 0;
 }
 
 /* --- what a request asks for --- */
@@ -166,6 +132,17 @@ static bool digest_is_sound(struct zk_slice id)
     for (size_t i = 0; i < id.len; i++)
         colons += id.ptr[i] == ':';
     return colons == 1;
+}
+
+struct identity {
+    struct zk_slice scheme;
+    struct zk_slice id;
+};
+
+static struct identity next_identity(struct zk_jute *in)
+{
+    struct zk_slice scheme = zk_jute_string(in);
+    return (struct identity){scheme, zk_jute_string(in)};
 }
 
 /* Appends the requester's authenticated identities (an address is not one) with these perms; how many. */

@@ -8,6 +8,7 @@
 #pragma once
 #include "common/err.h"
 #include "common/proto.h"
+#include "server/state/asker.h"
 #include "server/state/index.h"
 
 /* Most entries of a list, and bytes of the list that is kept. More is INVALID_ACL. */
@@ -21,6 +22,8 @@ struct acl {
     uint32_t len;
     uint64_t told;  /* the round (effects.h) in which it was put into the effects' arena, at: */
     size_t told_at;
+    uint64_t asker;  /* the stamp of the one who asked last, and what it gives them: acl_allows */
+    uint8_t granted;
     uint8_t world; /* what everybody may: saves decoding in the usual case */
     uint8_t bytes[];
 };
@@ -51,8 +54,10 @@ static inline struct zk_slice acl_bytes(const struct acl *acl)
     return zk_slice(acl->bytes, acl->len);
 }
 
-/* Does the list give one of `perms` to one of `identities`? An empty list allows everything, as in Apache's. */
-bool acl_allows(struct zk_slice encoded, int32_t perms, struct zk_slice identities);
+/* What the list gives to the one who asks, of ZK_PERM_ALL. An empty list gives everything, as in Apache's. */
+int32_t acl_grants(struct zk_slice encoded, struct asker *a);
+/* Does it give one of `perms`? Remembered until another asks. */
+bool acl_allows(struct acl *acl, int32_t perms, struct asker *a);
 
 /* What a request asks for, made what a node keeps: duplicates dropped, schemes and ids checked, `auth` expanded;
  * appended to `out`. 0, ZK_ERR_INVALID_ACL, or ZK_ERR_MARSHALLING_ERROR where Apache's trips over a null id. */

@@ -1,10 +1,5 @@
 #include "server/state/address.h"
 
-struct address {
-    uint8_t bytes[16];
-    int len; /* 4 or 16; 0: not an address */
-};
-
 /* A decimal number up to `max`, leading zeros allowed; -1 if it is none. */
 static int parse_decimal(struct zk_slice text, int max)
 {
@@ -105,7 +100,7 @@ static bool parse_v6(struct zk_slice text, uint8_t bytes[16])
     return true;
 }
 
-static struct address parse_address(struct zk_slice text)
+struct address address_read(struct zk_slice text)
 {
     struct address a;
     a.len = 0;
@@ -122,7 +117,7 @@ static struct address parse_address(struct zk_slice text)
 static bool parse_pattern(struct zk_slice pattern, struct address *ret_address, int *ret_bits)
 {
     struct zk_slice rest = pattern;
-    *ret_address = parse_address(cut(&rest, '/'));
+    *ret_address = address_read(cut(&rest, '/'));
     *ret_bits = rest.ptr == NULL ? ret_address->len * 8 : parse_decimal(rest, ret_address->len * 8);
     return ret_address->len > 0 && *ret_bits >= 0;
 }
@@ -134,17 +129,24 @@ bool address_is_sound(struct zk_slice pattern)
     return parse_pattern(pattern, &a, &bits);
 }
 
-bool address_matches(struct zk_slice address, struct zk_slice pattern)
+static bool is_within(const struct address *have, const struct address *want, int bits)
 {
-    struct address want;
-    int bits;
-    if (!parse_pattern(pattern, &want, &bits))
-        return false;
-    struct address have = parse_address(address);
-    if (have.len != want.len || memcmp(have.bytes, want.bytes, (size_t)bits / 8) != 0)
+    if (have->len != want->len || memcmp(have->bytes, want->bytes, (size_t)bits / 8) != 0)
         return false;
     if (bits % 8 == 0)
         return true;
     uint8_t mask = (uint8_t)(0xff << (8 - bits % 8));
-    return ((have.bytes[bits / 8] ^ want.bytes[bits / 8]) & mask) == 0;
+    return ((have->bytes[bits / 8] ^ want->bytes[bits / 8]) & mask) == 0;
+}
+
+bool address_matches(const struct address *addresses, size_t count, struct zk_slice pattern)
+{
+    struct address want;
+    int bits;
+    bool matches = false;
+    if (count == 0 || !parse_pattern(pattern, &want, &bits))
+        return false;
+    for (size_t i = 0; i < count && !matches; i++)
+        matches = is_within(&addresses[i], &want, bits);
+    return matches;
 }

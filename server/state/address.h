@@ -3,7 +3,13 @@
 #pragma once
 #include "common/buf.h"
 
+struct address {
+    uint8_t bytes[16];
+    int len; /* 4 or 16; 0: not an address */
+};
+
+struct address address_read(struct zk_slice text);
 /* Is it an address, with or without "/bits" within its size? */
 bool address_is_sound(struct zk_slice pattern);
-/* Is `address` of the pattern's family and equal to it in the masked bits? */
-bool address_matches(struct zk_slice address, struct zk_slice pattern);
+/* Is one of them of the pattern's family and equal to it in the masked bits? */
+bool address_matches(const struct address *addresses, size_t count, struct zk_slice pattern);

@@ -59,6 +59,7 @@ struct quotas {
 struct state {
     struct tree tree;
     struct acls acls;
+    struct asker *asker; /* who asked last: no part of the state, so that reads may change it */
     struct sessions sessions;
     struct mortals mortals;
     struct totals totals;

@@ -5,6 +5,7 @@ libstate_la_SOURCES = \
 	server/state/acl.c server/state/acl.h \
 	server/state/address.c server/state/address.h \
 	server/state/apply.c \
+	server/state/asker.c server/state/asker.h \
 	server/state/change.c server/state/change.h \
 	server/state/check.c \
 	server/state/checkpoint.c \

@@ -20,8 +20,11 @@ struct zk_stat node_stat(const struct node *n)
 
 bool node_allows(const struct state *s, const struct node *n, int32_t perms, struct zk_slice identities)
 {
-    const struct acl *acl = acls_at(&s->acls, n->acl);
-    return (acl->world & perms) != 0 || acl_allows(acl_bytes(acl), perms, identities);
+    struct acl *acl = acls_at(&s->acls, n->acl);
+    if ((acl->world & perms) != 0)
+        return true;
+    asker_set(s->asker, identities);
+    return acl_allows(acl, perms, s->asker);
 }
 
 struct zk_slice state_identities(const struct state *s, uint64_t session)
@@ -186,7 +189,8 @@ bool state_stat(const struct state *s, struct zk_slice path, struct zk_stat *ret
 
 bool state_may_read(const struct state *s, uint64_t session, struct zk_slice acl)
 {
-    return acl_allows(acl, ZK_PERM_READ, state_identities(s, session));
+    asker_set(s->asker, state_identities(s, session));
+    return (acl_grants(acl, s->asker) & ZK_PERM_READ) != 0;
 }
 
 struct zk_slice state_acl_of(const struct state *s, struct zk_slice path)

@@ -6,6 +6,8 @@ struct state *state_bare(void)
     struct state *s = zk_calloc(1, sizeof *s);
     tree_init(&s->tree);
     acls_init(&s->acls);
+    s->asker = zk_alloc(sizeof *s->asker);
+    asker_init(s->asker);
     sessions_init(&s->sessions);
     dirty_init(s);
     s->level = 1;
@@ -19,6 +21,8 @@ void state_free(struct state *s)
     dirty_fini(s);
     tree_fini(&s->tree);
     acls_fini(&s->acls);
+    asker_fini(s->asker);
+    free(s->asker);
     sessions_fini(&s->sessions);
     free(s->journal.undos);
     free(s->mortals.nodes);
@@ -103,7 +107,7 @@ int32_t state_level(const struct state *s)
 
 uint64_t state_work(const struct state *s)
 {
-    return s->work;
+    return s->work + s->asker->work;
 }
 
 uint64_t state_size_bytes(const struct state *s)

@@ -5,7 +5,8 @@
 
 static bool matches(const char *address, const char *pattern)
 {
-    return address_matches(zk_slice_str(address), zk_slice_str(pattern));
+    struct address read = address_read(zk_slice_str(address));
+    return address_matches(&read, 1, zk_slice_str(pattern));
 }
 
 START_TEST(addresses_match_in_their_masked_bits)
@@ -272,6 +273,121 @@ START_TEST(identities_come_with_the_connection_and_go_with_it)
 }
 END_TEST
 
+/* --- what it costs --- */
+
+enum { WIDE = 500, PROVEN = 60 };
+
+/* One entry a user, the asker's own the last. */
+static void put_wide_acl(struct zk_buf *out, int32_t perms, int first)
+{
+    char id[32];
+    zk_buf_reset(out);
+    zk_jute_put_int(out, WIDE);
+    for (int i = 1; i < WIDE; i++) {
+        snprintf(id, sizeof id, "user%05d:x", first + i);
+        zk_acl_encode(out, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("digest"), zk_slice_str(id)});
+    }
+    zk_acl_encode(out, &(struct zk_acl){perms, zk_slice_str("digest"), zk_slice_str("me00:x")});
+}
+
+static uint64_t open_proven(struct kit *k)
+{
+    uint64_t session = kit_open(k);
+    char id[32];
+    for (int i = 0; i < PROVEN; i++) {
+        snprintf(id, sizeof id, "me%02d:x", (i * 7) % PROVEN);
+        ck_assert_int_eq(kit_auth(k, session, "digest", id), 0);
+    }
+    return session;
+}
+
+START_TEST(a_list_is_looked_through_once_however_often_one_asks)
+{
+    enum { NODES = 20, TIMES = 50 };
+    struct kit k = kit_new();
+    uint64_t me = open_proven(&k), other = kit_open(&k);
+    struct zk_buf out;
+    char path[32];
+    zk_buf_init(&out);
+    put_wide_acl(&k.acl, ZK_PERM_ALL, 0);
+    ck_assert_int_eq(kit_create(&k, me, "/a", "", 0), 0);
+    for (int i = 0; i < NODES; i++) {
+        snprintf(path, sizeof path, "/a/%d", i);
+        ck_assert_int_eq(kit_create(&k, me, path, "", 0), 0);
+    }
+    zk_buf_reset(&k.payload);
+    for (int i = 0; i < NODES * TIMES; i++) {
+        snprintf(path, sizeof path, "/a/%d", i % NODES);
+        kit_part(&k, ZK_OP_CHECK);
+        kit_put_version(&k, path, -1);
+    }
+    uint64_t before = state_work(k.s);
+    ck_assert_int_eq(kit_send_multi(&k, me), 0);
+    ck_assert_uint_eq(k.fx.event_count, 0);
+    struct zk_path_limit below = {zk_slice_str("/a"), UINT32_MAX};
+    for (int i = 0; i < TIMES; i++)
+        ck_assert_int_eq(state_list_recursive(k.s, me, below, SIZE_MAX, &out), 0);
+    ck_assert_uint_lt(state_work(k.s) - before, 2 * WIDE);
+    before = state_work(k.s);
+    for (int i = 0; i < TIMES; i++)
+        ck_assert_int_eq(state_exists(k.s, other, zk_slice_str("/a/0"), &out), ZK_ERR_NO_AUTH);
+    ck_assert_uint_lt(state_work(k.s) - before, 2 * WIDE);
+    zk_buf_fini(&out);
+    kit_free(&k);
+}
+END_TEST
+
+START_TEST(lists_that_all_differ_cost_their_entries_and_not_those_times_the_identities)
+{
+    enum { NODES = 20 };
+    struct kit k = kit_new();
+    uint64_t me = open_proven(&k);
+    char path[32];
+    for (int i = 0; i < NODES; i++) {
+        put_wide_acl(&k.acl, ZK_PERM_ALL, i * WIDE);
+        snprintf(path, sizeof path, "/%d", i);
+        ck_assert_int_eq(kit_create(&k, me, path, "", 0), 0);
+    }
+    zk_buf_reset(&k.payload);
+    for (int i = 0; i < NODES; i++) {
+        snprintf(path, sizeof path, "/%d", i);
+        kit_part(&k, ZK_OP_SET_DATA);
+        kit_put_set(&k, path, "mine", -1);
+    }
+    uint64_t before = state_work(k.s);
+    ck_assert_int_eq(kit_send_multi(&k, me), 0);
+    ck_assert_uint_eq(k.fx.event_count, NODES);
+    ck_assert_uint_lt(state_work(k.s) - before, NODES * (WIDE + 1) + 2 * PROVEN);
+    kit_free(&k);
+}
+END_TEST
+
+/* What was remembered for one is not another's, nor the same one's who has proven more. */
+START_TEST(what_a_list_gives_is_remembered_for_who_asked_and_what_they_had_proven)
+{
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k), b = kit_open(&k);
+    struct zk_buf out, list;
+    zk_buf_init(&out);
+    zk_buf_init(&list);
+    kit_acl(&list, ZK_PERM_READ, "digest", "u:h");
+    kit_create(&k, a, "/a", "", 0);
+    ck_assert_int_eq(kit_set_acl(&k, a, "/a", zk_buf_slice(&list), -1), 0);
+    ck_assert_int_eq(state_exists(k.s, a, zk_slice_str("/a"), &out), ZK_ERR_NO_AUTH);
+    kit_auth(&k, a, "digest", "u:h");
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(state_exists(k.s, a, zk_slice_str("/a"), &out), 0);
+        ck_assert_int_eq(kit_set(&k, a, "/a", "", -1), ZK_ERR_NO_AUTH); /* another permission */
+        ck_assert_int_eq(state_exists(k.s, b, zk_slice_str("/a"), &out), ZK_ERR_NO_AUTH);
+    }
+    kit_attach(&k, a, KIT_PASSWORD); /* and has to prove it again */
+    ck_assert_int_eq(state_exists(k.s, a, zk_slice_str("/a"), &out), ZK_ERR_NO_AUTH);
+    zk_buf_fini(&list);
+    zk_buf_fini(&out);
+    kit_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("acl");
@@ -285,5 +401,8 @@ int main(void)
     tcase_add_test(tc, set_acl_changes_aversion_and_fires_nothing);
     tcase_add_test(tc, without_admin_the_hashes_of_digests_are_masked);
     tcase_add_test(tc, identities_come_with_the_connection_and_go_with_it);
+    tcase_add_test(tc, a_list_is_looked_through_once_however_often_one_asks);
+    tcase_add_test(tc, lists_that_all_differ_cost_their_entries_and_not_those_times_the_identities);
+    tcase_add_test(tc, what_a_list_gives_is_remembered_for_who_asked_and_what_they_had_proven);
     return run_tests("acl", tc);
 }
