@@ -52,17 +52,29 @@ static size_t put_acl(struct state *s, struct state_effects *fx, struct acl *acl
     return acl->told_at;
 }
 
-void effects_event(struct state *s, struct state_effects *fx, int32_t type, struct zk_slice path, uint32_t acl)
+static void put_event(struct state *s, struct state_effects *fx, int32_t type, size_t path_at, size_t path_len,
+                      uint32_t acl)
 {
     if (fx->event_count == fx->event_cap) {
         fx->event_cap = fx->event_cap ? fx->event_cap * 2 : 8;
         fx->events = zk_realloc(fx->events, fx->event_cap * sizeof *fx->events);
     }
     struct acl *list = acls_at(&s->acls, acl);
-    size_t path_at = put_bytes(fx, path);
     size_t acl_at = put_acl(s, fx, list);
     fx->events[fx->event_count++] = (struct state_watch_event){
-        .type = type, .path = {NULL, path.len}, .acl = {NULL, list->len}, .path_at = path_at, .acl_at = acl_at};
+        .type = type, .path = {NULL, path_len}, .acl = {NULL, list->len}, .path_at = path_at, .acl_at = acl_at};
+}
+
+void effects_event(struct state *s, struct state_effects *fx, int32_t type, struct zk_slice path, uint32_t acl)
+{
+    size_t path_at = put_bytes(fx, path);
+    put_event(s, fx, type, path_at, path.len, acl);
+}
+
+void effects_parent_event(struct state *s, struct state_effects *fx, int32_t type, size_t parent_len, uint32_t acl)
+{
+    ZK_ASSERT(fx->event_count > 0);
+    put_event(s, fx, type, fx->events[fx->event_count - 1].path_at, parent_len, acl);
 }
 
 void effects_drop_events(struct state *s, struct state_effects *fx)

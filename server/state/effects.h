@@ -6,6 +6,8 @@
 
 void effects_reset(struct state_effects *fx);
 void effects_event(struct state *s, struct state_effects *fx, int32_t type, struct zk_slice path, uint32_t acl);
+/* The same for the parent of the path of the event before, which is not put down again. */
+void effects_parent_event(struct state *s, struct state_effects *fx, int32_t type, size_t parent_len, uint32_t acl);
 void effects_drop_events(struct state *s, struct state_effects *fx);
 void effects_finish(struct state_effects *fx);
 /* Between two changes that stand whatever follows: if the events so far are many, the caller takes them. */

@@ -91,8 +91,10 @@ size_t state_node_count(const struct state *s);
 size_t state_ephemeral_count(const struct state *s);
 uint64_t state_data_bytes(const struct state *s);
 
-/* Nodes that the removeRecursives of one command take away at most; more is NOT_EMPTY, as beyond the client's limit. */
+/* Nodes that the removeRecursives of one command take away at most, and the bytes of their paths together, for all their
+ * events are kept until the last part of a multi stands; more is NOT_EMPTY, as beyond the client's limit. */
 #define STATE_REMOVE_RECURSIVE_MAX 10000
+#define STATE_REMOVE_RECURSIVE_BYTES_MAX 8388608
 /* Nodes that one listRecursive looks at. */
 #define STATE_LIST_RECURSIVE_MAX 1000000
 

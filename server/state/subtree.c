@@ -32,6 +32,15 @@ static int check_parents(const struct call *call, uint32_t top, uint32_t count)
     return 0;
 }
 
+/* What the paths of the subtree take together: below a node there are so many that begin with its own path. */
+static uint64_t path_bytes(const struct state *s, uint32_t top, size_t top_len)
+{
+    uint64_t bytes = ((uint64_t)state_node(s, top)->descendants + 1) * top_len;
+    for (uint32_t h = first_to_go(s, top); h != top; h = next_to_go(s, h))
+        bytes += ((uint64_t)state_node(s, h)->descendants + 1) * (state_node(s, h)->name_len + 1u);
+    return bytes;
+}
+
 /* Outside a multi nothing can fail any more, so what has gone is handed on as it goes. */
 static void remove_one(struct call *call, uint32_t handle)
 {
@@ -92,10 +101,14 @@ int write_remove_recursive(struct call *call, struct zk_jute *in)
     uint32_t size = state_node(call->s, top)->descendants + 1;
     if (size > r.limit || size > STATE_REMOVE_RECURSIVE_MAX - call->removed)
         return ZK_ERR_NOT_EMPTY;
+    uint64_t bytes = path_bytes(call->s, top, r.path.len);
+    if (bytes > STATE_REMOVE_RECURSIVE_BYTES_MAX - call->removed_path_bytes)
+        return ZK_ERR_NOT_EMPTY;
     err = check_parents(call, top, size);
     if (err != 0)
         return err;
     call->removed += size;
+    call->removed_path_bytes += bytes;
     remove_some(call, top, size);
     return 0;
 }

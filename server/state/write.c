@@ -37,21 +37,23 @@ static struct zk_slice parent_of(struct zk_slice path)
     return zk_slice(path.ptr, len);
 }
 
-static struct zk_slice shown_parent_of(struct zk_slice path)
+/* Of the parent's path as it is shown, the root's with its slash: the path begins with it. */
+static size_t shown_parent_len(struct zk_slice path)
 {
-    struct zk_slice parent = parent_of(path);
-    return parent.len == 0 ? zk_slice_str("/") : parent;
+    size_t len = parent_of(path).len;
+    return len == 0 ? 1 : len;
+}
+
+/* Behind the event of the child at `path`. */
+static void tell_parent(struct state *s, struct state_effects *fx, struct zk_slice path, uint32_t parent)
+{
+    effects_parent_event(s, fx, ZK_EVENT_CHILDREN_CHANGED, shown_parent_len(path), state_node(s, parent)->acl);
 }
 
 static void put_stat(struct zk_buf *out, const struct node *n)
 {
     struct zk_stat stat = node_stat(n);
     zk_stat_encode(out, &stat);
-}
-
-static void tell(struct call *call, int32_t type, struct zk_slice path, uint32_t handle)
-{
-    effects_event(call->s, call->fx, type, path, state_node(call->s, handle)->acl);
 }
 
 /* --- create, create2, createContainer, createTTL --- */
@@ -194,8 +196,8 @@ static int op_create(struct call *call, int32_t op, struct zk_jute *in, struct z
     c.owner = call->session;
     c.acl = acls_intern(&s->acls, zk_buf_slice(&s->list));
     uint32_t handle = change_create(s, &c);
-    tell(call, ZK_EVENT_CREATED, c.path, handle);
-    tell(call, ZK_EVENT_CHILDREN_CHANGED, shown_parent_of(c.path), c.parent);
+    effects_event(s, call->fx, ZK_EVENT_CREATED, c.path, c.acl);
+    tell_parent(s, call->fx, c.path, c.parent);
     zk_jute_put_string(out, c.path);
     if (with_stat)
         put_stat(out, state_node(s, handle));
@@ -213,7 +215,7 @@ void write_remove(struct state *s, uint32_t handle, struct zk_slice path, struct
     effects_event(s, fx, ZK_EVENT_DELETED, path, n->acl);
     change_remove(s, handle);
     quota_charge(s, path, change);
-    effects_event(s, fx, ZK_EVENT_CHILDREN_CHANGED, shown_parent_of(path), state_node(s, parent)->acl);
+    tell_parent(s, fx, path, parent);
 }
 
 int write_find_doomed(struct call *call, struct zk_slice path, uint32_t *ret_handle)
@@ -284,7 +286,7 @@ static int op_set_data(struct call *call, struct zk_jute *in, struct zk_buf *out
     if (!version_fits(r.version, state_node(call->s, handle)->version))
         return ZK_ERR_BAD_VERSION;
     change_data(call->s, handle, r.data);
-    tell(call, ZK_EVENT_DATA_CHANGED, r.path, handle);
+    effects_event(call->s, call->fx, ZK_EVENT_DATA_CHANGED, r.path, state_node(call->s, handle)->acl);
     put_stat(out, state_node(call->s, handle));
     quota_charge(call->s, r.path, (struct quota_change){0, grown});
     return 0;

@@ -11,6 +11,7 @@ struct call {
     uint8_t options;          /* enum command_option */
     bool in_multi;
     uint32_t removed;  /* nodes of subtrees that this command has taken away */
+    uint64_t removed_path_bytes; /* and what their paths take together */
     int32_t result_op; /* of a multi's part: the opcode that its result comes back as */
 };
 

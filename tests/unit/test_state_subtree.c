@@ -234,6 +234,49 @@ START_TEST(the_removals_of_one_command_together_have_a_limit)
 }
 END_TEST
 
+/* Nodes of one parent, named so that all paths but the parent's own are `len` long. */
+static void make_alike(struct kit *k, uint64_t session, int count, int len)
+{
+    char path[1024];
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "/d/%0*d", len - 3, i);
+        zk_buf_reset(&k->payload);
+        kit_put_create(k, path, "", 0);
+        struct command c = kit_next(k, session, COMMAND_REQUEST);
+        c.op = ZK_OP_CREATE;
+        c.payload = zk_buf_slice(&k->payload);
+        state_apply(k->s, ++k->zxid, &c, &k->fx);
+        ck_assert_int_eq(k->fx.err, 0);
+    }
+}
+
+START_TEST(the_paths_of_what_one_command_removes_have_a_limit_too)
+{
+    enum { EACH = 1000, COUNT = STATE_REMOVE_RECURSIVE_BYTES_MAX / EACH };
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k);
+    static const char *const tops[] = {"/d", "/e"};
+    make(&k, a, tops, 2);
+    make_alike(&k, a, COUNT, EACH);
+    int left = STATE_REMOVE_RECURSIVE_BYTES_MAX - COUNT * EACH - (int)strlen("/d"); /* for other paths */
+    ck_assert_int_gt(left, (int)strlen("/e/"));
+    for (int one_more = 1; one_more >= 0; one_more--) {
+        char path[1024];
+        snprintf(path, sizeof path, "/e/%0*d", left - 2 - 3 + one_more, 0);
+        ck_assert_int_eq(kit_create(&k, a, path, "", 0), 0);
+        size_t before = state_node_count(k.s);
+        zk_buf_reset(&k.payload);
+        put_remove(&k, "/e", UINT32_MAX);
+        put_remove(&k, "/d", UINT32_MAX);
+        ck_assert_int_eq(kit_send_multi(&k, a), 0);
+        ck_assert_uint_eq(state_node_count(k.s), one_more ? before : before - COUNT - 3);
+        ck_assert_uint_lt(k.fx.arena.len, STATE_REMOVE_RECURSIVE_BYTES_MAX + 1024); /* a parent's lies in its child's */
+        kit_delete(&k, a, path, -1);
+    }
+    kit_free(&k);
+}
+END_TEST
+
 START_TEST(a_checkpoint_that_runs_meanwhile_sees_none_of_it)
 {
     struct kit k = kit_new();
@@ -264,6 +307,7 @@ int main(void)
     tcase_add_test(tc, ephemerals_and_quotas_follow);
     tcase_add_test(tc, one_command_deletes_so_many_and_its_events_leave_in_portions);
     tcase_add_test(tc, the_removals_of_one_command_together_have_a_limit);
+    tcase_add_test(tc, the_paths_of_what_one_command_removes_have_a_limit_too);
     tcase_add_test(tc, a_checkpoint_that_runs_meanwhile_sees_none_of_it);
     return run_tests("state_subtree", tc);
 }
