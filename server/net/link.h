@@ -18,7 +18,7 @@
 #pragma once
 #include "common/buf.h"
 
-#define LINK_VERSION 1
+#define LINK_VERSION 2
 #define LINK_HEADER_BYTES 16
 #define LINK_NONCE_BYTES 32
 #define LINK_PROOF_BYTES 32

@@ -10,7 +10,7 @@
 #pragma once
 #include "common/buf.h"
 
-#define COMMAND_FORMAT 2
+#define COMMAND_FORMAT 3
 
 enum command_kind {
     COMMAND_REQUEST = 1,  /* a client's write: op, xid, payload = the request record (jute) */

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#define STORE_FORMAT 1
+#define STORE_FORMAT 2 /* 1 was that of builds whose entries had other results */
 #define STORE_BATCH_BYTES_MAX (8u << 20) /* where the writer stops adding submits to a batch */
 #define STORE_READ_BYTES_MAX (8u << 20)  /* most bytes of one answer, but for a single group or row */
 #define STORE_SNAPS_MAX 64               /* snapshots open at a time */
@@ -159,7 +159,7 @@ static inline struct zk_slice store_key_slice(const struct store_key *key)
     return zk_slice(key->bytes, sizeof key->bytes);
 }
 uint64_t store_key_get(struct zk_slice key); /* 0: not a key of the log */
-enum row_read { ROW_GOOD, ROW_BAD, ROW_NEWER };
+enum row_read { ROW_GOOD, ROW_BAD, ROW_OLDER, ROW_NEWER };
 void format_encode(uint64_t server_id, struct zk_buf *out);
 enum row_read format_decode(struct zk_slice row, uint64_t *ret_server_id);
 void numbers_encode(const struct numbers *n, struct zk_buf *out);

@@ -71,6 +71,11 @@ static enum outcome judge_row(struct loader *l, enum row_read read, const char *
 {
     if (read == ROW_GOOD)
         return LOADED;
+    if (read == ROW_OLDER) {
+        SAY(l, "the store in %s was written by a development build before format %d, by whose rules its log may have had "
+                 "other results: put it aside and start this server empty", l->st->files.home, STORE_FORMAT);
+        return REFUSED;
+    }
     if (read == ROW_NEWER) {
         SAY(l, "the store in %s was made by a newer zkd; this one does not know its format",
                  l->st->files.home);

@@ -1,5 +1,5 @@
-/* The store's own rows: jute's big-endian numbers behind one byte of format. A row of a later format is told apart from
- * a bad one; a row that is longer than we know is refused, never half read. */
+/* The store's own rows: jute's big-endian numbers behind one byte of format. A row of another format is told apart
+ * from a bad one; a row that is longer than we know is refused, never half read. */
 #include "common/jute.h"
 #include "server/store/impl.h"
 
@@ -33,7 +33,9 @@ static enum row_read row_begin(struct zk_slice row, struct zk_jute *ret_in)
     uint8_t format = zk_jute_u8(ret_in);
     if (ret_in->bad || format == 0)
         return ROW_BAD;
-    return format > STORE_FORMAT ? ROW_NEWER : ROW_GOOD;
+    if (format != STORE_FORMAT)
+        return format < STORE_FORMAT ? ROW_OLDER : ROW_NEWER;
+    return ROW_GOOD;
 }
 
 static enum row_read row_end(const struct zk_jute *in)

@@ -105,6 +105,39 @@ START_TEST(a_store_from_the_future_is_refused_and_left_alone)
 }
 END_TEST
 
+/* Opens what is there with RocksDB alone, and gives the row "format" another number. */
+static void write_format(struct store_dir *m, uint8_t format)
+{
+    struct files f;
+    struct rocks *db;
+    struct zk_buf row = {0};
+    char why[ROCKS_WHY_BYTES];
+    ck_assert(files_open(&f, m->data, NULL, why, sizeof why));
+    ck_assert_int_eq(rocks_open(f.db, f.wal, false, &db, why), ROCKS_FINE);
+    format_encode(1, &row);
+    row.ptr[0] = format;
+    struct rocks_batch *batch = rocks_batch_new();
+    rocks_put(batch, rocks_meta(db), zk_slice_str(STORE_ROW_FORMAT), zk_buf_slice(&row));
+    ck_assert(rocks_write(db, batch, why));
+    rocks_batch_free(batch);
+    rocks_close(db);
+    zk_buf_fini(&row);
+    files_close(&f);
+}
+
+START_TEST(a_store_of_another_format_is_refused_and_left_alone)
+{
+    struct store_dir *m = dir_made(false);
+    write_format(m, STORE_FORMAT - 1);
+    expect_refusal(m, 1, "before format 2");
+    write_format(m, STORE_FORMAT + 1);
+    expect_refusal(m, 1, "newer zkd");
+    shell("! ls %s | grep -q damaged", m->data);
+    write_format(m, STORE_FORMAT);
+    end_sound(m);
+}
+END_TEST
+
 START_TEST(a_blank_store_beside_apaches_files_is_refused)
 {
     struct store_dir *m = dir_new(_i == 1);
@@ -636,6 +669,7 @@ static Suite *store_suite(void)
     tcase_add_test(tc, a_store_in_use_is_refused);
     tcase_add_test(tc, another_servers_store_is_refused);
     tcase_add_test(tc, a_store_from_the_future_is_refused_and_left_alone);
+    tcase_add_test(tc, a_store_of_another_format_is_refused_and_left_alone);
     tcase_add_loop_test(tc, a_blank_store_beside_apaches_files_is_refused, 0, 2);
     tcase_add_test(tc, a_changed_data_log_dir_is_refused);
     tcase_add_test(tc, no_access_is_refused_and_not_called_damage);
