@@ -124,9 +124,13 @@ uint16_t socket_port(const struct sockaddr_storage *storage)
 
 const char *socket_host_text(const struct in6_addr *host, char text[SOCKET_TEXT_SIZE])
 {
+    const uint8_t *b = host->s6_addr;
     if (IN6_IS_ADDR_V4MAPPED(host))
-        return inet_ntop(AF_INET, &host->s6_addr[12], text, SOCKET_TEXT_SIZE);
-    return inet_ntop(AF_INET6, host, text, SOCKET_TEXT_SIZE);
+        snprintf(text, SOCKET_TEXT_SIZE, "%u.%u.%u.%u", b[12], b[13], b[14], b[15]);
+    else
+        snprintf(text, SOCKET_TEXT_SIZE, "%x:%x:%x:%x:%x:%x:%x:%x", b[0] << 8 | b[1], b[2] << 8 | b[3], b[4] << 8 | b[5],
+                 b[6] << 8 | b[7], b[8] << 8 | b[9], b[10] << 8 | b[11], b[12] << 8 | b[13], b[14] << 8 | b[15]);
+    return text;
 }
 
 const char *socket_text(const struct in6_addr *host, uint16_t port, char text[SOCKET_TEXT_SIZE])

@@ -25,7 +25,7 @@ bool socket_parse(const char *text, uint16_t port, struct socket_address *ret_ad
 /* The address alone as IPv6 bytes, IPv4 mapped: two are equal if they are the same host. */
 struct in6_addr socket_host(const struct sockaddr_storage *storage);
 uint16_t socket_port(const struct sockaddr_storage *storage);
-/* "127.0.0.1" or "::1" */
+/* "127.0.0.1" or "0:0:0:0:0:0:0:1": as Java writes them, for clients are shown it (whoAmI, cons) and may compare. */
 const char *socket_host_text(const struct in6_addr *host, char text[SOCKET_TEXT_SIZE]);
-/* "127.0.0.1:2181" or "[::1]:2181" */
+/* "127.0.0.1:2181" or "[0:0:0:0:0:0:0:1]:2181" */
 const char *socket_text(const struct in6_addr *host, uint16_t port, char text[SOCKET_TEXT_SIZE]);

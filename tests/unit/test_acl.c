@@ -22,6 +22,9 @@ START_TEST(addresses_match_in_their_masked_bits)
     ck_assert(matches("2001:db8:0:0:0:0:0:1", "2001:0db8::0001"));
     ck_assert(!matches("2001:db9::1", "2001:db8::/32"));
     ck_assert(matches("::1", "0:0:0:0:0:0:0:1"));
+    ck_assert(matches("0:0:0:0:0:0:0:1", "::1"));
+    ck_assert(matches("2001:db8:0:0:0:0:0:1", "2001:db8:0:0:0:0:0:0/32"));
+    ck_assert(matches("2001:db8::1", "2001:db8:0:0:0:0:0:0/32"));
     ck_assert(matches("::ffff:10.0.0.1", "::ffff:a00:1"));
     ck_assert(!matches("10.0.0.1", "::/0")); /* another family */
     ck_assert(!matches("not an address", "0.0.0.0/0"));
