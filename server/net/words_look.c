@@ -291,8 +291,13 @@ static void put_ensemble(const struct words *words, struct zk_buf *out)
     const struct settings *s = words->settings;
     const struct settings_server *own = settings_own_server(s);
     zk_buf_printf(out, "initLimit=%d\nsyncLimit=%d\nelectionAlg=3\n", s->init_limit, s->sync_limit);
-    zk_buf_printf(out, "electionPort=%u\nquorumPort=%u\npeerType=%d\nmembership: \n", own->election_port,
-                  own->peer_port, own->is_observer);
+    zk_buf_printf(out, "electionPort=%u\nquorumPort=%u\npeerType=%d\n", own->election_port, own->peer_port,
+                  own->is_observer);
+    struct replica_report r;
+    replica_report_get(words->loop->replica, &r);
+    if (r.is_read_only)
+        return;
+    zk_buf_printf(out, "membership: \n");
     replica_config_text(words->loop->replica, out);
 }
 
