@@ -647,6 +647,8 @@ void client_write_result(struct replica *r, struct client *c, const struct comma
     q->pending = NULL;
     if (done != NULL)
         forward_done(r, done);
+    if (fx->err == ZK_ERR_AUTH_FAILED)
+        q->closes = true; /* a session full of identities: as behind any credentials that fail */
     answer(r, c, q, fx->err, zk_buf_slice(&fx->reply));
     client_serve_queue(r, c);
 }

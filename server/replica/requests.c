@@ -239,7 +239,7 @@ static void auth_request(struct replica *r, struct client *c, struct zk_request_
     } else if (c->is_local) {
         bool has_room = local_authenticate(local_find(r, c->session), zk_buf_slice(gained));
         c->is_authenticated |= auth_satisfies(&r->config.auth, packet.scheme);
-        client_push_done(r, c, h.xid, h.op, has_room ? ZK_ERR_OK : ZK_ERR_AUTH_FAILED, false);
+        client_push_done(r, c, h.xid, h.op, has_room ? ZK_ERR_OK : ZK_ERR_AUTH_FAILED, !has_room);
     } else {
         c->is_authenticated |= auth_satisfies(&r->config.auth, packet.scheme);
         submit_numbered(r, c, new_request(r, h), COMMAND_AUTH, zk_buf_slice(gained));

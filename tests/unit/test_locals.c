@@ -257,14 +257,17 @@ END_TEST
 START_TEST(as_many_identities_as_it_may_have_do_not_hinder_its_first_write)
 {
     static char credentials[STATE_IDENTITY_BYTES_MAX + 100];
-    open_session(1);
     int32_t err = ZK_ERR_AUTH_FAILED;
     for (int len = STATE_IDENTITY_BYTES_MAX; err != ZK_ERR_OK; len--) {
+        open_session(1);
         snprintf(credentials, sizeof credentials, "%0*d:secret", len, 0);
         authenticate(1, ZK_XID_AUTH, credentials);
         pass(5);
         err = expect_reply(1, ZK_XID_AUTH);
         ck_assert(err == ZK_ERR_OK || err == ZK_ERR_AUTH_FAILED);
+        ck_assert_int_eq(lines[1].closed, err != ZK_ERR_OK);
+        if (lines[1].closed)
+            replica_client_closed(r, 1);
     }
     send_create(1, 1, "/p", 0);
     pass(50);

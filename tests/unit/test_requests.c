@@ -505,6 +505,67 @@ START_TEST(set_watches_without_a_list_of_paths_is_malformed)
 }
 END_TEST
 
+static void make_private(uint64_t conn, const char *path)
+{
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_jute_put_int(&acl, 1);
+    zk_acl_encode(&acl, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("auth"), zk_slice_str("")});
+    begin(1, ZK_OP_CREATE);
+    zk_create_request_encode(
+        &frame, &(struct zk_create_request){zk_slice_str(path), zk_slice_str("secret"), zk_buf_slice(&acl), 0});
+    zk_buf_fini(&acl);
+    send_frame(conn);
+    pass(20);
+    ck_assert_int_eq(expect_reply(conn, 1), ZK_ERR_OK);
+}
+
+static void send_set_watches(uint64_t conn, const char *path)
+{
+    begin(ZK_XID_SET_WATCHES, ZK_OP_SET_WATCHES);
+    zk_jute_put_long(&frame, 0);
+    for (int i = 0; i < 3; i++) { /* of data, of existence, of children */
+        zk_jute_put_int(&frame, 1);
+        zk_jute_put_cstring(&frame, path);
+    }
+    send_frame(conn);
+    turn();
+}
+
+START_TEST(what_set_watches_finds_is_told_to_who_may_read_it_and_to_nobody_else)
+{
+    open_session(1);
+    open_session(2);
+    send_credentials(1, "digest", zk_slice_str("joe:secret"));
+    ck_assert_int_eq(expect_reply(1, ZK_XID_AUTH), ZK_ERR_OK);
+    make_private(1, "/private");
+    send_set_watches(2, "/private");
+    ck_assert_int_eq(expect_reply(2, ZK_XID_SET_WATCHES), ZK_ERR_OK);
+    send_set_watches(1, "/private");
+    expect_event(1, ZK_EVENT_DATA_CHANGED, "/private");
+    expect_event(1, ZK_EVENT_CREATED, "/private");
+    expect_event(1, ZK_EVENT_CHILDREN_CHANGED, "/private");
+    ck_assert_int_eq(expect_reply(1, ZK_XID_SET_WATCHES), ZK_ERR_OK);
+    ck_assert(is_silent(2));
+}
+END_TEST
+
+START_TEST(a_session_full_of_identities_is_told_so_and_loses_its_connection)
+{
+    char user[32];
+    open_session(1);
+    for (int i = 1; i < STATE_IDENTITY_COUNT_MAX; i++) { /* the address is one */
+        snprintf(user, sizeof user, "user%d:x", i);
+        send_credentials(1, "digest", zk_slice_str(user));
+        ck_assert_int_eq(expect_reply(1, ZK_XID_AUTH), ZK_ERR_OK);
+    }
+    ck_assert(!lines[1].closed);
+    send_credentials(1, "digest", zk_slice_str("one:more"));
+    ck_assert_int_eq(expect_reply(1, ZK_XID_AUTH), ZK_ERR_AUTH_FAILED);
+    ck_assert(lines[1].closed);
+}
+END_TEST
+
 START_TEST(a_pings_answer_has_a_pings_number_whatever_it_came_with)
 {
     open_session(1);
@@ -665,6 +726,8 @@ int main(void)
     tcase_add_test(tc, a_reconfiguration_is_disabled_and_a_truncated_one_malformed);
     tcase_add_test(tc, answers_that_have_nothing_to_do_with_the_state_show_no_zxid_of_it);
     tcase_add_test(tc, set_watches_without_a_list_of_paths_is_malformed);
+    tcase_add_test(tc, what_set_watches_finds_is_told_to_who_may_read_it_and_to_nobody_else);
+    tcase_add_test(tc, a_session_full_of_identities_is_told_so_and_loses_its_connection);
     tcase_add_test(tc, a_pings_answer_has_a_pings_number_whatever_it_came_with);
     tcase_add_test(tc, a_user_without_a_colon_has_his_name_for_a_password);
     tcase_add_test(tc, credentials_cut_short_end_the_connection_without_a_word);
