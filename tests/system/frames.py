@@ -194,8 +194,8 @@ class Reader:
 class Connection:
     """A TCP connection that speaks in frames."""
 
-    def __init__(self, port, timeout_s):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+    def __init__(self, port, timeout_s, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(timeout_s)
         self.buffer = b""

@@ -21,6 +21,7 @@ EXTRA_DIST += tests/system/ensemble.py tests/system/foreign.py tests/system/fram
 	tests/system/differ/extended.py \
 	tests/system/differ/coverage.py \
 	tests/system/differ/known.py \
+	tests/system/differ/limits.py \
 	tests/system/differ/malformed.py \
 	tests/system/differ/multis.py \
 	tests/system/differ/nodes.py \

@@ -1,5 +1,5 @@
 """What depends on zoo.cfg: who must authenticate, who may do everything, and that ACLs count."""
-from differ.table import EPHEMERAL, OPEN, SETTINGS, Setting, scenario
+from differ.table import EPHEMERAL, OPEN, SEQUENTIAL, SETTINGS, Setting, ours, scenario
 
 ANN = b"ann:secret"
 SUPER = b"super:test"
@@ -109,6 +109,52 @@ scenario(
     ("a", "create", "/" + "v" * 2500, b"", OPEN, 0),
     ("b", "exists", "/" + "v" * 2500, False),
     setting="short requests",
+)
+
+SETTINGS.append(Setting("both families", False, "clientPortAddress=::\n", []))
+SIX = {"host": "::1"}
+scenario(
+    "an IPv6 address is shown as Java writes it",
+    ("a", "connect", SIX),
+    ("a", "whoAmI"),
+    ("b", "whoAmI"),
+    ("a", "word", "cons", r"^ /(\S+):\d+\[\d\]\(queued=0,.*,sid="),
+    ("a", "word", "stat", r"^ /(\S+):\d+\[\d\]\(queued=0,"),
+    setting="both families",
+)
+CONNECTED = ": connected version=0 timeout=30000 new session password=new(16) readOnly=absent"
+ours(
+    "an ACL of IPv6 addresses, in whichever notation",
+    "IPv6 in ACLs is 3.9.4's (ZOOKEEPER-4958)",
+    (("a", "connect", SIX), "a" + CONNECTED),
+    *[step
+      for i, mine in enumerate(("0:0:0:0:0:0:0:1", "::1", "0:0:0:0:0:0:0:ff/120", "::/64"), 1)
+      for step in (
+          (("a", "create", f"/{i}", b"", [(31, "ip", mine)], 0), f"a: create err=0 zxid=z{i} path=/{i}"),
+          (("a", "getAllChildrenNumber", f"/{i}"), f"a: getAllChildrenNumber err=0 zxid=~z{i} number=0"),
+          (("b", "getAllChildrenNumber", f"/{i}"), f"b: getAllChildrenNumber err=-102 zxid=~z{i}"),
+      )],
+    (("a", "create", "/5", b"", [(31, "ip", "::2/127"), (31, "ip", "127.0.0.1")], 0), "a: create err=0 zxid=z5 path=/5"),
+    (("a", "getAllChildrenNumber", "/5"), "a: getAllChildrenNumber err=-102 zxid=~z5"),
+    (("b", "getAllChildrenNumber", "/5"), "b: getAllChildrenNumber err=0 zxid=~z5 number=0"),
+    (("a", "create", "/bad", b"", [(31, "ip", "::1/129")], 0), "a: create err=-114 zxid=~z5"),
+    (("a", "create", "/bad", b"", [(31, "ip", "0:0:0:0:0:0:1")], 0), "a: create err=-114 zxid=~z5"),
+    setting="both families",
+)
+
+SETTINGS.append(Setting("local sessions", True, "localSessionsEnabled=true\n", []))
+scenario(
+    "a local session makes no ephemerals",
+    ("a", "connect", {}),
+    ("a", "create", "/e", b"", OPEN, EPHEMERAL),
+    ("b", "create2", "/e-", b"", OPEN, EPHEMERAL | SEQUENTIAL),
+    ("c", "multi", [("create", "/n", b"", OPEN, 0), ("create", "/n/e", b"", OPEN, EPHEMERAL)]),
+    ("a", "create", "/n", b"", OPEN, 0),
+    ("b", "setData", "/n", b"x", -1),
+    ("c", "multi", [("check", "/n", 1), ("delete", "/n", -1)]),
+    ("a", "getEphemerals", "/"),
+    ("a", "getChildren", "/", False),
+    setting="local sessions",
 )
 
 SETTINGS.append(Setting("few connections", False, "maxClientCnxns=3\n", []))

@@ -73,16 +73,44 @@ scenario(
     ("a", "createContainer", "/c", b"", OPEN, CONTAINER),
     ("b", "addWatch", "/c", 0),
     ("a", "create", "/c/n", b"", OPEN, 0),
-    ("a", "delete", "/c/n", -1),
-    ("b", "await", {"count": 2}),
+    ("b", "await", {"count": 3, "after": ("a", "delete", "/c/n", -1)}),
     ("a", "exists", "/c", False),
     ("a", "getChildren2", "/", False),
     **WITH,
 )
 
-# Through Apache's server a client can end any container, and a negative TTL with plain flags ends the server.
+SEEN_BY_ALL = (
+    ("b", "pipeline", ("exists", "/n", True), ("getData", "/n", True), ("getChildren", "/n", True)),
+    ("c", "getChildren", "/", True),
+    ("d", "addWatch", "/n", 0),
+    ("e", "addWatch", "/", 0),
+    ("f", "addWatch", "/", 1),
+    ("g", "exists", "/n", True),
+    ("h", "getChildren2", "/n", True),
+)
+scenario(
+    "every kind of watch hears of the end of a TTL node",
+    ("a", "createTTL", "/n", b"", OPEN, TTL, 3000),
+    *SEEN_BY_ALL,
+    ("b", "await"),
+    ("a", "exists", "/n", False),
+    ("a", "create", "/n", b"", OPEN, 0),
+    **WITH,
+)
+scenario(
+    "every kind of watch hears of the end of a container",
+    ("a", "createContainer", "/n", b"", OPEN, CONTAINER),
+    ("a", "create", "/n/last", b"", OPEN, 0),
+    *SEEN_BY_ALL,
+    ("b", "await", {"count": 2, "after": ("a", "delete", "/n/last", -1)}),
+    ("a", "exists", "/n", False),
+    ("a", "create", "/n", b"", OPEN, 0),
+    **WITH,
+)
+
 ours(
     "the servers' own deletion of containers is refused from a client",
+    "defect: through Apache's server a client can end any container, whatever its ACL",
     (("a", "createContainer", "/c", b"", OPEN, CONTAINER),
      "a: createContainer err=0 zxid=z1 path=/c czxid=z1 mzxid=z1 ctime=now mtime=now version=0 cversion=0 aversion=0"
      " ephemeralOwner=0 dataLength=0 numChildren=0 pzxid=z1"),
@@ -91,6 +119,7 @@ ours(
 )
 ours(
     "plain flags with a negative TTL end nobody",
+    "defect: they end Apache's server",
     (("a", "createTTL", "/n", b"", OPEN, 0, -1), "a: createTTL err=-8 zxid=~z0"),
     (("b", "createTTL", "/n", b"", OPEN, EPHEMERAL, -(2**63)), "b: createTTL err=-8 zxid=~z0"),
     (("c", "multi", [("createTTL", "/n", b"", OPEN, 0, -1)]), "c: multi err=0 zxid=z1 [create err=0 path=/n]"),

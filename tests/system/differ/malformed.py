@@ -1,7 +1,7 @@
 """Requests that are not what they should be: records cut short, bytes too many, opcodes that are nobody's."""
 import struct
 
-from differ.table import OPEN, scenario
+from differ.table import OPEN, ours, scenario
 from frames import OPS, connect_request, frame, record
 
 SAMPLES = {
@@ -80,6 +80,20 @@ scenario(
     ("a", "reconfig", None, None, None, -1),
     ("b", "reconfig", "server.9=127.0.0.1:1:2;3", "1", None, 0),
     ("c", "reconfig", None, None, "server.1=127.0.0.1:1:2;3", -1),
+)
+
+RECONFIG = record("joining:s leaving:s members:s config:l", ("server.9=127.0.0.1:1:2;3", "1", None, -1))
+ours(
+    "a reconfig that is cut short ends nobody",
+    "defect: through a follower it ends Apache's leader",
+    *[step
+      for who in "abc"
+      for step in (
+          *[((who, "raw", 16, cut), f"{who}: reconfig err=-5 zxid=~z0") for cut in (b"", RECONFIG[:3], RECONFIG[:-1])],
+          ((who, "raw", 16, RECONFIG), f"{who}: reconfig err=-123 zxid=~z0"),
+          ((who, "raw", 16, RECONFIG + b"more"), f"{who}: reconfig err=-123 zxid=~z0"),
+          ((who, "exists", "/no", False), f"{who}: exists err=-101 zxid=~z0"),
+      )],
 )
 
 scenario(

@@ -162,9 +162,9 @@ scenario(
     ]),
 )
 
-# Through a follower it ends Apache's leader.
 ours(
     "a multi with a path that is null ends nobody",
+    "defect: through a follower it ends Apache's leader",
     (("a", "multi", [("create", None, b"", OPEN, 0)]), "a: multi err=-5 zxid=~z0"),
     (("b", "multi", [("delete", None, 0)]), "b: multi err=-5 zxid=~z0"),
     (("c", "multi", [("setData", None, b"", 0), ("check", None, 0)]), "c: multi err=-5 zxid=~z0"),
@@ -172,26 +172,26 @@ ours(
     (("a", "getChildren", "/", False), "a: getChildren err=0 zxid=~z0 children=[]"),
 )
 
-# ZOOKEEPER-2623: before 3.9.3 it reached the transaction log and broke the database.
 ours(
     "a check outside of a multi is nobody's opcode",
+    "ZOOKEEPER-2623 (3.9.3): before, it reached the transaction log and broke the database",
     (("a", "check", "/", -1), "a: check err=-6 zxid=-1\na: closed"),
     (("b", "check", "/no", 0), "b: check err=-6 zxid=-1\nb: closed"),
     (("c", "raw", 13, b""), "c: check err=-6 zxid=-1\nc: closed"),
     (("d", "getChildren", "/", False), "d: getChildren err=0 zxid=~z0 children=[]"),
 )
 
-# ZOOKEEPER-4026 (3.9.0), which decodes a multi otherwise: before, it was the part's failure.
 ours(
     "a create of an unknown kind spoils the whole multi",
+    "ZOOKEEPER-4026 (3.9.0), which decodes a multi otherwise: before, it was the part's failure",
     (("a", "multi", [("create", "/x", b"", OPEN, 0), ("create", "/y", b"", OPEN, 9)]), "a: multi err=-5 zxid=~z0"),
     (("a", "getChildren", "/", False), "a: getChildren err=0 zxid=~z0 children=[]"),
 )
 
-# ZOOKEEPER-4026 (3.9.0): before, create2 in a multi was answered as create.
 NEW = " czxid=z1 mzxid=z1 ctime=now mtime=now version=0 cversion=0 aversion=0 ephemeralOwner="
 ours(
     "create2 in a multi is answered with its own type and a Stat",
+    "ZOOKEEPER-4026 (3.9.0): before, create2 in a multi was answered as create",
     (("a", "multi", [("create2", "/p", b"22", OPEN, 0), ("create2", "/s-", b"", OPEN, EPHEMERAL | SEQUENTIAL)]),
      f"a: multi err=0 zxid=z1 [create2 err=0 path=/p{NEW}0 dataLength=2 numChildren=0 pzxid=z1]"
      f" [create2 err=0 path=/s-0000000001{NEW}session(a) dataLength=0 numChildren=0 pzxid=z1]"),

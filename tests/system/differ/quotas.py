@@ -36,6 +36,73 @@ SOME_WRITES = (
     ("b", "create", "/other", b"1" * 100, OPEN, 0),
     ("a", "getChildren", "/q", False),
 )
+NESTED = (
+    ("a", "create", "/q", b"x", OPEN, 0),
+    ("a", "create", "/q/d", b"x", OPEN, 0),
+    *quota("/q", b"count=5,bytes=-1=;byteHardLimit=-1;countHardLimit=5"),
+    ("a", "create", "/zookeeper/quota/q/d", b"", OPEN, 0),
+    ("a", "create", "/zookeeper/quota/q/d/zookeeper_limits", b"count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=9", OPEN, 0),
+    ("a", "create", "/zookeeper/quota/q/d/zookeeper_stats", b"count=0,bytes=0", OPEN, 0),
+    *[("b", "create", f"/q/d/{i}", b"12", OPEN, 0) for i in range(3)],
+    ("b", "setData", "/q/d/0", b"1234", -1),
+    ("b", "getData", "/zookeeper/quota/q/zookeeper_stats", False),
+    ("b", "getData", "/zookeeper/quota/q/d/zookeeper_stats", False),
+    ("b", "delete", "/q/d/0", -1),
+    ("b", "getData", "/zookeeper/quota/q/zookeeper_stats", False),
+    ("b", "create", "/q/d/0", b"", OPEN, 0),
+    ("b", "create", "/q/d/another", b"", OPEN, 0),
+)
+scenario("a quota below a quota", *NESTED, setting="hard quotas")
+
+scenario(
+    "a multi that passes a quota half-way",
+    ("a", "create", "/q", b"x", OPEN, 0),
+    *quota("/q", b"count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=3"),
+    ("b", "multi", [("create", "/q/1", b"", OPEN, 0)]),
+    ("b", "multi", [("create", f"/q/{i}", b"", OPEN, 0) for i in range(2, 5)]),
+    ("b", "getData", "/zookeeper/quota/q/zookeeper_stats", False),
+    ("b", "getChildren", "/q", False),
+    setting="hard quotas",
+)
+
+scenario(
+    "a multi that makes the room in a quota which it needs",
+    ("a", "create", "/q", b"x", OPEN, 0),
+    *quota("/q", b"count=-1,bytes=-1=;byteHardLimit=5;countHardLimit=3"),
+    ("b", "multi", [("create", "/q/1", b"12", OPEN, 0), ("create", "/q/2", b"12", OPEN, 0)]),
+    ("b", "multi", [("delete", "/q/1", -1), ("create", "/q/3", b"1", OPEN, 0)]),
+    ("b", "multi", [("setData", "/q/2", b"", -1), ("setData", "/q", b"1234", -1)]),
+    setting="hard quotas",
+)
+
+scenario(
+    "who writes into a quota's stats",
+    ("a", "create", "/q", b"x", OPEN, 0),
+    *quota("/q", b"count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=3"),
+    ("b", "setData", "/zookeeper/quota/q/zookeeper_stats", b"count=-100,bytes=-100", -1),
+    ("b", "getData", "/zookeeper/quota/q/zookeeper_stats", False),
+    ("b", "create", "/q/1", b"12", OPEN, 0),
+    ("b", "getData", "/zookeeper/quota/q/zookeeper_stats", False),
+    setting="hard quotas",
+)
+
+scenario(
+    "nobody is told when a quota's stats are counted again",
+    ("a", "create", "/q", b"x", OPEN, 0),
+    *quota("/q", b"count=9,bytes=99"),
+    ("b", "getData", "/zookeeper/quota/q/zookeeper_stats", True),
+    ("c", "addWatch", "/zookeeper/quota/q/zookeeper_stats", 0),
+    ("d", "addWatch", "/zookeeper/quota/q", 1),
+    ("e", "getChildren", "/zookeeper/quota/q", True),
+    ("a", "create", "/q/n", b"12", OPEN, 0),
+    ("a", "setData", "/q/n", b"123", -1),
+    ("a", "delete", "/q/n", -1),
+    ("a", "getData", "/zookeeper/quota/q/zookeeper_stats", False),
+    ("a", "setData", "/zookeeper/quota/q/zookeeper_limits", b"count=8,bytes=99", -1),
+    ("a", "delete", "/zookeeper/quota/q/zookeeper_limits", -1),
+    ("a", "delete", "/zookeeper/quota/q/zookeeper_stats", -1),
+)
+
 for name, limits in {
     "counts": b"count=4,bytes=-1=;byteHardLimit=-1;countHardLimit=4",
     "bytes": b"count=-1,bytes=20=;byteHardLimit=20;countHardLimit=-1",

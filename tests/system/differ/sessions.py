@@ -2,6 +2,8 @@
 from differ.table import EPHEMERAL, OPEN, Mark, scenario
 from frames import record
 
+BOB_ID = "bob:OPvMIE3SHMvpuUQOlE6StbVL8VQ="  # the password is 'other'
+
 scenario(
     "readOnly is told to who speaks of it",
     ("a", "connect", {}),
@@ -10,6 +12,11 @@ scenario(
     ("a", "create", "/a", b"", OPEN, 0),
     ("b", "create", "/b", b"", OPEN, 0),
     ("c", "create", "/c", b"", OPEN, 0),
+)
+
+scenario(
+    "every session's password is another",
+    *[(who, "connect", {}) for who in "abcdefghijkl"],
 )
 
 scenario(
@@ -65,6 +72,7 @@ scenario(
     "a closed session is gone",
     ("a", "connect", {}),
     ("b", "connect", {}),
+    ("f", "connect", {}),  # so that c's server, too, has seen the end before c asks for it
     ("a", "closeSession"),
     ("c", "connect", {"session": "a"}),
     ("b", "connect", {"session": "a", "read_only": 1}),
@@ -153,11 +161,31 @@ scenario(
     ("b", "exists", "/f", False),
 )
 
+CREATES = [("create", f"/n{i}", b"", OPEN, 0) for i in range(30)]
+scenario(
+    "a ping behind writes",
+    ("a", "exists", "/", False),
+    ("a", "pipeline", *CREATES[:2], ("ping",), ("exists", "/n1", False)),
+)
+
+scenario(
+    "credentials behind writes, and in front of them",
+    ("a", "exists", "/", False),
+    ("a", "pipeline", *CREATES, ("auth", 0, "digest", b"ann:secret")),
+    ("a", "pipeline", ("auth", 0, "digest", b"bob:other"), ("create", "/mine", b"", [(31, "digest", BOB_ID)], 0),
+     ("create", "/mine/too", b"", [(31, "auth", "")], 0), ("getData", "/mine", False)),
+    ("a", "drop"),
+    ("a", "resume", {"server": 1}),
+    ("a", "pipeline", ("auth", 0, "digest", b"bob:other"), ("getData", "/mine", False), ("setData", "/mine/too", b"x", -1)),
+    ("a", "whoAmI"),
+)
+
 scenario(
     "answers come in the order of requests, whatever they need",
     ("a", "create", "/n", b"", OPEN, 0),
     ("a", "pipeline",
-     ("setData", "/n", b"1", -1), ("getData", "/n", False), ("sync", "/n"), ("setData", "/n", b"2", 0), ("getData", "/n", False),
+     ("setData", "/n", b"1", -1), ("getData", "/n", False), ("sync", "/n"), ("setData", "/n", b"2", 0),
+     ("getData", "/n", False),
      ("create", "/n/e", b"", OPEN, EPHEMERAL), ("multi", [("check", "/n", 1), ("delete", "/n/e", -1)]),
      ("getChildren2", "/n", False), ("exists", "/no", True), ("whoAmI",), ("getACL", "/n"), ("getEphemerals", "/")),
     ("a", "create", "/no", b"", OPEN, 0),
@@ -171,6 +199,14 @@ scenario(
     ("a", "bytes", b"isro"),
     ("a", "bytes", b"ruok\n"),
     ("a", "bytes", b"\xff\xf4\xff\xfd"),
+)
+
+scenario(
+    "who a server is stands where programs look for it",
+    *[(who, "word", "srvr", r"^Mode: .*$") for who in "abc"],
+    *[(who, "word", "stat", r"^Mode: .*$") for who in "abc"],
+    ("a", "word", "envi", r"^(?:Environment:$|zookeeper\.version=\d+\.\d+\.\d+-)"),
+    ("a", "word", "srvr", r"^Zookeeper version: \d+\.\d+\.\d+-"),
 )
 
 scenario(

@@ -47,6 +47,18 @@ for change, steps in CHANGES.items():
         )
 
 scenario(
+    "nobody is told of sessions that come and go",
+    ("a", "addWatch", Verbatim("/"), RECURSIVE),
+    ("b", "addWatch", "/", PERSISTENT),
+    ("c", "connect", {}),
+    ("c", "exists", "/", False),
+    ("c", "closeSession"),
+    ("d", "connect", {"timeout_ms": 500}),
+    ("d", "drop"),
+    ("a", "sleep", 2.5),
+)
+
+scenario(
     "a one-shot watch fires once, however often it was set",
     ("a", "create", "/n", b"", OPEN, 0),
     ("a", DATA, "/n", True),
@@ -209,6 +221,24 @@ scenario(
 )
 
 scenario(
+    "what setWatches finds is only for who may read it",
+    ("a", "auth", 0, "digest", b"ann:secret"),
+    ("a", "create", "/shut", b"", [(31, "auth", "")], 0),
+    ("a", "create", "/open", b"", OPEN, 0),
+    ("a", "mark", "then"),
+    ("a", "setData", "/shut", b"x", -1),
+    ("a", "create", "/shut/child", b"", OPEN, 0),
+    ("a", "setData", "/open", b"x", -1),
+    ("b", "setWatches", Mark("then"), ["/shut", "/open"], ["/shut", "/no"], ["/shut", "/open"]),
+    ("c", "setWatches2", Mark("then"), ["/shut"], ["/shut"], ["/shut"], ["/shut"], ["/shut"]),
+    ("a", "setWatches", Mark("then"), ["/shut", "/open"], ["/shut", "/no"], ["/shut", "/open"]),
+    ("a", "setData", "/shut", b"y", -1),
+    ("a", "setACL", "/shut", OPEN, -1),
+    ("a", "setData", "/shut", b"z", -1),
+    ("a", "create", "/open/child", b"", OPEN, 0),
+)
+
+scenario(
     "watches end with their connection and are not moved with the session",
     ("a", "create", "/n", b"", OPEN, 0),
     ("a", DATA, "/n", True),
@@ -266,9 +296,9 @@ def answer(who, name, zxid, rest=""):
     return f"{who}: {name} err=0 zxid={zxid}{rest}"
 
 
-# ZOOKEEPER-4466 (3.9.0)
 ours(
     "a persistent, a recursive and a one-shot watch live side by side",
+    "ZOOKEEPER-4466 (3.9.0): before, the later took the earlier's place",
     (("a", "create", "/n", b"", OPEN, 0), answer("a", "create", "z1", " path=/n")),
     (("a", "addWatch", "/n", PERSISTENT), answer("a", "addWatch", "~z1", " err=0")),
     (("a", "addWatch", "/n", RECURSIVE), answer("a", "addWatch", "~z1", " err=0")),
@@ -282,7 +312,6 @@ ours(
     (("b", "create", "/n", b"", OPEN, 0), answer("b", "create", "z5", " path=/n")),
 )
 
-# ZOOKEEPER-4471 and ZOOKEEPER-4472 (3.9.0): each type is found and removed by itself, and never another connection's
 ALL_TYPES = {"one-shot data": DATA_TYPE, "child": CHILDREN_TYPE, "persistent": PERSISTENT_TYPE, "recursive": RECURSIVE_TYPE}
 TYPE_SETS = {
     DATA_TYPE: ("a", EXIST, "/no", True),
@@ -300,6 +329,7 @@ for what, kind in ALL_TYPES.items():
     path = "/" if kind == CHILDREN_TYPE else "/no"
     ours(
         f"a watch of its own type is found and removed: {what}",
+        "ZOOKEEPER-4471, ZOOKEEPER-4472 (3.9.0): each type is found and removed by itself, and never another connection's",
         *[part
           for removed_by in (kind, ANY_TYPE)
           for part in (
@@ -315,9 +345,9 @@ for what, kind in ALL_TYPES.items():
           )],
     )
 
-# ZOOKEEPER-4655 (3.9.0)
 ours(
     "an event carries the zxid of its change, one that setWatches finds none",
+    "ZOOKEEPER-4655 (3.9.0): before, -1",
     (("a", "create", "/n", b"", OPEN, 0), answer("a", "create", "z1", " path=/n")),
     (("b", "addWatch", "/n", PERSISTENT), answer("b", "addWatch", "~z1", " err=0")),
     (("a", "multi", [("create", "/n/c", b"", OPEN, 0), ("delete", "/n/c", 0)]),
