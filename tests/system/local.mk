@@ -57,6 +57,7 @@ dist_check_SCRIPTS += \
 	tests/system/large_directory \
 	tests/system/limits \
 	tests/system/modes \
+	tests/system/modes_on_apache \
 	tests/system/net_garbage \
 	tests/system/net_partition \
 	tests/system/net_peers \
@@ -104,6 +105,7 @@ LONG_TESTS += \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
 	tests/system/large_directory \
+	tests/system/modes_on_apache \
 	tests/system/net_partition \
 	tests/system/shell_on_apache
 check_PROGRAMS += tests/system/client_recipes_run tests/system/client_worker tests/system/writer

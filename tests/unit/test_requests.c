@@ -646,6 +646,34 @@ START_TEST(a_client_can_be_told_that_its_watched_paths_are_too_many_bytes)
 }
 END_TEST
 
+START_TEST(a_client_can_be_told_that_its_watches_are_too_many)
+{
+    const int32_t each = 50000;
+    open_session(1);
+    for (int32_t done = 0; done <= REPLICA_WATCHES_PER_CLIENT_MAX; done += each) {
+        begin(ZK_XID_SET_WATCHES, ZK_OP_SET_WATCHES);
+        zk_jute_put_long(&frame, INT64_MAX);
+        zk_jute_put_int(&frame, 0);
+        zk_jute_put_int(&frame, each);
+        for (int32_t i = 1; i <= each; i++) {
+            char path[16];
+            snprintf(path, sizeof path, "/%x", done + i);
+            zk_jute_put_cstring(&frame, path);
+        }
+        zk_jute_put_int(&frame, 0);
+        send_frame(1);
+        turn();
+        bool fits = done + each <= REPLICA_WATCHES_PER_CLIENT_MAX;
+        ck_assert_int_eq(expect_reply(1, ZK_XID_SET_WATCHES), fits ? ZK_ERR_OK : ZK_ERR_SYSTEM_ERROR);
+    }
+    send_path(1, 1, ZK_OP_EXISTS, "/1", true); /* which it watches already */
+    send_path(1, 2, ZK_OP_EXISTS, "/another", true);
+    turn();
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_NO_NODE);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_SYSTEM_ERROR);
+}
+END_TEST
+
 /* --- pages, subtrees: zkd's own, so these bytes are for ever --- */
 
 START_TEST(a_page_is_asked_and_answered_in_these_bytes)
@@ -733,6 +761,7 @@ int main(void)
     tcase_add_test(tc, credentials_cut_short_end_the_connection_without_a_word);
     tcase_add_test(tc, nothing_is_watched_at_a_path_that_no_node_can_have);
     tcase_add_test(tc, a_client_can_be_told_that_its_watched_paths_are_too_many_bytes);
+    tcase_add_test(tc, a_client_can_be_told_that_its_watches_are_too_many);
     tcase_add_test(tc, a_page_is_asked_and_answered_in_these_bytes);
     tcase_add_test(tc, a_subtree_is_deleted_by_these_bytes_and_its_watches_fire_first);
     tcase_add_test(tc, a_page_that_does_not_decode_is_malformed_and_the_connection_stays);

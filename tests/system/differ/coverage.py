@@ -9,12 +9,13 @@ from frames import EVENTS, OPS
 
 # Wire values of errors that a client can be made to see by what it asks. Not here: those of the clients' own (-4, -7, -9...),
 # of features that zkd has not (SASL, reconfig's writing side), and session expired and moved, which come as a closed
-# connection or a handshake with a time-out of 0. Nor -119, not read-only: it takes a lost quorum (../modes asks it of both
-# makes); nor -127, throttled: it takes an overload, and what is hit is chance (tests/unit/test_limits).
+# connection or a handshake with a time-out of 0. Nor -119, not read-only: it takes a lost quorum (../modes and
+# ../modes_on_apache ask both makes); nor -127, throttled: it takes an overload, and what is hit is chance (tests/unit/test_limits).
 ERRORS = {
     -5: "marshalling error", -6: "unimplemented", -8: "bad arguments", -101: "no node", -102: "no auth", -103: "bad version",
     -108: "no children for ephemerals", -110: "node exists", -111: "not empty", -114: "invalid ACL", -115: "auth failed",
-    -120: "ephemeral on a local session", -121: "no watcher", -123: "reconfig disabled", -124: "session closed: authentication required", -125: "quota exceeded",
+    -120: "ephemeral on a local session", -121: "no watcher", -123: "reconfig disabled",
+    -124: "session closed: authentication required", -125: "quota exceeded",
     -2: "runtime inconsistency, a multi's parts behind the one that failed",
 }
 
