@@ -45,6 +45,7 @@ void client_drop(struct replica *r, struct client *c)
 {
     c->phase = CLIENT_GONE;
     outbox_forget(r, c);
+    local_leave(r, c);
     while (c->first != NULL)
         pop(r, c);
     stall_drop(r, c);
@@ -54,9 +55,6 @@ void client_drop(struct replica *r, struct client *c)
     struct tracked *t = c->session ? tracker_find(r, c->session) : NULL;
     if (t != NULL && t->conn == c->conn)
         t->conn = 0;
-    struct local *l = c->session ? local_find(r, c->session) : NULL;
-    if (l != NULL && l->conn == c->conn)
-        l->conn = 0;
     HASH_DEL(r->clients, c);
     free(c);
 }
@@ -245,7 +243,7 @@ static bool is_too_long_leaderless(const struct replica *r)
 static bool joins_locally(struct replica *r, struct client *c, const struct zk_connect_request *request)
 {
     struct local *l = local_find(r, (uint64_t)request->session_id);
-    if (l != NULL && !l->is_upgrading) {
+    if (l != NULL && local_may_come_back(r, l)) {
         if (is_too_long_leaderless(r))
             outbox_close(r, c);
         else
@@ -265,7 +263,7 @@ static void join_read_only(struct replica *r, struct client *c, const struct zk_
         outbox_close(r, c); /* it wants more than there is here */
     else if (request->session_id == 0)
         open_local(r, c, clamp_timeout(r, request->timeout_ms));
-    else if (l != NULL && !l->is_upgrading)
+    else if (l != NULL && local_may_come_back(r, l))
         come_back_to_local(r, c, l, request);
     else if (session_is_passing((uint64_t)request->session_id))
         refuse_as_expired(r, c);

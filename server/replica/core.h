@@ -22,6 +22,7 @@ struct pending {
     struct pending *next;
     uint64_t conn; /* 0: its connection is gone; it is sent once more at most. FORWARD_OWN: nobody's */
     bool sent;     /* to the present leader */
+    bool was_sent; /* to any leader */
     size_t len;
     uint8_t body[]; /* the encoded command */
 };
@@ -370,9 +371,12 @@ struct local *local_find(const struct replica *r, uint64_t session);
 /* NULL: there are REPLICA_LOCAL_SESSIONS_MAX. */
 struct local *local_new(struct replica *r, int32_t timeout_ms, struct zk_slice identities);
 bool local_is_password(const struct local *l, struct zk_slice password);
+/* May it be taken up here, without the log? Else by an ATTACH behind its UPGRADE. */
+bool local_may_come_back(struct replica *r, const struct local *l);
 /* The session comes to this connection; the one it was on is closed. */
 void local_attach(struct replica *r, struct local *l, const struct client *c, int32_t timeout_ms,
                   struct zk_slice identities);
+void local_leave(struct replica *r, struct client *c); /* the connection has gone, its requests are still there */
 bool local_authenticate(struct local *l, struct zk_slice gained); /* false: no room for more identities */
 void local_end(struct replica *r, const struct client *c); /* nothing happens if it is another connection's now */
 /* The client's session becomes the ensemble's; what it asks from now on is numbered behind the UPGRADE. */

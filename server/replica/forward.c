@@ -23,7 +23,7 @@ struct pending *forward_submit(struct replica *r, uint64_t conn, const struct co
     command_encode(&encoded, cmd);
     ZK_ASSERT(!encoded.failed && encoded.ptr == p->body);
     p->conn = conn;
-    p->sent = false;
+    p->sent = p->was_sent = false;
     p->len = encoded.len;
     p->next = NULL;
     p->prev = r->last_pending;
@@ -69,7 +69,7 @@ static void mark_sent(struct replica *r, struct pending *next)
     r->unsent = next;
     while (p != next) {
         struct pending *after = p->next;
-        p->sent = true;
+        p->sent = p->was_sent = true;
         if (p->conn == 0)
             forward_done(r, p);
         p = after;

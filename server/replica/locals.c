@@ -7,9 +7,13 @@
  *
  *   LOCAL --first write: UPGRADE submitted--> upgrading --UPGRADE applied--> the state's
  *
- * The UPGRADE is the server's own command: it goes to each new leader until it has been applied, whatever becomes of the
- * connection, and the state takes one copy. From its submission on the client's commands are numbered behind it, in
- * generation 1, and whoever comes back to the session comes by an ATTACH behind it.
+ * From the UPGRADE's submission on the client's commands are numbered behind it, in generation 1. As long as no leader
+ * has had it, it is given up with its connection, and they with it: nobody was told of them, and the client may be at
+ * another server by then, to which the session is unknown. Made for it afterwards, a lock would be held by nobody for a
+ * time-out. Once a leader has had it, it is the server's own command: it goes to each new leader until it has been
+ * applied, whatever becomes of the connection, the state takes one copy, and whoever comes back to the session comes by
+ * an ATTACH behind it. Who comes to another server before it has been applied is told there that its session has expired,
+ * and what it wrote may still happen, and last for a time-out: so it is in Apache's ensembles, too.
  *
  * An end: closed; not heard of for its time-out, while this server had a leader and turned; the server itself. On any
  * other server such a session has expired.
@@ -71,12 +75,56 @@ bool local_is_password(const struct local *l, struct zk_slice password)
     return password.len == ZK_PASSWORD_BYTES && difference == 0;
 }
 
+static bool ends_in_close(const struct client *c)
+{
+    return c->last != NULL && c->last->op == ZK_OP_CLOSE_SESSION && c->last->pending != NULL;
+}
+
+/* An UPGRADE that no leader has had, so that it and what stands behind it need not happen. A close behind them is what
+ * the client's last word was: then they go, and the session ends. */
+static bool is_unsent(struct replica *r, const struct local *l)
+{
+    const struct client *c = l->conn ? client_find(r, l->conn) : NULL;
+    return l->is_upgrading && !l->upgrade->was_sent && c != NULL && !ends_in_close(c);
+}
+
+bool local_may_come_back(struct replica *r, const struct local *l)
+{
+    return !l->is_upgrading || is_unsent(r, l);
+}
+
+/* Its connection goes. */
+static void take_back(struct replica *r, struct local *l, struct client *c)
+{
+    if (!is_unsent(r, l))
+        return;
+    for (struct request *q = c->first; q != NULL; q = q->next) {
+        if (q->pending != NULL)
+            forward_done(r, q->pending);
+        q->pending = NULL;
+    }
+    forward_done(r, l->upgrade);
+    l->upgrade = NULL;
+    l->is_upgrading = false;
+}
+
+void local_leave(struct replica *r, struct client *c)
+{
+    struct local *l = local_find(r, c->session);
+    if (l == NULL || l->conn != c->conn)
+        return;
+    take_back(r, l, c);
+    l->conn = 0;
+}
+
 void local_attach(struct replica *r, struct local *l, const struct client *c, int32_t timeout_ms,
                   struct zk_slice identities)
 {
     struct client *before = l->conn ? client_find(r, l->conn) : NULL;
-    if (before != NULL)
+    if (before != NULL) {
+        take_back(r, l, before);
         outbox_close(r, before);
+    }
     l->conn = c->conn;
     l->timeout_ms = timeout_ms;
     l->heard_ms = r->now_ms;

@@ -49,6 +49,13 @@ static struct session come_back(uint64_t conn, const struct session *s)
     return (struct session){.id = response.session_id};
 }
 
+/* Without a turn. */
+static void ask_back(uint64_t conn, const struct session *s)
+{
+    send_connect(conn, &(struct zk_connect_request){.timeout_ms = 400, .session_id = s->id,
+                                                    .password = zk_slice(s->password, ZK_PASSWORD_BYTES)});
+}
+
 START_TEST(a_session_that_only_reads_never_enters_the_log)
 {
     uint64_t before = state_zxid(replica_state(r));
@@ -180,8 +187,7 @@ START_TEST(an_upgrade_whose_connection_is_lost_happens_once_and_the_client_comes
     turn();
     disk_stall(disk, 200);
     replica_client_closed(r, 1);
-    send_connect(2, &(struct zk_connect_request){.timeout_ms = 400, .session_id = s.id,
-                                                 .password = zk_slice(s.password, ZK_PASSWORD_BYTES)});
+    ask_back(2, &s);
     pass(100);
     ck_assert(is_silent(2) && !is_in_the_state(s));
     pass(300);
@@ -191,6 +197,73 @@ START_TEST(an_upgrade_whose_connection_is_lost_happens_once_and_the_client_comes
     send_bare(2, 1, ZK_OP_CLOSE_SESSION);
     pass(50);
     ck_assert(!exists("/e") && !is_in_the_state(s));
+}
+END_TEST
+
+/* --- an UPGRADE that no leader has had --- */
+
+START_TEST(an_upgrade_that_was_not_sent_is_given_up_with_its_connection)
+{
+    struct session s = open_session(1);
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    send_create(1, 2, "/p", 0);
+    replica_client_closed(r, 1);
+    ck_assert_ptr_null(replica_check(r));
+    pass(50);
+    ck_assert(!is_in_the_state(s) && !exists("/e") && !exists("/p"));
+    ck_assert_int_eq(come_back(2, &s).id, s.id);
+    send_create(2, 1, "/e", ZK_FLAG_EPHEMERAL);
+    pass(50);
+    ck_assert_int_eq(expect_reply(2, 1), ZK_ERR_OK);
+    ck_assert(is_in_the_state(s) && exists("/e"));
+}
+END_TEST
+
+START_TEST(nor_does_it_happen_if_the_session_is_taken_up_before_the_connections_end_is_seen)
+{
+    struct session s = open_session(1);
+    struct session thief = s;
+    thief.password[0] ^= 1;
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    ask_back(3, &thief);
+    ask_back(2, &s);
+    ck_assert_ptr_null(replica_check(r));
+    send_create(2, 1, "/p", 0);
+    pass(50);
+    ck_assert(lines[1].closed && lines[3].closed);
+    ck_assert_int_eq(expect_connected(2).session_id, s.id);
+    ck_assert_int_eq(expect_reply(2, 1), ZK_ERR_OK);
+    ck_assert(is_in_the_state(s) && !exists("/e") && exists("/p"));
+}
+END_TEST
+
+START_TEST(what_was_asked_in_one_breath_with_a_close_happens_and_the_session_ends)
+{
+    struct session s = open_session(1);
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    send_create(1, 2, "/p", 0);
+    send_bare(1, 3, ZK_OP_CLOSE_SESSION);
+    replica_client_closed(r, 1);
+    ask_back(2, &s);
+    ck_assert_ptr_null(replica_check(r));
+    pass(50);
+    ck_assert(!is_in_the_state(s) && !exists("/e") && exists("/p"));
+    ck_assert_int_eq(expect_connected(2).session_id, 0);
+    ck_assert_ptr_null(r->locals);
+}
+END_TEST
+
+START_TEST(what_a_leader_had_is_not_given_up_before_the_next_has_it)
+{
+    struct session s = open_session(1);
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    turn();
+    disk_stall(disk, 50);
+    forward_restart(r);
+    replica_client_closed(r, 1);
+    pass(100);
+    ck_assert(is_in_the_state(s) && exists("/e"));
+    ck_assert_ptr_null(r->locals);
 }
 END_TEST
 
@@ -289,12 +362,6 @@ END_TEST
 
 /* --- a connection that its successor has taken the session from, and that ends in the same turn --- */
 
-static void ask_back(uint64_t conn, const struct session *s)
-{
-    send_connect(conn, &(struct zk_connect_request){.timeout_ms = 400, .session_id = s->id,
-                                                    .password = zk_slice(s->password, ZK_PASSWORD_BYTES)});
-}
-
 /* Its close waits behind a sync, in the queue or at the door. */
 static struct session close_behind_a_sync(uint64_t conn)
 {
@@ -375,6 +442,10 @@ int main(void)
     tcase_add_checked_fixture(on, setup_upgrading, teardown);
     tcase_add_test(on, its_first_write_makes_it_the_ensembles_under_the_same_id);
     tcase_add_test(on, an_upgrade_whose_connection_is_lost_happens_once_and_the_client_comes_back_behind_it);
+    tcase_add_test(on, an_upgrade_that_was_not_sent_is_given_up_with_its_connection);
+    tcase_add_test(on, nor_does_it_happen_if_the_session_is_taken_up_before_the_connections_end_is_seen);
+    tcase_add_test(on, what_was_asked_in_one_breath_with_a_close_happens_and_the_session_ends);
+    tcase_add_test(on, what_a_leader_had_is_not_given_up_before_the_next_has_it);
     tcase_add_test(on, a_close_behind_the_first_write_is_the_ensembles);
     tcase_add_test(on, it_has_its_identities_before_and_after_it_is_the_ensembles);
     tcase_add_test(on, as_many_identities_as_it_may_have_do_not_hinder_its_first_write);
