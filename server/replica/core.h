@@ -81,6 +81,7 @@ struct client {
     size_t stalled_count;
     size_t stalled_bytes;
     struct zk_buf *out; /* frames for this turn's flush; NULL: none */
+    size_t look_bytes;  /* what the nodes count that lists looked at for it in this turn */
     struct client *next_out;
     bool ready_due;
     bool close_due;
@@ -181,6 +182,8 @@ struct replica {
     uint64_t *late;      /* connections to be answered further in the next turn */
     size_t late_count, late_cap;
     size_t turn_bytes;   /* answers of this turn */
+    size_t turn_look_bytes; /* and what the nodes count that were looked at for them */
+    uint64_t looks;         /* at nodes, by lists, ever */
     bool is_crowded;     /* the last turn's were too many: first come those that wait */
     struct tracked *sessions;
     struct local *locals;
@@ -329,6 +332,7 @@ void pace_resume_all(struct replica *r); /* a client paused for the sake of all 
 bool pace_may_tell(const struct replica *r, const struct client *c); /* events do not wait: false ends it */
 bool pace_may_answer(const struct replica *r, const struct client *c);
 void pace_put_off(struct replica *r, struct client *c); /* may not be answered now */
+void pace_note_looks(struct replica *r, struct client *c, uint64_t looks); /* at nodes, for an answer of this turn */
 void pace_serve_late(struct replica *r); /* a turn ends: go on with what the one before put off */
 void pace_end_turn(struct replica *r);
 bool pace_wants_turn(const struct replica *r);

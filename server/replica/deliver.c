@@ -249,6 +249,7 @@ static void go_live(struct replica *r, const struct zab_snap *snap)
     r->last_checkpoint_zxid = snap->zxid;
     r->log_bytes = r->log_entries = 0;
     state_set_guests(r->state, locals_identities, r);
+    state_count_looks(r->state, &r->looks);
     locals_reload(r);
     rebuild_done(r);
     note_digest(r, snap->zxid);

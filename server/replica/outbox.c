@@ -146,6 +146,7 @@ static void collect_client(struct replica *r, struct client *c)
         effect->bytes = zk_buf_slice(c->out);
     }
     c->out = NULL;
+    c->look_bytes = 0;
     c->ready_due = false;
     if (!c->close_due)
         return;

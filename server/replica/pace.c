@@ -1,6 +1,7 @@
-/* pace.c: how much a client may ask, and get, at once. A few bytes can ask for a megabyte, so answers are paced by what
- * they weigh: so much to one client in a turn, so much to all, and nothing more to one that has not taken what it was
- * sent. What may not be answered yet waits in the client's queue, and meanwhile nothing more is read of it. */
+/* pace.c: how much a client may ask, and get, at once. A few bytes can ask for a megabyte, or for a look at a million
+ * nodes, so answers are paced by what they weigh and cost: so much to one client in a turn, so much to all, and nothing
+ * more to one that has not taken what it was sent. What may not be answered yet waits in the client's queue, and
+ * meanwhile nothing more is read of it. */
 #include "server/replica/core.h"
 
 /* --- reading --- */
@@ -91,11 +92,22 @@ bool pace_may_tell(const struct replica *r, const struct client *c)
     return bytes < REPLICA_CLIENT_TURN_BYTES || (bytes < REPLICA_OUTPUT_BYTES_MAX && r->turn_bytes < REPLICA_TURN_BYTES);
 }
 
+void pace_note_looks(struct replica *r, struct client *c, uint64_t looks)
+{
+    c->look_bytes += looks * REPLICA_LOOK_BYTES;
+    r->turn_look_bytes += looks * REPLICA_LOOK_BYTES;
+}
+
+static bool is_turn_full(const struct replica *r)
+{
+    return r->turn_bytes + r->turn_look_bytes >= REPLICA_TURN_BYTES;
+}
+
 bool pace_may_answer(const struct replica *r, const struct client *c)
 {
     size_t most = r->config.client_turn_bytes ? r->config.client_turn_bytes : REPLICA_CLIENT_TURN_BYTES;
-    return !c->is_behind && !r->is_crowded && r->turn_bytes < REPLICA_TURN_BYTES &&
-           (c->out == NULL || c->out->len < most);
+    return !c->is_behind && !r->is_crowded && !is_turn_full(r) &&
+           (c->out == NULL || c->out->len + c->look_bytes < most);
 }
 
 /* Who is behind is served when it has caught up. */
@@ -118,7 +130,7 @@ void pace_serve_late(struct replica *r)
 {
     size_t count = r->late_count, i = 0;
     r->is_crowded = false;
-    for (; i < count && r->turn_bytes < REPLICA_TURN_BYTES; i++) {
+    for (; i < count && !is_turn_full(r); i++) {
         struct client *c = client_find(r, r->late[i]);
         if (c == NULL)
             continue;
@@ -132,8 +144,8 @@ void pace_serve_late(struct replica *r)
 
 void pace_end_turn(struct replica *r)
 {
-    r->is_crowded = r->turn_bytes >= REPLICA_TURN_BYTES;
-    r->turn_bytes = 0;
+    r->is_crowded = is_turn_full(r);
+    r->turn_bytes = r->turn_look_bytes = 0;
 }
 
 bool pace_wants_turn(const struct replica *r)

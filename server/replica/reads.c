@@ -140,6 +140,7 @@ static int read_part(struct replica *r, struct client *c, int32_t op, struct zk_
 static int read_step(struct replica *r, struct client *c, int32_t op, struct zk_jute *in, struct zk_buf *out)
 {
     size_t start = out->len;
+    r->looks++; /* even if there is no node */
     zk_multi_header_encode(out, (struct zk_multi_header){op, false, ZK_ERR_OK});
     int err = read_part(r, c, op, in, out);
     if (err == ZK_ERR_OK)
@@ -155,6 +156,7 @@ static int read_step(struct replica *r, struct client *c, int32_t op, struct zk_
  * exists and Keeper's lists. */
 static int multi_read(struct replica *r, struct client *c, struct zk_jute *in, struct zk_buf *out)
 {
+    uint64_t looks_end = r->looks + REPLICA_MULTI_READ_LOOKS_MAX;
     for (;;) {
         struct zk_multi_header h = zk_multi_header_decode(in);
         if (in->bad)
@@ -163,7 +165,7 @@ static int multi_read(struct replica *r, struct client *c, struct zk_jute *in, s
             break;
         if (!is_multi_read_op(h.type) || read_step(r, c, h.type, in, out) == ZK_ERR_MARSHALLING_ERROR)
             return ZK_ERR_MARSHALLING_ERROR;
-        if (out->len > REPLICA_GATHERED_BYTES_MAX)
+        if (out->len > REPLICA_GATHERED_BYTES_MAX || r->looks > looks_end)
             return ZK_ERR_BAD_ARGUMENTS;
     }
     zk_multi_header_encode(out, ZK_MULTI_END);
@@ -303,9 +305,11 @@ static int serve(struct replica *r, struct client *c, int32_t op, struct zk_jute
 void read_serve(struct replica *r, struct client *c, const struct request *q, struct zk_slice record)
 {
     struct zk_jute in = zk_jute(record);
+    uint64_t looks = r->looks;
     zk_buf_reset(&r->record);
     int err = serve(r, c, q->op, &in, &r->record);
     client_reply(r, c, q, err, zk_buf_slice(&r->record));
+    pace_note_looks(r, c, r->looks - looks);
     if (r->record.cap > REPLICA_CLIENT_TURN_BYTES)
         zk_buf_fini(&r->record); /* once large is not for ever */
 }

@@ -20,6 +20,7 @@ static bool load(struct replica *r, uint64_t now_ms, char *why, size_t size)
     if (image->verdict == STORAGE_DAMAGED)
         outbox_news(r, REPLICA_ERROR, "the store is damaged, this server must be readmitted: %s", image->why);
     state_set_guests(r->state, locals_identities, r);
+    state_count_looks(r->state, &r->looks);
     tracker_reload(r);
     return true;
 }

@@ -71,6 +71,7 @@ struct state {
     uint64_t round;  /* see effects.h */
     state_guest_fn *guest; /* of sessions that are not here; NULL: there are none */
     void *guest_arg;
+    uint64_t *looks; /* the reader's, who wants to know how many nodes lists have looked at; NULL: nobody does */
     uint64_t ending; /* the session that is at its end while its events are handed out: it has no rights any more */
     struct zk_buf path;  /* of the create at hand */
     struct zk_buf list;  /* the ACL at hand */
@@ -82,6 +83,13 @@ struct state {
 static inline struct node *state_node(const struct state *s, uint32_t handle)
 {
     return tree_at(&s->tree, handle);
+}
+
+/* A list goes past one more node. */
+static inline void state_look(const struct state *s)
+{
+    if (s->looks != NULL)
+        ++*s->looks;
 }
 
 static inline struct zk_slice node_acl(const struct state *s, const struct node *n)

@@ -17,7 +17,7 @@ int state_get_children(const struct state *s, uint64_t session, struct zk_slice 
     size_t start = out->len;
     zk_jute_put_int(out, (int32_t)node_child_count(n));
     struct children_cursor c = children_begin(&s->tree, n);
-    for (uint32_t h; (h = children_next(&c)) != 0 && out->len - start <= bytes_max;)
+    for (uint32_t h; (h = children_next(&c)) != 0 && out->len - start <= bytes_max; state_look(s))
         zk_jute_put_string(out, node_name(state_node(s, h)));
     if (with_stat)
         put_stat(out, n);
@@ -56,6 +56,7 @@ static struct children_cursor page_begin(const struct state *s, const struct nod
 /* The next child that belongs on a page; 0 if there is none. */
 static uint32_t page_next(struct page *p)
 {
+    state_look(p->s);
     uint32_t h = children_next(&p->cursor);
     if (h != 0 && (p->r->flags & ZK_PAGE_AFTER) && zk_slice_eq(node_name(state_node(p->s, h)), text(p->r->from)))
         h = children_next(&p->cursor);
@@ -115,18 +116,22 @@ static bool passes(const struct filter *f, const struct node *n)
 
 static const struct node *filter_next(const struct filter *f, struct children_cursor *c)
 {
-    for (uint32_t h; (h = children_next(c)) != 0;)
+    for (uint32_t h; (h = children_next(c)) != 0;) {
+        state_look(f->s);
         if (passes(f, state_node(f->s, h)))
             return state_node(f->s, h);
+    }
     return NULL;
 }
 
 static bool may_read_all(const struct state *s, const struct node *parent, struct zk_slice identities)
 {
     struct children_cursor c = children_begin(&s->tree, parent);
-    for (uint32_t h; (h = children_next(&c)) != 0;)
+    for (uint32_t h; (h = children_next(&c)) != 0;) {
+        state_look(s);
         if (!node_allows(s, state_node(s, h), ZK_PERM_READ, identities))
             return false;
+    }
     return true;
 }
 
@@ -217,6 +222,7 @@ static bool list_below(struct levels *l, const struct node *parent, size_t limit
 {
     struct children_cursor c = children_begin(&l->s->tree, parent);
     for (uint32_t h; (h = children_next(&c)) != 0;) {
+        state_look(l->s);
         if (++l->looked_at > STATE_LIST_RECURSIVE_MAX || l->out->len > end)
             return false;
         if (!node_allows(l->s, state_node(l->s, h), ZK_PERM_READ, l->identities))

@@ -134,6 +134,7 @@ int state_get_ephemerals(const struct state *s, uint64_t session, struct zk_slic
     zk_jute_put_int(out, 0);
     for (uint32_t i = 0; known != NULL && i < known->ephemeral_count; i++) {
         size_t at = out->len;
+        state_look(s);
         zk_jute_put_int(out, 0);
         tree_path(&s->tree, known->ephemerals[i], out);
         size_t len = out->len - at - 4;

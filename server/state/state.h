@@ -118,6 +118,9 @@ bool state_config_is(const struct state *s, struct zk_slice lines);
 typedef struct zk_slice state_guest_fn(void *arg, uint64_t session);
 void state_set_guests(struct state *s, state_guest_fn *fn, void *arg);
 
+/* Lists may look at many nodes and answer little: they add to `*looks` how many they have looked at. NULL: nobody counts. */
+void state_count_looks(struct state *s, uint64_t *looks);
+
 /* --- reading: never changes anything; err and, if 0, the reply record's jute bytes appended to `out` --- */
 
 int state_exists(const struct state *s, uint64_t session, struct zk_slice path, struct zk_buf *out);

@@ -1,5 +1,6 @@
 /* test_pace.c: proves server/replica/pace.c: answers that weigh much wait, in their order, for later turns, for who reads
  * slowly, and for the others. */
+#include "server/replica/core.h"
 #include "tests/unit/replica_kit.h"
 
 #define BIG 100000
@@ -149,6 +150,86 @@ START_TEST(a_turns_answers_to_all_are_bounded_too_and_everybodys_turn_comes)
 }
 END_TEST
 
+/* --- what answers cost --- */
+
+#define CHILDREN 2000
+#define LOOKS (2 * CHILDREN) /* at each: may it be read, is it ephemeral? */
+
+/* A directory of so many persistent nodes, made by connection 1. */
+static void make_directory(void)
+{
+    char path[32];
+    send_create(1, 1, "/d", 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        snprintf(path, sizeof path, "/d/%06d", i);
+        send_create(1, 1, path, 0);
+        if (i % 200 == 199)
+            pass(10);
+    }
+    pass(50);
+    zk_buf_reset(&lines[1].in);
+}
+
+static void put_list_of_none(void)
+{
+    zk_filtered_list_request_encode(&frame, ZK_OP_FILTERED_LIST,
+                                    &(struct zk_filtered_list_request){.path = zk_slice_str("/d"),
+                                                                       .type = ZK_LIST_EPHEMERAL});
+}
+
+START_TEST(small_answers_that_cost_much_wait_for_later_turns_too)
+{
+    const size_t a_turn = REPLICA_CLIENT_TURN_BYTES / (LOOKS * REPLICA_LOOK_BYTES) + 1;
+    const int32_t asked = 40;
+    make_directory();
+    open_session(2);
+    for (int32_t xid = 1; xid <= asked; xid++) {
+        begin(xid, ZK_OP_FILTERED_LIST);
+        put_list_of_none();
+        send_frame(1);
+    }
+    send_path(2, 1, ZK_OP_EXISTS, "/d", false);
+    turn();
+    ck_assert_int_eq(expect_reply(2, 1), ZK_ERR_OK);
+    ck_assert(lines[1].paused);
+    ck_assert_uint_lt(a_turn, asked / 4);
+    for (int32_t xid = 1; xid <= asked; turn()) {
+        size_t answers = 0;
+        for (; !is_silent(1); answers++)
+            ck_assert_int_eq(expect_reply(1, xid++), ZK_ERR_OK);
+        ck_assert_uint_gt(answers, 0);
+        ck_assert_uint_le(answers, a_turn);
+    }
+    ck_assert(!lines[1].paused);
+    ck_assert_ptr_null(replica_check(r));
+}
+END_TEST
+
+static int32_t ask_for_lists_at_once(int32_t xid, int count)
+{
+    begin(xid, ZK_OP_MULTI_READ);
+    for (int i = 0; i < count; i++) {
+        zk_multi_header_encode(&frame, (struct zk_multi_header){ZK_OP_FILTERED_LIST, false, -1});
+        put_list_of_none();
+    }
+    zk_multi_header_encode(&frame, ZK_MULTI_END);
+    send_frame(1);
+    turn();
+    return expect_reply(1, xid);
+}
+
+START_TEST(what_the_parts_of_one_request_cost_together_is_bounded)
+{
+    const int most = REPLICA_MULTI_READ_LOOKS_MAX / (LOOKS + 1); /* one for the part itself */
+    make_directory();
+    ck_assert_int_eq(ask_for_lists_at_once(1, most), ZK_ERR_OK);
+    turn();
+    uint64_t looks = r->looks;
+    ck_assert_int_eq(ask_for_lists_at_once(2, 10 * most), ZK_ERR_BAD_ARGUMENTS);
+    ck_assert_uint_le(r->looks - looks, REPLICA_MULTI_READ_LOOKS_MAX + LOOKS + 1);
+}
+END_TEST
+
 /* --- events --- */
 
 START_TEST(who_watches_more_than_it_can_be_told_of_at_once_is_closed_and_its_memory_given_back)
@@ -197,6 +278,8 @@ int main(void)
     tcase_add_test(tc, a_session_ends_behind_the_answers_that_wait);
     tcase_add_test(tc, a_client_that_closes_its_session_and_goes_has_closed_it);
     tcase_add_test(tc, a_turns_answers_to_all_are_bounded_too_and_everybodys_turn_comes);
+    tcase_add_test(tc, small_answers_that_cost_much_wait_for_later_turns_too);
+    tcase_add_test(tc, what_the_parts_of_one_request_cost_together_is_bounded);
     tcase_add_test(tc, who_watches_more_than_it_can_be_told_of_at_once_is_closed_and_its_memory_given_back);
     tcase_set_timeout(tc, 30);
     return run_tests("pace", tc);

@@ -168,6 +168,33 @@ START_TEST(a_list_at_its_limit_is_given_and_one_byte_more_is_refused)
 }
 END_TEST
 
+START_TEST(a_list_tells_how_many_nodes_it_has_looked_at_whatever_it_answers)
+{
+    enum { COUNT = 100 };
+    uint64_t a, looks = 0;
+    struct kit k = large_directory(&a, COUNT, 10);
+    struct zk_buf out;
+    zk_buf_init(&out);
+    ck_assert_int_eq(kit_create(&k, a, "/e", "", ZK_FLAG_EPHEMERAL), 0);
+    state_count_looks(k.s, &looks);
+    ck_assert_int_eq(state_get_children(k.s, a, zk_slice_str("/d"), false, SIZE_MAX, &out), 0);
+    ck_assert_uint_eq(looks, COUNT);
+    looks = 0;
+    struct zk_filtered_list_request none = {.path = zk_slice_str("/d"), .type = ZK_LIST_EPHEMERAL};
+    ck_assert_int_eq(state_filtered_list(k.s, a, ZK_OP_FILTERED_LIST, &none, 10000, &out), 0);
+    ck_assert_uint_eq(looks, 2 * COUNT); /* may they be read? are they ephemeral? */
+    looks = 0;
+    ck_assert_int_eq(state_list_recursive(k.s, a, (struct zk_path_limit){zk_slice_str("/d"), COUNT}, 100, &out),
+                     ZK_ERR_BAD_ARGUMENTS);
+    ck_assert_uint_gt(looks, 0);
+    looks = 0;
+    ck_assert_int_eq(state_get_ephemerals(k.s, a, zk_slice_str("/none"), 10000, &out), 0);
+    ck_assert_uint_eq(looks, 1);
+    zk_buf_fini(&out);
+    kit_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("list");
@@ -176,5 +203,6 @@ int main(void)
     tcase_add_test(tc, names_need_read_on_the_directory_and_stats_on_the_child);
     tcase_add_test(tc, pages_of_any_size_together_are_all_children_and_none_is_too_large);
     tcase_add_test(tc, a_list_at_its_limit_is_given_and_one_byte_more_is_refused);
+    tcase_add_test(tc, a_list_tells_how_many_nodes_it_has_looked_at_whatever_it_answers);
     return run_tests("state_list", tc);
 }
