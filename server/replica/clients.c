@@ -38,6 +38,7 @@ static void pop(struct replica *r, struct client *c)
         c->last = NULL;
     c->request_count--;
     c->request_bytes -= q->len;
+    r->put_off -= c->is_put_off;
     request_free(r, q);
 }
 
@@ -449,6 +450,7 @@ void client_push(struct replica *r, struct client *c, struct request *q)
     c->request_count++;
     c->request_bytes += q->len;
     r->outstanding++;
+    r->put_off += c->is_put_off;
     pace_pause_if_full(r, c);
 }
 
@@ -589,7 +591,7 @@ static bool serve_first(struct replica *r, struct client *c)
 
 void client_serve_queue(struct replica *r, struct client *c)
 {
-    c->is_put_off = false;
+    pace_take_up(r, c);
     while (c->first != NULL && !c->close_due && serve_first(r, c))
         ;
     pace_resume_if_room(r, c);

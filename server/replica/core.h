@@ -273,6 +273,7 @@ struct replica {
     /* figures for the report */
     struct replica_report figures;
     size_t outstanding;   /* requests in the clients' queues */
+    size_t put_off;       /* of those, what is in the queues of clients that are put off */
     size_t stalled_count; /* and behind those, at the door */
     size_t large_bytes;   /* of large requests among both */
     size_t frame_bytes;   /* of the frame at hand */
@@ -332,6 +333,12 @@ void pace_resume_all(struct replica *r); /* a client paused for the sake of all 
 bool pace_may_tell(const struct replica *r, const struct client *c); /* events do not wait: false ends it */
 bool pace_may_answer(const struct replica *r, const struct client *c);
 void pace_put_off(struct replica *r, struct client *c); /* may not be answered now */
+void pace_take_up(struct replica *r, struct client *c); /* perhaps it may */
+/* Requests that count when all clients' have a limit: not those that wait for their own client alone. */
+static inline size_t pace_under_way(const struct replica *r)
+{
+    return r->outstanding - r->put_off;
+}
 void pace_note_looks(struct replica *r, struct client *c, uint64_t looks); /* at nodes, for an answer of this turn */
 void pace_serve_late(struct replica *r); /* a turn ends: go on with what the one before put off */
 void pace_end_turn(struct replica *r);

@@ -10,7 +10,7 @@
 static bool has_its_share(const struct replica *r, const struct client *c)
 {
     size_t limit = r->config.outstanding_limit;
-    bool is_over = limit > 0 && (r->outstanding > limit || r->stalled_count > limit);
+    bool is_over = limit > 0 && (pace_under_way(r) > limit || r->stalled_count > limit);
     return is_over && c->request_count + c->stalled_count > 0;
 }
 
@@ -110,10 +110,19 @@ bool pace_may_answer(const struct replica *r, const struct client *c)
            (c->out == NULL || c->out->len + c->look_bytes < most);
 }
 
+void pace_take_up(struct replica *r, struct client *c)
+{
+    if (c->is_put_off)
+        r->put_off -= c->request_count;
+    c->is_put_off = false;
+}
+
 /* Who is behind is served when it has caught up. */
 void pace_put_off(struct replica *r, struct client *c)
 {
+    pace_take_up(r, c);
     c->is_put_off = true;
+    r->put_off += c->request_count;
     pace_pause_if_full(r, c);
     if (c->is_late || c->is_behind)
         return;

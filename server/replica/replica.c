@@ -428,7 +428,7 @@ struct zab *replica_zab(struct replica *r)
 
 static const char *check_queues(const struct replica *r)
 {
-    size_t outstanding = 0;
+    size_t outstanding = 0, put_off = 0;
     for (struct client *c = r->clients; c != NULL; c = c->hh.next) {
         size_t count = 0, bytes = 0;
         for (struct request *q = c->first; q != NULL; q = q->next) {
@@ -438,10 +438,11 @@ static const char *check_queues(const struct replica *r)
         if (count != c->request_count || bytes != c->request_bytes)
             return "a client's queue is not as long as it says";
         outstanding += count;
+        put_off += c->is_put_off ? count : 0;
     }
     if (r->stalled_count == 0 && r->outstanding == 0 && r->large_bytes != 0)
         return "large requests are counted that are not there";
-    return outstanding == r->outstanding ? NULL : "outstanding requests do not add up";
+    return outstanding == r->outstanding && put_off == r->put_off ? NULL : "outstanding requests do not add up";
 }
 
 static const char *check_locals(const struct replica *r)

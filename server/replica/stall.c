@@ -17,7 +17,7 @@ struct stalled {
 
 static bool has_room(const struct replica *r)
 {
-    return r->config.throttle_max_requests == 0 || r->outstanding < r->config.throttle_max_requests;
+    return r->config.throttle_max_requests == 0 || pace_under_way(r) < r->config.throttle_max_requests;
 }
 
 bool stall_must_wait(const struct replica *r, const struct client *c)

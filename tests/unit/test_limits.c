@@ -29,11 +29,16 @@ static void begin_with(int sessions)
 }
 
 /* From now on writes wait; one is on its way to the disk. */
-static void stall_disk(void)
+static void stall_disk_with(uint64_t conn)
 {
-    send_create(1, 1, "/first", 0);
+    send_create(conn, 1, "/first", 0);
     turn();
     disk_stall(disk, 1000000);
+}
+
+static void stall_disk(void)
+{
+    stall_disk_with(1);
 }
 
 static void let_disk_go(void)
@@ -83,7 +88,55 @@ START_TEST(above_the_limit_of_all_requests_each_client_may_have_one)
 }
 END_TEST
 
+static void read_some(uint64_t conn, int32_t from, int32_t to)
+{
+    for (int32_t xid = from; xid <= to; xid++)
+        send_path(conn, xid, ZK_OP_EXISTS, "/", false);
+}
+
+START_TEST(what_waits_for_its_own_client_to_read_does_not_count_for_the_others)
+{
+    want.outstanding = 10;
+    begin_with(2);
+    replica_client_behind(r, 1, true);
+    read_some(1, 2, 30);
+    stall_disk_with(2);
+    create_some(2, 2, 10);
+    ck_assert_ptr_null(replica_check(r));
+    turn();
+    ck_assert(lines[1].paused && !lines[2].paused);
+    create_some(2, 11, 11);
+    turn();
+    ck_assert(lines[2].paused); /* by its own */
+    let_disk_go();
+    expect_all(2, 1, 11);
+    ck_assert(is_silent(1) && !lines[2].paused);
+    replica_client_behind(r, 1, false);
+    pass(20);
+    expect_all(1, 2, 30);
+    ck_assert(!lines[1].paused);
+    teardown();
+}
+END_TEST
+
 /* --- request_throttle_max_requests --- */
+
+START_TEST(nor_does_it_keep_the_others_at_the_door)
+{
+    want.throttle = 3;
+    begin_with(2);
+    replica_client_behind(r, 1, true);
+    read_some(1, 1, 9);
+    read_some(2, 1, 1);
+    turn();
+    expect_all(2, 1, 1);
+    ck_assert(is_silent(1));
+    replica_client_closed(r, 1);
+    pass(20);
+    ck_assert_uint_eq(r->put_off, 0);
+    teardown();
+}
+END_TEST
 
 START_TEST(beyond_what_may_be_under_way_requests_wait_at_the_door_in_their_order)
 {
@@ -257,6 +310,8 @@ int main(void)
 {
     TCase *tc = tcase_create("all");
     tcase_add_test(tc, above_the_limit_of_all_requests_each_client_may_have_one);
+    tcase_add_test(tc, what_waits_for_its_own_client_to_read_does_not_count_for_the_others);
+    tcase_add_test(tc, nor_does_it_keep_the_others_at_the_door);
     tcase_add_test(tc, beyond_what_may_be_under_way_requests_wait_at_the_door_in_their_order);
     tcase_add_test(tc, what_a_client_that_has_gone_was_waiting_for_does_not_happen_but_for_its_end);
     tcase_add_test(tc, who_has_waited_at_the_door_for_longer_than_allowed_is_told_so);
