@@ -227,6 +227,7 @@ struct replica {
     uint64_t ensemble_warned_ms;
     uint64_t quota_warned_ms;
     uint64_t list_warned_ms;
+    uint64_t watches_warned_ms;
     struct tracked *buckets[EXPIRY_BUCKETS];
     uint64_t next_bucket;
 

@@ -28,16 +28,37 @@ bool read_is_local(int32_t op)
     }
 }
 
+#define WARN_EVERY_MS 1000
+
+static size_t watches_bytes_max(const struct replica *r)
+{
+    uint64_t memory = r->config.memory_limit_bytes;
+    return memory > 0 ? memory / REPLICA_WATCHES_SHARE_OF_LIMIT : REPLICA_WATCHES_BYTES_MAX;
+}
+
+static void warn_of_watches(struct replica *r, const struct client *c)
+{
+    if (r->watches_warned_ms != 0 && r->now_ms - r->watches_warned_ms < WARN_EVERY_MS)
+        return;
+    r->watches_warned_ms = r->now_ms;
+    outbox_news(r, REPLICA_WARN,
+                "a watch of a client at %s is refused: it may have no more, or all may not: theirs take %zu of %zu MiB",
+                c->address, watches_bytes(r->watches) >> 20, watches_bytes_max(r) >> 20);
+}
+
 /* A path that no node can have is refused: nothing could ever happen there. */
 int read_watch(struct replica *r, struct client *c, struct zk_slice path, enum watch_kind kind)
 {
-    static const struct watch_limit limit = {REPLICA_WATCHES_PER_CLIENT_MAX, REPLICA_WATCHED_BYTES_PER_CLIENT_MAX};
+    const struct watch_limit limit = {.count = REPLICA_WATCHES_PER_CLIENT_MAX,
+                                      .bytes = REPLICA_WATCHED_BYTES_PER_CLIENT_MAX,
+                                      .all_bytes = watches_bytes_max(r)};
     if (path.len > ZK_PATH_BYTES_MAX)
         return ZK_ERR_BAD_ARGUMENTS;
-    return watches_add(r->watches, c->conn, path, kind, limit) ? ZK_ERR_OK : ZK_ERR_SYSTEM_ERROR;
+    if (watches_add(r->watches, c->conn, path, kind, limit))
+        return ZK_ERR_OK;
+    warn_of_watches(r, c);
+    return ZK_ERR_SYSTEM_ERROR;
 }
-
-#define LIST_WARN_EVERY_MS 1000
 
 /* Apache's server answers whatever it costs, and a Java client drops the connection, over and over, when the answer is
  * larger than its own jute.maxbuffer. What is sent is the same here; but it is said who is about to get into that. */
@@ -45,7 +66,7 @@ static void warn_of_long_list(struct replica *r, struct zk_slice path, int err, 
 {
     char shown[256];
     bool is_long = err == ZK_ERR_BAD_ARGUMENTS || bytes > r->config.jute_max_buffer;
-    if (!is_long || (r->list_warned_ms != 0 && r->now_ms - r->list_warned_ms < LIST_WARN_EVERY_MS))
+    if (!is_long || (r->list_warned_ms != 0 && r->now_ms - r->list_warned_ms < WARN_EVERY_MS))
         return;
     r->list_warned_ms = r->now_ms;
     outbox_news(r, REPLICA_WARN, "the list of the children of \"%s\" %s: zk-shell and libzk take it in pages",

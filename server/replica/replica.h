@@ -41,6 +41,9 @@
 /* Of one client: its watches, and the bytes of their paths. */
 #define REPLICA_WATCHES_PER_CLIENT_MAX 1000000
 #define REPLICA_WATCHED_BYTES_PER_CLIENT_MAX (64u << 20)
+/* Memory for the watches of all clients: one part in so many of memory_limit_bytes or, where there is no limit, so much. */
+#define REPLICA_WATCHES_SHARE_OF_LIMIT 6
+#define REPLICA_WATCHES_BYTES_MAX ((size_t)1 << 30)
 /* Sessions that only this server knows; who asks for one more is closed. */
 #define REPLICA_LOCAL_SESSIONS_MAX 1000000
 /* The answer to one getChildren, multiRead or getEphemerals; more is BAD_ARGUMENTS. libzk takes frames of 64 MiB. */

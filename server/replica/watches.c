@@ -9,6 +9,11 @@
 
 #define KINDS 4
 
+/* With their part of the tables. */
+#define WATCH_BYTES 40
+#define PATH_BYTES 60 /* and its name */
+#define CONN_BYTES 44
+
 struct watch {
     uint32_t path; /* 0: the record is free and path_next leads to the next free one */
     uint32_t conn;
@@ -56,6 +61,7 @@ struct watches {
     struct table watch_table, path_table, conn_table;
     uint64_t changes; /* fired so far: says who has heard of the present one */
     size_t recursive_count;
+    size_t name_bytes; /* of all paths, each once */
 };
 
 /* --- tables --- */
@@ -224,6 +230,7 @@ static uint32_t path_make(struct watches *w, struct zk_slice path)
     }
     w->path[at] = (struct watched_path){.name = zk_memdup(path.ptr, path.len), .len = (uint32_t)path.len};
     table_insert(&w->path_table, path_hash(path), at);
+    w->name_bytes += path.len;
     return at;
 }
 
@@ -249,6 +256,7 @@ static void path_release(struct watches *w, uint32_t at)
         if (p->last[kind] != 0)
             return;
     table_remove(&w->path_table, at);
+    w->name_bytes -= p->len;
     free(p->name);
     *p = (struct watched_path){.last = {w->path_pool.free}};
     w->path_pool.free = at;
@@ -360,7 +368,8 @@ bool watches_add(struct watches *w, uint64_t conn, struct zk_slice path, enum wa
     if (p != 0 && c != 0 && watch_find(w, p, c, kind) != 0)
         return true;
     size_t count = c != 0 ? w->conn[c].count : 0, bytes = c != 0 ? w->conn[c].bytes : 0;
-    if (count >= limit.count || bytes + path.len > limit.bytes)
+    size_t added = WATCH_BYTES + (p == 0 ? PATH_BYTES + path.len : 0) + (c == 0 ? CONN_BYTES : 0);
+    if (count >= limit.count || bytes + path.len > limit.bytes || watches_bytes(w) + added > limit.all_bytes)
         return false;
     if (p == 0)
         p = path_make(w, path);
@@ -545,6 +554,12 @@ size_t watches_conn_count(const struct watches *w)
     return w->conn_table.count;
 }
 
+size_t watches_bytes(const struct watches *w)
+{
+    return w->watch_table.count * (size_t)WATCH_BYTES + w->path_table.count * (size_t)PATH_BYTES + w->name_bytes +
+           w->conn_table.count * (size_t)CONN_BYTES;
+}
+
 static size_t ring_of_path(const struct watches *w, uint32_t path, int kind)
 {
     uint32_t last = w->path[path].last[kind];
@@ -574,7 +589,7 @@ static size_t ring_of_conn(const struct watches *w, uint32_t conn)
 
 static const char *check_paths(const struct watches *w)
 {
-    size_t total = 0, paths = 0, recursive = 0;
+    size_t total = 0, paths = 0, recursive = 0, name_bytes = 0;
     for (uint32_t p = 1; p < w->path_pool.used; p++) {
         size_t here = 0;
         for (int kind = 0; w->path[p].name != NULL && kind < KINDS; kind++) {
@@ -590,8 +605,10 @@ static const char *check_paths(const struct watches *w)
             return "a watched path is not in its table";
         total += here;
         paths += w->path[p].name != NULL;
+        name_bytes += w->path[p].len;
     }
-    if (total != w->watch_table.count || paths != w->path_table.count || recursive != w->recursive_count)
+    if (total != w->watch_table.count || paths != w->path_table.count || recursive != w->recursive_count ||
+        name_bytes != w->name_bytes)
         return "the counts of watches and paths are wrong";
     return NULL;
 }

@@ -17,12 +17,13 @@ struct watches;
 struct watches *watches_new(void);
 void watches_free(struct watches *w);
 
-/* What one connection may hold. */
+/* What one connection may hold, and all together. */
 struct watch_limit {
     size_t count;
-    size_t bytes; /* of paths, each counted for each watch on it */
+    size_t bytes;     /* of paths, each counted for each watch on it */
+    size_t all_bytes; /* of memory, all connections', as watches_bytes has it */
 };
-/* Arm (again: nothing changes). False: `conn` would hold more than `limit`. Copies the path. */
+/* Arm (again: nothing changes). False: there would be more than `limit`. Copies the path. */
 bool watches_add(struct watches *w, uint64_t conn, struct zk_slice path, enum watch_kind kind,
                  struct watch_limit limit);
 /* removeWatches/checkWatches: is there one that `type` (enum zk_watcher_type) covers? remove drops what it covers. As
@@ -46,5 +47,7 @@ void watches_each(const struct watches *w, bool by_path, watches_each_fn *fn, vo
 size_t watches_count(const struct watches *w);
 size_t watches_path_count(const struct watches *w);
 size_t watches_conn_count(const struct watches *w);
+/* Of memory, about. */
+size_t watches_bytes(const struct watches *w);
 /* NULL, or what does not hold. */
 const char *watches_check(const struct watches *w);

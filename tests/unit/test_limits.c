@@ -5,7 +5,7 @@
 #include "tests/unit/run.h"
 
 static struct {
-    size_t outstanding, throttle, large, large_all;
+    size_t outstanding, throttle, large, large_all, memory;
     uint32_t wait_ms;
     bool drops_stale;
 } want;
@@ -15,6 +15,7 @@ static void with_limits(struct replica_config *config)
     config->outstanding_limit = want.outstanding;
     config->throttle_max_requests = want.throttle;
     config->throttled_op_wait_ms = want.wait_ms;
+    config->memory_limit_bytes = want.memory;
     config->throttle_drops_stale = want.drops_stale;
     config->large_request_threshold = want.large;
     config->large_request_max_bytes = want.large_all;
@@ -306,6 +307,41 @@ START_TEST(large_requests_count_at_the_door_too_and_no_more_when_their_client_ha
 }
 END_TEST
 
+/* --- watches --- */
+
+/* Watches on so many nodes that are not there; how many were granted. */
+static int watch_some(uint64_t conn, int count)
+{
+    int granted = 0;
+    for (int i = 0; i < count; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/c%d-%d", (int)conn, i);
+        send_path(conn, i, ZK_OP_EXISTS, path, true);
+        turn();
+        int32_t err = expect_reply(conn, i);
+        ck_assert(err == ZK_ERR_NO_NODE || err == ZK_ERR_SYSTEM_ERROR);
+        granted += err == ZK_ERR_NO_NODE;
+    }
+    return granted;
+}
+
+START_TEST(all_watches_together_take_no_more_memory_than_their_share)
+{
+    enum { BYTES = 10000, ENOUGH = 200 };
+    want.memory = BYTES * REPLICA_WATCHES_SHARE_OF_LIMIT;
+    begin_with(3);
+    int first = watch_some(1, ENOUGH / 4), second = watch_some(2, ENOUGH);
+    ck_assert_int_eq(first, ENOUGH / 4);
+    ck_assert(second > 0 && second < ENOUGH);
+    ck_assert_uint_le(watches_bytes(r->watches), BYTES);
+    ck_assert_int_eq(watch_some(3, 1), 0);
+    replica_client_closed(r, 1);
+    ck_assert_int_gt(watch_some(3, ENOUGH), 0);
+    ck_assert_uint_le(watches_bytes(r->watches), BYTES);
+    teardown();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("all");
@@ -318,5 +354,6 @@ int main(void)
     tcase_add_test(tc, who_has_waited_for_longer_than_its_time_out_is_closed_where_that_is_asked);
     tcase_add_test(tc, large_requests_have_a_limit_together_and_who_passes_it_is_closed);
     tcase_add_test(tc, large_requests_count_at_the_door_too_and_no_more_when_their_client_has_gone);
+    tcase_add_test(tc, all_watches_together_take_no_more_memory_than_their_share);
     return run_tests("limits", tc);
 }

@@ -4,8 +4,8 @@
 #include "tests/unit/run.h"
 #include <stdio.h>
 
-#define NO_LIMIT ((struct watch_limit){SIZE_MAX, SIZE_MAX})
-#define TWO ((struct watch_limit){2, SIZE_MAX})
+#define NO_LIMIT ((struct watch_limit){SIZE_MAX, SIZE_MAX, SIZE_MAX})
+#define TWO ((struct watch_limit){2, SIZE_MAX, SIZE_MAX})
 
 static struct watches *w;
 static char heard[256]; /* "1 2 ": the connections that were told, in order */
@@ -119,7 +119,7 @@ END_TEST
 
 START_TEST(the_bytes_of_a_connections_paths_are_limited_too_and_come_back_with_its_watches)
 {
-    const struct watch_limit ten = {SIZE_MAX, 10};
+    const struct watch_limit ten = {SIZE_MAX, 10, SIZE_MAX};
     ck_assert(watches_add(w, 1, zk_slice_str("/four"), WATCH_DATA, ten));
     ck_assert(watches_add(w, 1, zk_slice_str("/four"), WATCH_CHILD, ten)); /* counts again: it may be the last here */
     ck_assert(!watches_add(w, 1, zk_slice_str("/"), WATCH_DATA, ten));
@@ -129,6 +129,26 @@ START_TEST(the_bytes_of_a_connections_paths_are_limited_too_and_come_back_with_i
     ck_assert(watches_add(w, 1, zk_slice_str("/fivs"), WATCH_DATA, ten));
     ck_assert(watches_remove(w, 1, zk_slice_str("/four"), ZK_WATCHER_ANY));
     ck_assert(watches_add(w, 1, zk_slice_str("/five"), WATCH_DATA, ten));
+}
+END_TEST
+
+START_TEST(the_memory_of_all_watches_is_limited_and_a_shared_path_counts_once)
+{
+    arm(1, "/shared", WATCH_DATA);
+    size_t first = watches_bytes(w);
+    arm(2, "/shared", WATCH_DATA);
+    size_t second = watches_bytes(w) - first;
+    ck_assert_uint_gt(first, second);
+    struct watch_limit limit = {SIZE_MAX, SIZE_MAX, first + 2 * second};
+    ck_assert(!watches_add(w, 3, zk_slice_str("/another"), WATCH_DATA, limit));
+    ck_assert(watches_add(w, 3, zk_slice_str("/shared"), WATCH_DATA, limit));
+    ck_assert(!watches_add(w, 3, zk_slice_str("/shared"), WATCH_CHILD, limit));
+    ck_assert(watches_add(w, 3, zk_slice_str("/shared"), WATCH_DATA, limit)); /* there already */
+    watches_drop_conn(w, 1);
+    ck_assert(watches_add(w, 3, zk_slice_str("/shared"), WATCH_CHILD, limit));
+    watches_drop_conn(w, 2);
+    watches_drop_conn(w, 3);
+    ck_assert_uint_eq(watches_bytes(w), 0);
 }
 END_TEST
 
@@ -306,6 +326,7 @@ int main(void)
     tcase_add_test(tests, a_persistent_watch_stays_and_hears_of_children_too);
     tcase_add_test(tests, a_recursive_watch_hears_of_all_below_but_never_of_children_changed);
     tcase_add_test(tests, events_come_in_the_order_of_arming);
+    tcase_add_test(tests, the_memory_of_all_watches_is_limited_and_a_shared_path_counts_once);
     tcase_add_test(tests, a_connection_may_not_pass_its_limit);
     tcase_add_test(tests, the_bytes_of_a_connections_paths_are_limited_too_and_come_back_with_its_watches);
     tcase_add_test(tests, remove_takes_what_its_type_covers);
