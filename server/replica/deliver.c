@@ -121,13 +121,38 @@ static void apply_command(struct replica *r, const struct entry *e, const struct
         answer(r, cmd, &r->fx);
 }
 
+static bool is_zabs_own(const struct entry *e)
+{
+    return e->kind >= ENTRY_NEWLEADER && e->kind <= ENTRY_SEAT;
+}
+
+/* A newer server's, in an ensemble that is being upgraded. The others do what it says; passed over, it would be a write
+ * that was acknowledged and is not here. */
+static void refuse_unknown(struct replica *r, const struct entry *e)
+{
+    unsigned format = e->body.len > 0 ? e->body.ptr[0] : 0, kind = e->body.len > 1 ? e->body.ptr[1] : 0;
+    if (e->kind != ENTRY_COMMAND)
+        outbox_fatal(r, "the log's entry 0x%llx is of a kind (%u) that only a newer zkd knows: install that one here",
+                     (unsigned long long)e->zxid, (unsigned)e->kind);
+    else
+        outbox_fatal(r, "the log's entry 0x%llx holds a command (format %u, kind %u) that only a newer zkd knows: install "
+                     "that one here", (unsigned long long)e->zxid, format, kind);
+}
+
+/* After what it does not know a server applies nothing more. */
 static void apply_entry(struct replica *r, const struct entry *e, bool live)
 {
     struct command cmd;
-    if (e->kind == ENTRY_COMMAND && command_decode(e->body, &cmd))
+    if (r->fatal != NULL)
+        return;
+    if (e->kind == ENTRY_COMMAND && command_decode(e->body, &cmd)) {
         apply_command(r, e, &cmd, live);
-    else
+    } else if (is_zabs_own(e)) {
         state_skip(r->state, e->zxid);
+    } else {
+        refuse_unknown(r, e);
+        return;
+    }
     r->applied_hash = e->hash;
     r->log_bytes += e->body.len;
     r->log_entries++;
@@ -177,7 +202,10 @@ static int load_group(void *arg, struct zk_slice bytes)
     while (group_next(&g, &e))
         if (e.zxid > state_zxid(l->r->state) && e.zxid <= l->commit)
             apply_entry(l->r, &e, false);
-    return 0;
+    if (l->r->fatal == NULL)
+        return 0;
+    snprintf(l->why, l->size, "%s", l->r->fatal);
+    return 1;
 }
 
 static bool load_tree(struct replica *r, const struct storage_image *image, struct loading *l)

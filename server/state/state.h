@@ -75,7 +75,7 @@ void state_effects_fini(struct state_effects *fx);
 
 /* Apply one committed command. `zxid` must be above every earlier one. Never fails. */
 void state_apply(struct state *s, uint64_t zxid, const struct command *c, struct state_effects *fx);
-/* An entry that is not a command (NEWLEADER, membership): only the position moves. */
+/* An entry of zab's own (NEWLEADER, membership): only the position moves. */
 void state_skip(struct state *s, uint64_t zxid);
 
 uint64_t state_zxid(const struct state *s);

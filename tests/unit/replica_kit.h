@@ -90,7 +90,7 @@ static inline void pass(uint64_t ms)
     ck_assert_ptr_null(state_check(replica_state(r)));
 }
 
-static inline void start(void)
+static inline struct replica_config make_config(void)
 {
     struct replica_config config = {
         .zab = {.self = 1, .member_count = 1, .members = {{.id = 1, .role = ZAB_PARTICIPANT, .weight = 1}},
@@ -102,6 +102,12 @@ static inline void start(void)
     };
     if (alter_config != NULL)
         alter_config(&config);
+    return config;
+}
+
+static inline void start(void)
+{
+    struct replica_config config = make_config();
     char why[256];
     r = replica_new(&config, disk_open(disk, now_ms), now_ms, (int64_t)now_ms, why, sizeof why);
     ck_assert_msg(r != NULL, "%s", why);

@@ -634,6 +634,76 @@ START_TEST(a_client_that_has_asked_for_nothing_has_opened_its_session)
 }
 END_TEST
 
+/* --- what a newer server has written --- */
+
+/* Turns until the process is told to end; why. */
+static const char *turns_until_fatal(void)
+{
+    static char why[512];
+    why[0] = '\0';
+    for (int i = 0; i < 50 && why[0] == '\0'; i++, now_ms += 5) {
+        const struct replica_effect *effects;
+        replica_time(r, now_ms, (int64_t)now_ms);
+        disk_advance(disk, now_ms);
+        replica_storage(r);
+        size_t count = replica_flush(r, &effects);
+        for (size_t j = 0; j < count; j++)
+            if (effects[j].kind == REPLICA_FATAL)
+                snprintf(why, sizeof why, "%.*s", (int)effects[j].bytes.len, (const char *)effects[j].bytes.ptr);
+            else
+                perform(&effects[j]);
+    }
+    return why;
+}
+
+static struct zk_slice encoded(const struct command *c, struct zk_buf *buf)
+{
+    command_encode(buf, c);
+    return zk_buf_slice(buf);
+}
+
+START_TEST(a_committed_command_that_it_does_not_know_ends_the_server_before_it_and_at_each_start)
+{
+    struct zk_buf bodies[2] = {{0}, {0}};
+    uint64_t first;
+    uint64_t session = (uint64_t)open_session(1).id;
+    struct zk_slice both[2] = {encoded(&(struct command){.kind = COMMAND_UPGRADE + 1}, &bodies[0]),
+                               encoded(&(struct command){.kind = COMMAND_EXPIRE, .session = session, .generation = 1},
+                                       &bodies[1])};
+    ck_assert(zab_propose(replica_zab(r), now_ms, both, 2, &first));
+    char what[64], kind[32];
+    snprintf(what, sizeof what, "0x%llx", (unsigned long long)first);
+    snprintf(kind, sizeof kind, "kind %d)", COMMAND_UPGRADE + 1);
+    const char *why = turns_until_fatal();
+    ck_assert(strstr(why, what) != NULL && strstr(why, kind) != NULL && strstr(why, "newer zkd") != NULL);
+    ck_assert_uint_lt(state_zxid(replica_state(r)), first);
+    ck_assert_uint_eq(state_session_count(replica_state(r)), 1); /* nor what came behind it */
+    stop();
+    struct replica_config config = make_config();
+    char said[256];
+    bool damaged = true;
+    config.damaged = &damaged;
+    r = replica_new(&config, disk_open(disk, now_ms), now_ms, (int64_t)now_ms, said, sizeof said);
+    ck_assert_ptr_null(r);
+    ck_assert(strstr(said, what) != NULL && !damaged);
+    zk_buf_fini(&bodies[0]);
+    zk_buf_fini(&bodies[1]);
+}
+END_TEST
+
+START_TEST(a_command_whose_payload_is_malformed_is_a_known_one_and_changes_nothing)
+{
+    struct zk_buf body = {0};
+    uint64_t zxid, digest = state_digest(replica_state(r));
+    struct zk_slice one = encoded(&(struct command){.kind = COMMAND_CONFIG, .payload = zk_slice_str("x")}, &body);
+    ck_assert(zab_propose(replica_zab(r), now_ms, &one, 1, &zxid));
+    pass(50);
+    ck_assert_uint_ge(state_zxid(replica_state(r)), zxid);
+    ck_assert_uint_eq(state_digest(replica_state(r)), digest);
+    zk_buf_fini(&body);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("standalone");
@@ -672,6 +742,8 @@ int main(void)
     tcase_add_test(tc, nobody_is_let_in_while_the_state_is_wrong);
     tcase_add_test(tc, a_restart_brings_everything_back_and_the_session_goes_on);
     tcase_add_test(tc, what_a_checkpoint_brought_can_be_compared_before_anything_else_happens);
+    tcase_add_test(tc, a_committed_command_that_it_does_not_know_ends_the_server_before_it_and_at_each_start);
+    tcase_add_test(tc, a_command_whose_payload_is_malformed_is_a_known_one_and_changes_nothing);
     tcase_add_test(tc, a_client_that_asks_too_much_is_paused_and_resumed);
     return run_tests("replica", tc);
 }
