@@ -252,6 +252,7 @@ static bool rearm(struct replica *r, struct client *c, enum rearm_kind kind, str
 {
     static const enum watch_kind kinds[] = {WATCH_DATA, WATCH_DATA, WATCH_CHILD, WATCH_PERSISTENT, WATCH_RECURSIVE};
     enum zk_event_type type = missed_event(r, kind, path, seen);
+    r->looks++;
     if (type == ZK_EVENT_NONE)
         return read_watch(r, c, path, kinds[kind]) == ZK_ERR_OK;
     struct zk_slice acl = state_acl_of(r->state, path);

@@ -177,6 +177,22 @@ static void put_list_of_none(void)
                                                                        .type = ZK_LIST_EPHEMERAL});
 }
 
+/* Connection 1 has its answers, in this turn and the next ones, so many in each. */
+static void expect_in_turns(int32_t asked, size_t a_turn)
+{
+    ck_assert(lines[1].paused);
+    ck_assert_uint_lt(a_turn, (size_t)asked / 4);
+    for (int32_t xid = 1; xid <= asked; turn()) {
+        size_t answers = 0;
+        for (; !is_silent(1); answers++)
+            ck_assert_int_eq(expect_reply(1, xid++), ZK_ERR_OK);
+        ck_assert_uint_gt(answers, 0);
+        ck_assert_uint_le(answers, a_turn);
+    }
+    ck_assert(!lines[1].paused);
+    ck_assert_ptr_null(replica_check(r));
+}
+
 START_TEST(small_answers_that_cost_much_wait_for_later_turns_too)
 {
     const size_t a_turn = REPLICA_CLIENT_TURN_BYTES / (LOOKS * REPLICA_LOOK_BYTES) + 1;
@@ -191,17 +207,34 @@ START_TEST(small_answers_that_cost_much_wait_for_later_turns_too)
     send_path(2, 1, ZK_OP_EXISTS, "/d", false);
     turn();
     ck_assert_int_eq(expect_reply(2, 1), ZK_ERR_OK);
-    ck_assert(lines[1].paused);
-    ck_assert_uint_lt(a_turn, asked / 4);
-    for (int32_t xid = 1; xid <= asked; turn()) {
-        size_t answers = 0;
-        for (; !is_silent(1); answers++)
-            ck_assert_int_eq(expect_reply(1, xid++), ZK_ERR_OK);
-        ck_assert_uint_gt(answers, 0);
-        ck_assert_uint_le(answers, a_turn);
+    expect_in_turns(asked, a_turn);
+}
+END_TEST
+
+static void put_paths(int count)
+{
+    char path[32];
+    zk_jute_put_int(&frame, count);
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "/none/%06d", i);
+        zk_jute_put_cstring(&frame, path);
     }
-    ck_assert(!lines[1].paused);
-    ck_assert_ptr_null(replica_check(r));
+}
+
+START_TEST(so_do_watches_that_are_set_again)
+{
+    enum { COUNT = 2000, ASKED_FOR = 80 };
+    for (int32_t xid = 1; xid <= ASKED_FOR; xid++) {
+        begin(xid, ZK_OP_SET_WATCHES);
+        zk_jute_put_long(&frame, INT64_MAX);
+        put_paths(0);
+        put_paths(COUNT);
+        put_paths(0);
+        send_frame(1);
+    }
+    turn();
+    expect_in_turns(ASKED_FOR, REPLICA_CLIENT_TURN_BYTES / (COUNT * REPLICA_LOOK_BYTES) + 1);
+    ck_assert_uint_eq(watches_count(r->watches), COUNT);
 }
 END_TEST
 
@@ -279,6 +312,7 @@ int main(void)
     tcase_add_test(tc, a_client_that_closes_its_session_and_goes_has_closed_it);
     tcase_add_test(tc, a_turns_answers_to_all_are_bounded_too_and_everybodys_turn_comes);
     tcase_add_test(tc, small_answers_that_cost_much_wait_for_later_turns_too);
+    tcase_add_test(tc, so_do_watches_that_are_set_again);
     tcase_add_test(tc, what_the_parts_of_one_request_cost_together_is_bounded);
     tcase_add_test(tc, who_watches_more_than_it_can_be_told_of_at_once_is_closed_and_its_memory_given_back);
     tcase_set_timeout(tc, 30);
