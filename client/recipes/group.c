@@ -221,11 +221,24 @@ static void on_owner(struct zk *zk, struct zk_result *result, void *context)
     zkr_machine_unref_unlock(g);
 }
 
+static void on_synced(struct zk *zk, struct zk_result *result, void *context)
+{
+    struct zk_group *g = zkr_machine_come_back(context);
+    if (result->err == ZK_OK)
+        started(g, zk_exists_async(g->m.zk, g->node, NULL, NULL, on_owner, g));
+    else
+        g->gone = !zkr_is_unknown(result->err);
+    zk_result_free(result);
+    go_on(g);
+    zkr_machine_unref_unlock(g);
+}
+
+/* A create whose answer was lost may have happened, and the server we are on now may not know yet. */
 static void leave(struct zk_group *g)
 {
     if (g->gone || g->m.busy || g->m.over || !g->tried)
         return;
-    started(g, zk_exists_async(g->m.zk, g->node, NULL, NULL, on_owner, g));
+    started(g, zk_sync_async(g->m.zk, g->path, on_synced, g));
 }
 
 /* --- watching --- */

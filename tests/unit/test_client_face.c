@@ -22,6 +22,10 @@ struct server {
     int connections;
     int32_t set_xids[16];
     int set_count;
+    bool is_behind;          /* creates happen and their answers are lost, with the connection; it shows what was made */
+    bool has_synced;         /* behind a sync only */
+    atomic_bool may_create;  /* not before */
+    atomic_int delete_count;
     atomic_bool stop;
 };
 
@@ -65,12 +69,34 @@ static void answer_connect(struct zk_buf *out)
                                     });
 }
 
+/* An ephemeral node of the one session. */
+static bool answer_late(const struct zk_request_header *h, struct zk_buf *out)
+{
+    static const struct zk_stat stat = {.czxid = 3, .ephemeral_owner = 77};
+    while (zk_op_is_create(h->op) && !server.may_create && !server.stop)
+        usleep(1000);
+    if (zk_op_is_create(h->op))
+        return false;
+    server.has_synced |= h->op == ZK_OP_SYNC;
+    server.delete_count += h->op == ZK_OP_DELETE;
+    bool is_hidden = h->op == ZK_OP_EXISTS && !server.has_synced;
+    zk_reply_header_encode(out, (struct zk_reply_header){h->xid, 9, is_hidden ? ZK_ERR_NO_NODE : ZK_ERR_OK});
+    if (h->op == ZK_OP_SYNC)
+        zk_jute_put_cstring(out, "/g");
+    if (h->op == ZK_OP_EXISTS && !is_hidden)
+        zk_stat_encode(out, &stat);
+    return true;
+}
+
 /* False to hang up. */
 static bool answer(struct zk_jute *in, struct zk_buf *out, bool *ret_closed)
 {
     struct zk_request_header h = zk_request_header_decode(in);
     static const struct zk_stat stat = {.czxid = 3, .version = 4};
     int32_t err = ZK_ERR_OK;
+    *ret_closed = h.op == ZK_OP_CLOSE_SESSION;
+    if (server.is_behind)
+        return answer_late(&h, out);
     if (h.op == ZK_OP_SET_DATA && server.set_count < 16)
         server.set_xids[server.set_count++] = h.xid;
     if (h.op == ZK_OP_SET_DATA && server.cut_before_answer-- > 0)
@@ -82,7 +108,6 @@ static bool answer(struct zk_jute *in, struct zk_buf *out, bool *ret_closed)
         zk_jute_put_cstring(out, "data");
     if ((h.op == ZK_OP_GET_DATA && err == ZK_ERR_OK) || h.op == ZK_OP_SET_DATA)
         zk_stat_encode(out, &stat);
-    *ret_closed = h.op == ZK_OP_CLOSE_SESSION;
     return true;
 }
 
@@ -292,6 +317,22 @@ START_TEST(without_a_server_waiting_ends_and_so_does_closing)
 }
 END_TEST
 
+START_TEST(who_leaves_a_group_before_its_join_was_answered_leaves_no_member)
+{
+    server.memory = false;
+    server.is_behind = true;
+    struct zk *zk = open_with((struct zk_options){0});
+    struct zk_group *member;
+    ck_assert_int_eq(zk_group_join(zk, "/g", "n", NULL, 0, NULL, NULL, &member), ZK_OK);
+    zk_group_leave(member);
+    server.may_create = true;
+    for (int i = 0; i < 3000 && server.delete_count == 0; i++)
+        usleep(1000);
+    ck_assert_int_eq(server.delete_count, 1);
+    zk_close(zk);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("face");
@@ -302,6 +343,7 @@ int main(void)
     tcase_add_test(tests, waiting_in_a_callback_is_refused_and_closing_there_is_not);
     tcase_add_test(tests, all_runs_on_the_callers_event_base_and_leaves_it_empty);
     tcase_add_test(tests, many_threads_share_a_handle);
+    tcase_add_test(tests, who_leaves_a_group_before_its_join_was_answered_leaves_no_member);
     tcase_add_test(tests, without_a_server_waiting_ends_and_so_does_closing);
     return run_tests("client face", tests);
 }
