@@ -4,10 +4,30 @@
 #include "tests/unit/state_kit.h"
 
 static size_t looks;
-#define tree_at(t, handle) (looks++, tree_at(t, handle))
-#define state_node(s, handle) (looks++, state_node(s, handle))
+
+static struct node *look(const struct tree *t, uint32_t handle)
+{
+    looks++;
+    return tree_at(t, handle);
+}
+
+static struct node *look_in_state(const struct state *s, uint32_t handle)
+{
+    looks++;
+    return state_node(s, handle);
+}
+
+#define tree_at look
+#define state_node look_in_state
 #include "server/state/children.c" /* NOLINT(bugprone-suspicious-include) */
-#define children_next(cursor) (looks++, children_next(cursor))
+
+static uint32_t step(struct children_cursor *cursor)
+{
+    looks++;
+    return children_next(cursor);
+}
+
+#define children_next step
 #include "server/state/list.c" /* NOLINT(bugprone-suspicious-include) */
 
 #define SMALL 1000
