@@ -167,9 +167,7 @@ enum row_read numbers_decode(struct zk_slice row, struct numbers *ret_n);
 void checkpoint_encode(const struct checkpoint *c, struct zk_buf *out);
 enum row_read checkpoint_decode(struct zk_slice row, struct checkpoint *ret_c); /* members borrow `row` */
 void witness_key(const struct storage_witness *w, struct zk_buf *out);
-void witness_old_key(const struct storage_witness *w, struct zk_buf *out); /* a row a server: read and dropped only */
 void witness_write(struct rocks *db, struct rocks_batch *batch, const struct storage_witness *w);
-void witness_encode(const struct storage_witness *w, struct zk_buf *out);
 enum row_read witness_decode(struct zk_slice row, struct storage_witness *ret_w);
 /* The row `key` of a family, appended to `out`: 1 found, 0 absent, -1 trouble. */
 int store_row_get(struct rocks *db, struct rocksdb_column_family_handle_t *cf, struct zk_slice key, struct zk_buf *out,

@@ -24,8 +24,7 @@ struct loader {
     bool at_mark; /* the log holds the mark's entry, with this hash */
     uint64_t hash_at_mark;
     bool at_checkpoint;
-    bool old_witnesses; /* some rows have the key of one row a server: written anew with this start */
-    bool fresh;         /* made by this opening */
+    bool fresh; /* made by this opening */
     char damage[256]; /* "": none */
     bool damage_is_new;
     char why[ROCKS_WHY_BYTES];
@@ -137,8 +136,6 @@ static enum outcome read_witnesses(struct loader *l)
         outcome = judge_row(l, witness_decode(rocks_value(it), &w), STORE_ROW_WITNESS);
         if (outcome != LOADED)
             break;
-        /* One under the old key comes first: what follows under the new one is newer. */
-        l->old_witnesses |= key.len == prefix.len + sizeof w.server;
         image->witnesses = zk_realloc(image->witnesses, (image->witness_count + 1) * sizeof w);
         storage_witness_put(image->witnesses, &image->witness_count, &w, &dropped);
     }
@@ -368,18 +365,6 @@ static void judge_mark(struct loader *l)
     zk_log_error("%s is damaged: %s", l->st->files.home, why);
 }
 
-static void renew_witnesses(struct loader *l, struct rocks_batch *batch)
-{
-    const struct storage_image *image = &l->st->image;
-    for (size_t i = 0; i < image->witness_count; i++) {
-        struct zk_buf old = {0};
-        witness_old_key(&image->witnesses[i], &old);
-        rocks_delete(batch, rocks_meta(l->st->db), zk_buf_slice(&old));
-        witness_write(l->st->db, batch, &image->witnesses[i]);
-        zk_buf_fini(&old);
-    }
-}
-
 /* One more start, in the database and then in the mark. */
 static bool count_start(struct loader *l)
 {
@@ -389,8 +374,6 @@ static bool count_start(struct loader *l)
     numbers_encode(&l->n, &row);
     struct rocks_batch *batch = rocks_batch_new();
     rocks_put(batch, rocks_meta(st->db), zk_slice_str(STORE_ROW_NUMBERS), zk_buf_slice(&row));
-    if (l->old_witnesses)
-        renew_witnesses(l, batch);
     if (l->damage_is_new)
         rocks_put(batch, rocks_meta(st->db), zk_slice_str(STORE_ROW_DAMAGE), zk_slice_str(l->damage));
     bool ok = rocks_write(st->db, batch, l->why);

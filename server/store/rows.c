@@ -117,19 +117,14 @@ enum row_read checkpoint_decode(struct zk_slice row, struct checkpoint *ret_c)
     return row_end(&in);
 }
 
-void witness_old_key(const struct storage_witness *w, struct zk_buf *out)
+void witness_key(const struct storage_witness *w, struct zk_buf *out)
 {
     zk_buf_append(out, STORE_ROW_WITNESS, strlen(STORE_ROW_WITNESS));
     put_u64(out, w->server);
-}
-
-void witness_key(const struct storage_witness *w, struct zk_buf *out)
-{
-    witness_old_key(w, out);
     put_u64(out, w->incarnation);
 }
 
-void witness_encode(const struct storage_witness *w, struct zk_buf *out)
+static void witness_encode(const struct storage_witness *w, struct zk_buf *out)
 {
     zk_jute_put_u8(out, STORE_FORMAT);
     put_u64(out, w->server);

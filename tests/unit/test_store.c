@@ -345,42 +345,6 @@ START_TEST(a_log_lost_for_good_is_damage_once_the_store_is_renamed)
 }
 END_TEST
 
-/* Formerly a server had one row, under its id alone. */
-START_TEST(a_witness_under_its_former_key_is_kept_and_renewed)
-{
-    struct store_dir *m = dir_new(false);
-    struct storage_witness old = {3, 33, 5, 1, 1}, other = {3, 34, 4, 2, 1}, newer = {3, 33, 9, 3, 1};
-    struct rocks *db;
-    struct zk_buf key = {0}, row = {0};
-    char path[160], why[ROCKS_WHY_BYTES];
-    write_some(m);
-    snprintf(path, sizeof path, "%s/zkd/db", m->data);
-    ck_assert_int_eq(rocks_open(path, path, false, &db, why), ROCKS_FINE);
-    struct rocks_batch *batch = rocks_batch_new();
-    zk_buf_append(&key, "witness\0\0\0\0\0\0\0\3", 15);
-    witness_encode(&old, &row);
-    rocks_put(batch, rocks_meta(db), zk_buf_slice(&key), zk_buf_slice(&row));
-    ck_assert(rocks_write(db, batch, why));
-    rocks_batch_free(batch);
-    rocks_close(db);
-    zk_buf_fini(&key);
-    zk_buf_fini(&row);
-    struct rig r;
-    rig_on(&r, m);
-    ck_assert_uint_eq(rig_image(&r)->witness_count, 1);
-    ck_assert_mem_eq(&rig_image(&r)->witnesses[0], &old, sizeof old);
-    rig_op(&r, (struct storage_op){.kind = STORAGE_WITNESS, .witness = other});
-    rig_op(&r, (struct storage_op){.kind = STORAGE_WITNESS, .witness = newer});
-    rig_settle(&r);
-    rig_reopen(&r);
-    ck_assert_int_eq(rig_image(&r)->verdict, STORAGE_SOUND);
-    ck_assert_uint_eq(rig_image(&r)->witness_count, 2);
-    ck_assert_mem_eq(&rig_image(&r)->witnesses[0], &other, sizeof other);
-    ck_assert_mem_eq(&rig_image(&r)->witnesses[1], &newer, sizeof newer);
-    rig_fini(&r);
-}
-END_TEST
-
 START_TEST(rows_that_do_not_load_put_the_store_aside)
 {
     struct store_dir *m = dir_new(false);
@@ -681,7 +645,6 @@ static Suite *store_suite(void)
     tcase_add_test(tc, a_database_lost_beside_its_log_is_damage);
     tcase_add_loop_test(tc, a_missing_data_log_dir_is_refused_and_nothing_changes, 0, 3);
     tcase_add_test(tc, a_log_lost_for_good_is_damage_once_the_store_is_renamed);
-    tcase_add_test(tc, a_witness_under_its_former_key_is_kept_and_renewed);
     tcase_add_test(tc, rows_that_do_not_load_put_the_store_aside);
     tcase_add_loop_test(tc, evidence_is_a_whole_store_of_the_moment, 0, 2);
     tcase_add_loop_test(tc, an_interrupted_making_is_finished_by_the_next_opening, 0, 3);
