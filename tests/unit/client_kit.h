@@ -219,6 +219,13 @@ static inline void connect_with(int32_t memory)
     answer_connect(SESSION, memory);
 }
 
+/* A client with the defaults, connected to a server that keeps a memory for it. */
+static inline void start_connected(void)
+{
+    start((struct zkc_config){0});
+    connect_with(K);
+}
+
 /* ...until the next one is dialled: at once, or when the core has waited as long as it says. */
 static inline void break_connection(void)
 {

@@ -276,6 +276,14 @@ static inline int32_t expect_reply(uint64_t conn, int32_t xid)
     return h.err;
 }
 
+/* It is answered as if nothing had been. */
+static inline void expect_alive(uint64_t conn)
+{
+    send_path(conn, INT32_MAX, ZK_OP_EXISTS, "/", false);
+    turn();
+    ck_assert_int_eq(expect_reply(conn, INT32_MAX), ZK_ERR_OK);
+}
+
 static inline void expect_event(uint64_t conn, int32_t type, const char *path)
 {
     struct zk_jute in = next_frame(conn);

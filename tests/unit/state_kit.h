@@ -166,10 +166,11 @@ static inline int kit_create(struct kit *k, uint64_t session, const char *path, 
 }
 
 /* Where there are many: state_check, as kit_apply does it each time, would take its time. */
-static inline void kit_create_quickly(struct kit *k, uint64_t session, const char *path, int32_t flags)
+static inline void kit_create_quickly(struct kit *k, uint64_t session, const char *path, const char *data,
+                                      int32_t flags)
 {
     zk_buf_reset(&k->payload);
-    kit_put_create(k, path, "", flags);
+    kit_put_create(k, path, data, flags);
     struct command c = kit_request(k, session, ZK_OP_CREATE);
     state_apply(k->s, ++k->zxid, &c, &k->fx);
     ck_assert_int_eq(k->fx.err, 0);

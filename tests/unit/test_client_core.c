@@ -40,8 +40,7 @@ END_TEST
 
 START_TEST(reconnecting_names_the_session_and_the_last_zxid_seen)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_EXISTS, "/a", 0);
     answer_stat(1, 77);
     notify(ZK_EVENT_CREATED, "/nobody-listens");
@@ -71,8 +70,7 @@ END_TEST
 
 START_TEST(a_session_that_another_took_meanwhile_goes_on_without_memory)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_SET_DATA, "/a", 0);
     heard();
     break_connection();
@@ -134,8 +132,7 @@ END_TEST
 
 START_TEST(a_frame_may_come_byte_by_byte)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_SYNC, "/a", 0);
     heard();
     struct zk_buf out = {0};
@@ -232,8 +229,7 @@ END_TEST
 
 START_TEST(a_session_timeout_without_word_means_lost_but_not_expired)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     heard();
     uint64_t lost = now_ms;
     break_connection();
@@ -265,8 +261,7 @@ static void answer_expired(int32_t xid, const char *path, int32_t other_xid, int
 
 START_TEST(expiry_ends_requests_and_watches_and_then_says_so)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_GET_CHILDREN2, "/a", 50);
     ask(2, ZK_OP_EXISTS, "/b", 60);
     answer(1, 3, ZK_ERR_NO_NODE, zk_slice(NULL, 0));
@@ -305,8 +300,7 @@ END_TEST
 
 START_TEST(when_nobody_remembers_the_session_its_writes_are_lost_and_not_expired)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_CREATE, "/a", 0);
     ask(2, ZK_OP_GET_DATA, "/a", 0);
     heard();
@@ -320,8 +314,7 @@ END_TEST
 
 START_TEST(a_past_that_cannot_be_read_is_asked_for_again)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_CREATE, "/a", 0);
     break_connection();
     next_connect();
@@ -339,8 +332,7 @@ END_TEST
 
 START_TEST(closing_tells_the_results_of_writes_whose_answers_were_lost_with_its_own)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_CREATE, "/a", 0);
     ask(2, ZK_OP_DELETE, "/b", 0);
     step(ZKC_EVENT_CLOSE, zk_slice(NULL, 0));
@@ -354,8 +346,7 @@ END_TEST
 
 START_TEST(closing_lets_earlier_requests_finish)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_EXISTS, "/a", 0);
     heard();
     step(ZKC_EVENT_CLOSE, zk_slice(NULL, 0));
@@ -448,8 +439,7 @@ END_TEST
 
 START_TEST(a_refused_identity_ends_the_session_for_us)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     add_auth(1, "a:b");
     ask(2, ZK_OP_EXISTS, "/a", 0);
     heard();

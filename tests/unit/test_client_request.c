@@ -18,8 +18,7 @@ END_TEST
 
 START_TEST(never_more_than_k_unanswered_with_a_memory)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     for (uint64_t tag = 1; tag <= K + 2; tag++)
         ask(tag, ZK_OP_EXISTS, "/a", 0);
     ck_assert_uint_eq(zkc_outstanding(c), K);
@@ -31,8 +30,7 @@ END_TEST
 
 START_TEST(with_a_memory_everything_unanswered_is_sent_again_under_the_same_xids)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_SET_DATA, "/a", 0);
     ask(2, ZK_OP_GET_DATA, "/a", 0);
     ask(3, ZK_OP_CREATE, "/b", 0);
@@ -66,8 +64,7 @@ END_TEST
 
 START_TEST(a_memory_that_a_server_does_not_have_any_more_is_a_connection_loss)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_SET_DATA, "/a", 0);
     break_connection();
     heard();
@@ -79,8 +76,7 @@ END_TEST
 
 START_TEST(an_answer_out_of_order_ends_the_connection)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_EXISTS, "/a", 0);
     ask(2, ZK_OP_EXISTS, "/a", 0);
     heard();
@@ -93,8 +89,7 @@ END_TEST
 
 START_TEST(xids_wrap_to_one)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     c->next_xid = INT32_MAX;
     ask(1, ZK_OP_EXISTS, "/a", 0);
     ask(2, ZK_OP_EXISTS, "/a", 0);
@@ -109,8 +104,7 @@ END_TEST
 
 START_TEST(a_request_they_always_drop_us_for_is_given_up)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_SET_DATA, "/poison", 0);
     ask(2, ZK_OP_SET_DATA, "/a", 0);
     for (int i = 1; i < ZKC_RESENDS_MAX; i++) {
@@ -272,8 +266,7 @@ END_TEST
 START_TEST(a_multi_too_large_to_be_remembered_tells_its_outcome_without_steps)
 {
     struct zkc_request steps[] = {{.op = ZK_OP_DELETE, .path = zk_slice_str("/a")}};
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     for (uint64_t tag = 1; tag <= 2; tag++)
         submit((struct zkc_request){.op = ZK_OP_MULTI, .steps = steps, .step_count = 1, .tag = tag});
     heard();
@@ -285,8 +278,7 @@ END_TEST
 
 START_TEST(a_malformed_answer_is_an_error_of_its_request_only)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     ask(1, ZK_OP_GET_DATA, "/a", 0);
     ask(2, ZK_OP_EXISTS, "/a", 0);
     heard();

@@ -3,8 +3,7 @@
 
 START_TEST(a_watch_is_set_by_the_answer_and_fires_once)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     heard();
     ask(1, ZK_OP_GET_DATA, "/a", 50);
     answer(1, 1, ZK_ERR_NO_NODE, zk_slice(NULL, 0));
@@ -39,8 +38,7 @@ static void arm_one_of_each(void)
 
 START_TEST(lasting_watches_stay_and_recursive_ones_hear_of_everything_below)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     arm_one_of_each();
     heard();
     notify(ZK_EVENT_CHILDREN_CHANGED, "/p");
@@ -55,8 +53,7 @@ END_TEST
 
 START_TEST(watches_are_set_again_after_reconnecting_and_lasting_ones_told)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     arm_one_of_each();
     break_connection();
     heard();
@@ -120,8 +117,7 @@ END_TEST
 
 START_TEST(removing_watches_ends_those_its_kind_names)
 {
-    start((struct zkc_config){0});
-    connect_with(K);
+    start_connected();
     arm_one_of_each();
     heard();
     ck_assert_int_eq(

@@ -654,6 +654,12 @@ START_TEST(without_a_file_descriptor_left_it_waits_for_one)
 }
 END_TEST
 
+static void start_with_words(const char *words_allowed)
+{
+    snprintf(settings.words, sizeof settings.words, "%s", words_allowed);
+    start();
+}
+
 START_TEST(words_are_answered_and_the_connection_ends)
 {
     start();
@@ -678,8 +684,7 @@ END_TEST
 /* The formats are those of Apache's server, character by character. */
 START_TEST(the_words_that_look_closer_speak_as_apaches_do)
 {
-    snprintf(settings.words, sizeof settings.words, ",*,");
-    start();
+    start_with_words(",*,");
     ck_assert_str_eq(ask("wchs", 4), "2 connections watching 2 paths\nTotal watches:3\n");
     ck_assert_str_eq(ask("wchc", 4), "0xa\n\t/x\n\t/y\n0xb\n\t/y\n\n");
     ck_assert_str_eq(ask("wchp", 4), "/x\n\t0xa\n/y\n\t0xa\n\t0xb\n\n");
@@ -726,8 +731,7 @@ END_TEST
 /* It comes behind the word, as a 64-bit number. */
 START_TEST(a_trace_mask_is_set_and_told)
 {
-    snprintf(settings.words, sizeof settings.words, ",stmk,gtmk,");
-    start();
+    start_with_words(",stmk,gtmk,");
     ck_assert_str_eq(ask("gtmk", 4), "306");
     ck_assert_str_eq(ask("stmk\0\0\0\0\0\0\001\054", 12), "300");
     ck_assert_str_eq(ask("gtmk", 4), "300");
@@ -743,8 +747,7 @@ END_TEST
 
 START_TEST(a_word_off_the_list_is_refused)
 {
-    snprintf(settings.words, sizeof settings.words, ",srvr,");
-    start();
+    start_with_words(",srvr,");
     ck_assert_str_eq(ask("ruok", 4), "ruok is not executed because it is not in the whitelist.\n");
 }
 END_TEST

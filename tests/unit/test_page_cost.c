@@ -40,10 +40,10 @@ static uint64_t session;
 static void make_directory(const char *path, int count)
 {
     char child[64];
-    kit_create_quickly(&kit, session, path, 0);
+    kit_create_quickly(&kit, session, path, "", 0);
     for (int i = 0; i < count; i++) {
         snprintf(child, sizeof child, "%s/" NAME, path, i);
-        kit_create_quickly(&kit, session, child, 0);
+        kit_create_quickly(&kit, session, child, "", 0);
     }
 }
 

@@ -116,7 +116,7 @@ static struct kit large_directory(uint64_t *ret_session, int count, int len)
     for (int i = 0; i < count; i++) {
         char path[1024];
         snprintf(path, sizeof path, "/d/%0*d", len, i);
-        kit_create_quickly(&k, *ret_session, path, 0);
+        kit_create_quickly(&k, *ret_session, path, "", 0);
     }
     kit_check(&k);
     return k;

@@ -315,7 +315,7 @@ START_TEST(many_rows_come_in_order_and_in_small_pieces)
     for (uint32_t i = 1; i <= 20000; i++) {
         char path[32];
         snprintf(path, sizeof path, "/%08x-%u", zk_rng_u32(&rng), i);
-        kit_create_quickly(&k, a, path, 0);
+        kit_create_quickly(&k, a, path, "", 0);
     }
     struct zk_buf last;
     zk_buf_init(&last);

@@ -196,7 +196,7 @@ START_TEST(a_session_with_many_long_ephemerals_ends_in_bounded_memory)
     ck_assert_int_eq(kit_create(&k, a, path, "", 0), 0);
     for (int i = COUNT; i > 0; i--) {
         snprintf(path + LONG, 10, "/%05d", i);
-        kit_create_quickly(&k, a, path, ZK_FLAG_EPHEMERAL);
+        kit_create_quickly(&k, a, path, "", ZK_FLAG_EPHEMERAL);
     }
     struct zk_buf out;
     zk_buf_init(&out);

@@ -185,7 +185,7 @@ START_TEST(one_command_deletes_so_many_and_its_events_leave_in_portions)
     kit_create(&k, a, "/d", "", 0);
     for (int i = 0; i < COUNT; i++) {
         snprintf(path, sizeof path, "/d/%0900d", i);
-        kit_create_quickly(&k, a, path, 0);
+        kit_create_quickly(&k, a, path, "", 0);
     }
     k.fx.portion = take_portion;
     k.fx.portion_arg = &p;
@@ -216,7 +216,7 @@ START_TEST(the_removals_of_one_command_together_have_a_limit)
     make(&k, a, tops, ZK_COUNT_OF(tops));
     for (int i = 0; i < 2 * (EACH - 1); i++) {
         snprintf(path, sizeof path, "%s/%d", tops[i % 2], i);
-        kit_create_quickly(&k, a, path, 0);
+        kit_create_quickly(&k, a, path, "", 0);
     }
     size_t before = state_node_count(k.s);
     for (int with_one_more = 1; with_one_more >= 0; with_one_more--) {
