@@ -619,6 +619,29 @@ START_TEST(no_limit_for_an_address_is_none)
 }
 END_TEST
 
+START_TEST(an_address_is_written_as_java_writes_it)
+{
+    static const struct {
+        const char *given, *written, *with_port;
+    } cases[] = {
+        {"::1", "0:0:0:0:0:0:0:1", "[0:0:0:0:0:0:0:1]:9"},
+        {"2001:0DB8::00ff:0:a", "2001:db8:0:0:0:ff:0:a", "[2001:db8:0:0:0:ff:0:a]:9"},
+        {"fedc:ba98:7654:3210:fedc:ba98:7654:3210", "fedc:ba98:7654:3210:fedc:ba98:7654:3210",
+         "[fedc:ba98:7654:3210:fedc:ba98:7654:3210]:9"},
+        {"::ffff:10.0.0.255", "10.0.0.255", "10.0.0.255:9"},
+        {"10.0.0.255", "10.0.0.255", "10.0.0.255:9"},
+    };
+    for (size_t i = 0; i < ZK_COUNT_OF(cases); i++) {
+        char text[SOCKET_TEXT_SIZE];
+        struct socket_address address;
+        ck_assert(socket_parse(cases[i].given, 9, &address));
+        struct in6_addr host = socket_host(&address.storage);
+        ck_assert_str_eq(socket_host_text(&host, text), cases[i].written);
+        ck_assert_str_eq(socket_text(&host, 9, text), cases[i].with_port);
+    }
+}
+END_TEST
+
 START_TEST(sockets_in_all_are_bounded)
 {
     config.count_max = 2;
@@ -793,6 +816,7 @@ static TCase *all_tests(void)
     tcase_add_test(tests, who_has_no_session_in_time_is_closed_however_it_drips);
     tcase_add_test(tests, one_address_may_not_take_all);
     tcase_add_test(tests, no_limit_for_an_address_is_none);
+    tcase_add_test(tests, an_address_is_written_as_java_writes_it);
     tcase_add_test(tests, sockets_in_all_are_bounded);
     tcase_add_test(tests, without_a_file_descriptor_left_it_waits_for_one);
     tcase_add_test(tests, words_are_answered_and_the_connection_ends);
