@@ -3,7 +3,7 @@ AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; SANITIZE='$(SANITIZE)'; \
 	PYTHONDONTWRITEBYTECODE=1; CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT:-30}; \
 	export top_srcdir top_builddir SANITIZE PYTHONDONTWRITEBYTECODE CK_DEFAULT_TIMEOUT;
-EXTRA_DIST += .clang-tidy tests/skips.txt tests/tidy/lint.txt
+EXTRA_DIST += .clang-tidy tests/skips.txt tests/tidy/lint.txt tests/tidy/tsan.txt
 dist_check_SCRIPTS += \
 	tests/run_long \
 	tests/tidy/asan tests/tidy/includes tests/tidy/lean tests/tidy/lint tests/tidy/long tests/tidy/manpages \
