@@ -82,14 +82,22 @@ void stall_drop(struct replica *r, struct client *c)
         free(take_first(r, c));
 }
 
+/* Not what sets watches again (Apache's server does refuse it): no client looks at that answer, it would go on without
+ * its watches. Nor a write of a session with a memory: it may have been sent again, and have happened. */
+static bool may_be_refused(const struct client *c, const struct stalled *s)
+{
+    if (s->op == ZK_OP_CLOSE_SESSION || s->op == ZK_OP_SET_WATCHES || s->op == ZK_OP_SET_WATCHES2)
+        return false;
+    return !(c->wants_memory && zk_op_is_write(s->op));
+}
+
 static void let_in(struct replica *r, struct client *c, const struct stalled *s)
 {
     uint64_t waited_ms = r->now_ms - s->arrived_ms;
-    bool closes = s->op == ZK_OP_CLOSE_SESSION;
-    if (r->config.throttle_drops_stale && !closes && waited_ms > (uint64_t)c->seen.timeout_ms) {
+    if (r->config.throttle_drops_stale && s->op != ZK_OP_CLOSE_SESSION && waited_ms > (uint64_t)c->seen.timeout_ms) {
         r->figures.stale_dropped++;
         outbox_close(r, c);
-    } else if (r->config.throttled_op_wait_ms > 0 && !closes && waited_ms > r->config.throttled_op_wait_ms) {
+    } else if (r->config.throttled_op_wait_ms > 0 && may_be_refused(c, s) && waited_ms > r->config.throttled_op_wait_ms) {
         r->figures.throttled_ops++;
         request_turn_away(r, c, zk_slice(s->bytes, s->len), ZK_ERR_THROTTLED_OP);
     } else {

@@ -221,6 +221,31 @@ START_TEST(who_has_waited_at_the_door_for_longer_than_allowed_is_told_so)
 }
 END_TEST
 
+START_TEST(what_may_have_happened_already_and_what_sets_watches_again_is_never_refused_at_the_door)
+{
+    want.throttle = 1;
+    want.wait_ms = 1;
+    begin_with(2);
+    join(3, NULL, ZK_PROTOCOL_MEMORY, true);
+    stall_disk();
+    begin(ZK_XID_SET_WATCHES, ZK_OP_SET_WATCHES);
+    zk_jute_put_long(&frame, 0);
+    for (int kind = 0; kind < 3; kind++)
+        zk_jute_put_int(&frame, 0);
+    send_frame(2);
+    send_create(2, 1, "/apache", 0);
+    send_create(3, 1, "/memory", 0);
+    pass(250);
+    disk_end_stall(disk);
+    pass(500);
+    ck_assert_int_eq(expect_reply(2, ZK_XID_SET_WATCHES), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(2, 1), ZK_ERR_THROTTLED_OP);
+    ck_assert_int_eq(expect_reply(3, 1), ZK_ERR_OK); /* libzk may have sent it before, on another connection */
+    ck_assert(exists("/memory") && !exists("/apache"));
+    teardown();
+}
+END_TEST
+
 START_TEST(who_has_waited_for_longer_than_its_time_out_is_closed_where_that_is_asked)
 {
     uint64_t waits_ms = wait_at_the_door(0, false, 400).ms;
@@ -351,6 +376,7 @@ int main(void)
     tcase_add_test(tc, beyond_what_may_be_under_way_requests_wait_at_the_door_in_their_order);
     tcase_add_test(tc, what_a_client_that_has_gone_was_waiting_for_does_not_happen_but_for_its_end);
     tcase_add_test(tc, who_has_waited_at_the_door_for_longer_than_allowed_is_told_so);
+    tcase_add_test(tc, what_may_have_happened_already_and_what_sets_watches_again_is_never_refused_at_the_door);
     tcase_add_test(tc, who_has_waited_for_longer_than_its_time_out_is_closed_where_that_is_asked);
     tcase_add_test(tc, large_requests_have_a_limit_together_and_who_passes_it_is_closed);
     tcase_add_test(tc, large_requests_count_at_the_door_too_and_no_more_when_their_client_has_gone);
