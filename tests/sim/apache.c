@@ -5,6 +5,7 @@ struct request {
     uint64_t tag;
     uint64_t watch_tag;
     int32_t op;
+    int32_t kind; /* removeWatches' */
     int32_t xid; /* 0: not sent yet */
     char *path;
     struct zk_buf record;
@@ -43,6 +44,7 @@ struct apache {
     int32_t close_xid;
     struct zk_buf in;
     struct zk_buf out;
+    struct zk_buf proofs; /* frames */
     struct request *first;
     struct request **last;
     size_t count;
@@ -105,6 +107,7 @@ void apache_free(struct apache *a)
     drop_watches(a);
     zk_buf_fini(&a->in);
     zk_buf_fini(&a->out);
+    zk_buf_fini(&a->proofs);
     free(a);
 }
 
@@ -295,6 +298,7 @@ static void take_greeting(struct apache *a, struct zk_jute *in)
     if (r.password.len == sizeof(a->password))
         memcpy(a->password, r.password.ptr, sizeof(a->password));
     put_state(a, ZKC_STATE_CONNECTED);
+    zk_buf_append_slice(&a->out, zk_buf_slice(&a->proofs));
     send_watches(a);
     send_requests(a);
 }
@@ -306,6 +310,21 @@ static bool fires(const struct watch *w, int32_t type)
     return type == ZK_EVENT_DELETED || w->kind != ZKC_WATCH_CHILD;
 }
 
+static void end_watch(struct apache *a, struct watch **at, int32_t event, int64_t zxid)
+{
+    struct watch *w = *at;
+    struct effect *e = put_effect(a, ZKC_EFFECT_WATCH);
+    zk_buf_append(&e->bytes, w->path, strlen(w->path));
+    e->effect.watch_tag = w->tag;
+    e->effect.event = event;
+    e->effect.path = zk_buf_slice(&e->bytes);
+    e->effect.zxid = zxid;
+    e->effect.watch_ended = true;
+    *at = w->next;
+    free(w->path);
+    free(w);
+}
+
 static void take_event(struct apache *a, const struct zk_reply_header *h, struct zk_jute *in)
 {
     struct zk_watcher_event event = zk_watcher_event_decode(in);
@@ -315,16 +334,7 @@ static void take_event(struct apache *a, const struct zk_reply_header *h, struct
             at = &w->next;
             continue;
         }
-        struct effect *e = put_effect(a, ZKC_EFFECT_WATCH);
-        zk_buf_append_slice(&e->bytes, event.path);
-        e->effect.watch_tag = w->tag;
-        e->effect.event = event.type;
-        e->effect.path = zk_buf_slice(&e->bytes);
-        e->effect.zxid = h->zxid;
-        e->effect.watch_ended = true;
-        *at = w->next;
-        free(w->path);
-        free(w);
+        end_watch(a, at, event.type, h->zxid);
     }
 }
 
@@ -343,6 +353,18 @@ static void keep_watch(struct apache *a, const struct request *r, int32_t err)
     a->watches = w;
 }
 
+static void remove_watches(struct apache *a, const struct request *r, int64_t zxid)
+{
+    for (struct watch **at = &a->watches; *at;) {
+        bool is_child = (*at)->kind == ZKC_WATCH_CHILD;
+        bool is_named = r->kind == ZK_WATCHER_ANY || r->kind == (is_child ? ZK_WATCHER_CHILDREN : ZK_WATCHER_DATA);
+        if (is_named && strcmp((*at)->path, r->path) == 0)
+            end_watch(a, at, ZKC_EVENT_WATCH_ENDED, zxid);
+        else
+            at = &(*at)->next;
+    }
+}
+
 static void take_reply(struct apache *a, const struct zk_reply_header *h)
 {
     if (h->zxid > a->last_zxid)
@@ -353,6 +375,8 @@ static void take_reply(struct apache *a, const struct zk_reply_header *h)
     }
     ZK_ASSERT(a->first && a->first->xid == h->xid);
     keep_watch(a, a->first, h->err);
+    if (a->first->op == ZK_OP_REMOVE_WATCHES && h->err == ZK_ERR_OK)
+        remove_watches(a, a->first, h->zxid);
     pop(a, h->err, h->zxid);
 }
 
@@ -523,13 +547,28 @@ static void encode_step(struct zk_buf *out, const struct zkc_request *r)
         break;
     case ZK_OP_WHO_AM_I:
         break;
+    case ZK_OP_GET_ACL:
+        zk_jute_put_string(out, r->path);
+        break;
     case ZK_OP_CHECK_WATCHES:
+    case ZK_OP_REMOVE_WATCHES:
         zk_path_kind_encode(out, (struct zk_path_kind){r->path, r->kind});
         break;
     default:
         zk_path_watch_encode(out, (struct zk_path_watch){r->path, r->watch_tag != 0});
     }
     zk_buf_fini(&world);
+}
+
+void apache_authenticate(struct apache *a, struct zk_slice scheme, struct zk_slice credentials)
+{
+    size_t before = a->proofs.len;
+    size_t start = zk_jute_begin_frame(&a->proofs);
+    zk_request_header_encode(&a->proofs, (struct zk_request_header){ZK_XID_AUTH, ZK_OP_AUTH});
+    zk_auth_packet_encode(&a->proofs, &(struct zk_auth_packet){0, scheme, credentials});
+    zk_jute_end_frame(&a->proofs, start);
+    if (a->is_connected && !a->close_xid)
+        zk_buf_append(&a->out, a->proofs.ptr + before, a->proofs.len - before);
 }
 
 int apache_submit(struct apache *a, uint64_t now_ms, const struct zkc_request *request)
@@ -541,6 +580,7 @@ int apache_submit(struct apache *a, uint64_t now_ms, const struct zkc_request *r
     r->tag = request->tag;
     r->watch_tag = request->watch_tag;
     r->op = request->op;
+    r->kind = request->kind;
     r->path = request->path.ptr ? zk_slice_dup(request->path) : zk_strdup("");
     if (request->op == ZK_OP_MULTI || request->op == ZK_OP_MULTI_READ) {
         for (size_t i = 0; i < request->step_count; i++) {

@@ -23,6 +23,8 @@ struct apache_config {
 struct apache *apache_new(const struct apache_config *config);
 void apache_free(struct apache *a);
 void apache_step(struct apache *a, const struct zkc_event *event);
+/* From now on it says so on every connection. */
+void apache_authenticate(struct apache *a, struct zk_slice scheme, struct zk_slice credentials);
 int apache_submit(struct apache *a, uint64_t now_ms, const struct zkc_request *request);
 bool apache_next_effect(struct apache *a, struct zkc_effect *ret_effect);
 uint64_t apache_deadline_ms(const struct apache *a);

@@ -230,6 +230,9 @@ void check_turn(struct host *h)
     h->seen_promised = promised;
     if (leads(report.phase))
         note_leader(h, report.epoch, report.phase == ZAB_LEADING);
+    if (report.throttle_waits > h->seen_waits)
+        world_count(h->world, MARK_DOOR);
+    h->seen_waits = report.throttle_waits;
     check_applied(h, &report);
     note_phase(h, &report);
     check_stranger(h, &report);

@@ -85,6 +85,7 @@ struct host {
     /* what the checks remember from turn to turn */
     uint64_t seen_commit;
     uint64_t seen_promised;
+    uint64_t seen_waits; /* at its door */
     uint64_t seen_applied;
     uint64_t seen_digest;
     uint64_t durable_zxid; /* when it fell */

@@ -273,6 +273,8 @@ static void count_marks(struct ledger *l, const struct ledger_entry *e)
         world_count(w, MARK_REMOVED_RECURSIVELY);
     if (c->op == ZK_OP_REMOVE_RECURSIVE && e->err == ZK_ERR_NOT_EMPTY)
         world_count(w, MARK_REMOVED_TOO_MUCH);
+    if (c->op == ZK_OP_SET_ACL && e->err == ZK_ERR_OK)
+        world_count(w, MARK_ACL_CHANGED);
     if (e->err == ZK_ERR_QUOTA_EXCEEDED)
         world_count(w, MARK_QUOTA_EXCEEDED);
     if (c->op == ZK_OP_MULTI && l->expected.step_count > 1 && l->expected.steps_done == l->expected.step_count - 1)

@@ -1,6 +1,7 @@
 #include "tests/sim/life.h"
 #include "common/err.h"
 #include "tests/sim/person.h"
+#include "tests/sim/work.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -273,8 +274,26 @@ static void judge_effect(struct life *life, struct op *op, const struct ledger_e
     op->effect_err = e->err;
 }
 
+/* Nobody becomes who they did not say they are. */
+static void judge_proof(struct world *w, const struct ledger_entry *e)
+{
+    const struct life *life = life_of(w, e->command.session, e->command.generation);
+    struct zk_jute in = zk_jute(e->command.payload);
+    bool ok = life && zk_slice_eq(zk_jute_string(&in), zk_slice_str("digest"));
+    struct zk_slice id = zk_jute_string(&in);
+    uint32_t user = 0;
+    while (user < WORK_USERS && !zk_slice_eq(id, zk_slice_str(work_users[user].id)))
+        user++;
+    if (!ok || user == WORK_USERS || !(life->proofs >> user & 1) || zk_jute_left(&in) > 0)
+        world_fail(w, "I20", "%" PRIx64 ": session %" PRIx64 " becomes who it did not say it is", e->entry.zxid,
+                   e->command.session);
+    world_count(w, MARK_PROVED);
+}
+
 void life_committed(struct world *w, const struct ledger_entry *e)
 {
+    if (e->command.kind == COMMAND_AUTH && e->had_effect)
+        judge_proof(w, e);
     if (e->command.kind != COMMAND_REQUEST || !e->had_effect || e->err == ZK_ERR_SESSION_EXPIRED)
         return;
     struct life *life = life_of(w, e->command.session, e->command.generation);

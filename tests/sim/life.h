@@ -60,6 +60,7 @@ struct life {
     int32_t last_xid;
     int32_t last_effect_xid;
     int64_t shown;
+    uint32_t proofs;   /* bits: who of work_users it said it was */
     uint64_t attached; /* zxid at which it came to a connection last */
 };
 
@@ -80,7 +81,7 @@ void life_hear(struct life *life, const struct zkc_effect *effect);
 
 /* --- what others tell and ask --- */
 
-/* The ledger has a new entry. */
+/* The ledger has a new entry: a request, or who a session is. */
 void life_committed(struct world *w, const struct ledger_entry *e);
 /* The session has come to a connection, or has ended: what was in flight then. */
 void life_session_entry(struct world *w, const struct ledger_entry *e);

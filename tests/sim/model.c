@@ -149,13 +149,13 @@ void model_free(struct model *m)
         n = next;
     }
     for (size_t i = 0; i < m->session_count; i++) {
-        zk_buf_fini(&m->sessions[i].identities);
+        free(m->sessions[i].identities);
         for (size_t k = 0; k < m->sessions[i].result_count; k++)
             zk_buf_fini(&m->sessions[i].results[k].reply);
         free(m->sessions[i].results);
     }
     for (size_t i = 0; i < m->guest_count; i++)
-        zk_buf_fini(&m->guests[i].identities);
+        free(m->guests[i].identities);
     free(m->guests);
     for (size_t i = 0; i < m->text_count; i++)
         free(m->texts[i]);
@@ -171,10 +171,24 @@ void model_result_fini(struct model_result *r)
     free(r->events);
 }
 
-char *model_keep_text(struct model *m, const char *text)
+static void keep(struct model *m, char *text)
 {
     m->texts = zk_realloc(m->texts, (m->text_count + 1) * sizeof(*m->texts));
-    return m->texts[m->text_count++] = zk_strdup(text);
+    m->texts[m->text_count++] = text;
+}
+
+char *model_keep_text(struct model *m, const char *text)
+{
+    char *copy = zk_strdup(text);
+    keep(m, copy);
+    return copy;
+}
+
+struct zk_slice model_keep_bytes(struct model *m, struct zk_slice bytes)
+{
+    char *copy = zk_slice_dup(bytes);
+    keep(m, copy);
+    return zk_slice(copy, bytes.len);
 }
 
 void model_fire(struct model_result *r, enum zk_event_type type, const struct model_node *node, struct zk_slice acl)

@@ -72,6 +72,14 @@ const struct model_node *model_child(const struct model_node *node, struct zk_sl
 typedef void model_node_fn(void *arg, const struct model_node *node, const struct model_version *version);
 void model_each(const struct model *m, uint64_t zxid, model_node_fn *fn, void *arg);
 
+/* Who a session is, from one zxid to before another. */
+struct model_identity {
+    uint64_t since;
+    uint64_t until;
+    struct zk_slice scheme;
+    struct zk_slice id;
+};
+
 /* Is the session alive now, and since which entry is it not? */
 struct model_session {
     uint64_t id;
@@ -85,7 +93,9 @@ struct model_session {
     int32_t memory;
     int32_t server;
     uint8_t password[ZK_PASSWORD_BYTES];
-    struct zk_buf identities; /* pairs of jute strings */
+    size_t identity_count; /* all that it ever had */
+    struct model_identity *identities;
+    uint64_t proofs; /* credentials accepted */
     uint64_t origin;
     size_t result_count; /* of a session with a memory: every result it ever had */
     struct model_memory *results;
@@ -97,4 +107,6 @@ const struct model_session *model_session(const struct model *m, uint64_t id);
 size_t model_session_count(const struct model *m);
 typedef void model_session_fn(void *arg, const struct model_session *session);
 void model_each_session(const struct model *m, model_session_fn *fn, void *arg);
-bool model_may(const struct model *m, uint64_t session, struct zk_slice acl, int32_t perm);
+/* Who it was at `zxid`: identity number `n` of those it had then, in the order in which it got them; NULL: no more. */
+const struct model_identity *model_identity(const struct model_session *s, uint64_t zxid, size_t n);
+bool model_may(const struct model *m, uint64_t session, struct zk_slice acl, int32_t perm, uint64_t zxid);

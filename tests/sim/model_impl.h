@@ -36,7 +36,7 @@ struct model {
     /* the nodes that the command at work gave a version: the undo of a multi */
     size_t touched_count;
     struct model_node **touched;
-    size_t text_count; /* data that no command holds */
+    size_t text_count; /* data and ACLs that no command holds */
     char **texts;
 };
 
@@ -59,8 +59,9 @@ const struct model_version *model_now(const struct model_node *node);
 struct model_version *model_touch(struct model *m, struct model_node *node, uint64_t zxid);
 /* All versions that the command at work made are gone. */
 void model_undo(struct model *m);
-/* A text that lives as long as the model. */
+/* They live as long as the model. */
 char *model_keep_text(struct model *m, const char *text);
+struct zk_slice model_keep_bytes(struct model *m, struct zk_slice bytes);
 void model_fire(struct model_result *r, enum zk_event_type type, const struct model_node *node, struct zk_slice acl);
 
 /* --- model_op.c --- */

@@ -73,6 +73,84 @@ static void add_node(struct request *q, struct model_node *node, const struct cr
     model_fire(q->result, ZK_EVENT_CHILDREN_CHANGED, node->parent, model_now(node->parent)->acl);
 }
 
+/* --- ACLs: what a request asks for, made what a node keeps --- */
+
+struct asked_acl {
+    struct request *request;
+    struct zk_buf kept; /* entries */
+    int32_t count;
+};
+
+static void keep_entry(struct asked_acl *a, int32_t perms, struct zk_slice scheme, struct zk_slice id)
+{
+    zk_acl_encode(&a->kept, &(struct zk_acl){perms, scheme, id});
+    a->count++;
+}
+
+/* "auth" stands for all that the asker has proved to be. */
+static bool keep_proved(struct asked_acl *a, int32_t perms)
+{
+    struct request *q = a->request;
+    const struct model_session *s = model_session_at(q->model, q->command->session);
+    const struct model_identity *who;
+    int32_t before = a->count;
+    for (size_t i = 0; (who = model_identity(s, q->zxid, i)); i++)
+        if (zk_slice_eq(who->scheme, zk_slice_str("digest")))
+            keep_entry(a, perms, who->scheme, who->id);
+    return a->count > before;
+}
+
+static bool keep_asked(struct asked_acl *a, const struct zk_acl *entry)
+{
+    static const char *const SCHEMES[] = {"world", "digest", "ip"};
+    if (zk_slice_eq(entry->scheme, zk_slice_str("auth")))
+        return keep_proved(a, entry->perms);
+    for (size_t i = 0; i < ZK_COUNT_OF(SCHEMES); i++)
+        if (zk_slice_eq(entry->scheme, zk_slice_str(SCHEMES[i]))) {
+            keep_entry(a, entry->perms, entry->scheme, entry->id);
+            return true;
+        }
+    return false;
+}
+
+static bool is_same_entry(const struct zk_acl *a, const struct zk_acl *b)
+{
+    return a->perms == b->perms && zk_slice_eq(a->scheme, b->scheme) && zk_slice_eq(a->id, b->id);
+}
+
+static bool stood_before(struct zk_slice asked, int32_t index, const struct zk_acl *entry)
+{
+    struct zk_jute in = zk_jute(asked);
+    (void)zk_jute_count(&in, ZK_ACL_MIN_BYTES);
+    for (int32_t i = 0; i < index; i++) {
+        struct zk_acl earlier = zk_acl_decode(&in);
+        if (is_same_entry(&earlier, entry))
+            return true;
+    }
+    return false;
+}
+
+/* False: it may not be. */
+static bool settle_acl(struct request *q, struct zk_slice asked, struct zk_slice *ret_acl)
+{
+    struct asked_acl a = {.request = q};
+    struct zk_jute in = zk_jute(asked);
+    int32_t count = zk_jute_count(&in, ZK_ACL_MIN_BYTES);
+    bool ok = count > 0;
+    for (int32_t i = 0; i < count && ok; i++) {
+        struct zk_acl entry = zk_acl_decode(&in);
+        ok = stood_before(asked, i, &entry) || keep_asked(&a, &entry);
+    }
+    struct zk_buf whole;
+    zk_buf_init(&whole);
+    zk_jute_put_int(&whole, a.count);
+    zk_buf_append_slice(&whole, zk_buf_slice(&a.kept));
+    *ret_acl = ok ? model_keep_bytes(q->model, zk_buf_slice(&whole)) : (struct zk_slice){0};
+    zk_buf_fini(&whole);
+    zk_buf_fini(&a.kept);
+    return ok;
+}
+
 /* --- the operations themselves --- */
 
 static int32_t do_create(struct request *q, int32_t op, struct zk_jute *in)
@@ -85,6 +163,8 @@ static int32_t do_create(struct request *q, int32_t op, struct zk_jute *in)
         return ZK_ERR_EPHEMERAL_ON_LOCAL_SESSION;
     if (zk_path_check(c.r.path, is_sequential) || c.r.path.len < 2)
         return ZK_ERR_BAD_ARGUMENTS;
+    if (!settle_acl(q, c.r.acl, &c.r.acl))
+        return ZK_ERR_INVALID_ACL;
     struct zk_slice path = c.r.path;
     struct zk_slice parent_path = zk_path_parent(path);
     if (path.ptr[path.len - 1] == '/')
@@ -92,7 +172,7 @@ static int32_t do_create(struct request *q, int32_t op, struct zk_jute *in)
     struct model_node *parent = model_node_at(q->model, parent_path);
     if (!model_now(parent))
         return ZK_ERR_NO_NODE;
-    if (!model_may(q->model, q->command->session, model_now(parent)->acl, ZK_PERM_CREATE))
+    if (!model_may(q->model, q->command->session, model_now(parent)->acl, ZK_PERM_CREATE, q->zxid))
         return ZK_ERR_NO_AUTH;
     char name[ZK_PATH_BYTES_MAX + 16];
     if (is_sequential) {
@@ -128,7 +208,7 @@ static struct model_node *find_doomed(struct request *q, struct zk_slice path, i
         *ret_err = ZK_ERR_BAD_ARGUMENTS;
     else if (!model_now(parent))
         *ret_err = ZK_ERR_NO_NODE;
-    else if (!model_may(q->model, q->command->session, model_now(parent)->acl, ZK_PERM_DELETE))
+    else if (!model_may(q->model, q->command->session, model_now(parent)->acl, ZK_PERM_DELETE, q->zxid))
         *ret_err = ZK_ERR_NO_AUTH;
     else
         *ret_err = model_now(node) ? ZK_ERR_OK : ZK_ERR_NO_NODE;
@@ -181,7 +261,7 @@ static void gather(struct subtree *t, struct model_node *node)
 static int32_t remove_subtree(struct request *q, const struct subtree *t, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!model_may(q->model, q->command->session, model_now(t->nodes[i]->parent)->acl, ZK_PERM_DELETE))
+        if (!model_may(q->model, q->command->session, model_now(t->nodes[i]->parent)->acl, ZK_PERM_DELETE, q->zxid))
             return ZK_ERR_NO_AUTH;
     for (size_t i = 0; i < count; i++)
         model_remove(q, t->nodes[i]);
@@ -228,7 +308,7 @@ static int32_t do_set_data(struct request *q, struct zk_jute *in)
     struct model_node *node = model_node_at(q->model, r.path);
     if (!model_now(node))
         return ZK_ERR_NO_NODE;
-    if (!model_may(q->model, q->command->session, model_now(node)->acl, ZK_PERM_WRITE))
+    if (!model_may(q->model, q->command->session, model_now(node)->acl, ZK_PERM_WRITE, q->zxid))
         return ZK_ERR_NO_AUTH;
     if (model_passes_quota(q, r.path, 0, (int64_t)r.data.len - (int64_t)model_now(node)->data.len))
         return ZK_ERR_QUOTA_EXCEEDED;
@@ -249,15 +329,18 @@ static int32_t do_set_data(struct request *q, struct zk_jute *in)
 static int32_t do_set_acl(struct request *q, struct zk_jute *in)
 {
     struct zk_set_acl_request r = zk_set_acl_request_decode(in);
+    struct zk_slice acl;
+    if (!settle_acl(q, r.acl, &acl))
+        return ZK_ERR_INVALID_ACL;
     struct model_node *node = model_node_at(q->model, r.path);
     if (!model_now(node))
         return ZK_ERR_NO_NODE;
-    if (!model_may(q->model, q->command->session, model_now(node)->acl, ZK_PERM_ADMIN))
+    if (!model_may(q->model, q->command->session, model_now(node)->acl, ZK_PERM_ADMIN, q->zxid))
         return ZK_ERR_NO_AUTH;
     if (r.version != -1 && r.version != model_now(node)->stat.aversion)
         return ZK_ERR_BAD_VERSION;
     struct model_version *v = model_touch(q->model, node, q->zxid);
-    v->acl = r.acl;
+    v->acl = acl;
     v->stat.aversion++;
     zk_stat_encode(&q->result->reply, &v->stat);
     return ZK_ERR_OK;
@@ -289,14 +372,14 @@ int32_t model_compare(const struct model *m, uint64_t zxid, uint64_t session, in
     const struct model_version *v = node ? model_at(node, zxid) : NULL;
     if (!v)
         return op == ZK_OP_CHECK_NOT_EXISTS ? ZK_ERR_OK : ZK_ERR_NO_NODE;
-    if (!model_may(m, session, v->acl, ZK_PERM_READ))
+    if (!model_may(m, session, v->acl, ZK_PERM_READ, zxid))
         return ZK_ERR_NO_AUTH;
     return compare(v, op, version, &stat);
 }
 
 static int32_t do_check(struct request *q, int32_t op, struct zk_jute *in)
 {
-    return model_compare(q->model, UINT64_MAX, q->command->session, op, in);
+    return model_compare(q->model, q->zxid, q->command->session, op, in);
 }
 
 static int32_t do_try_remove(struct request *q, struct zk_jute *in)

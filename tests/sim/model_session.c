@@ -1,5 +1,6 @@
 #include "tests/sim/model_impl.h"
 #include "common/err.h"
+#include <stdio.h>
 
 /* --- sessions and permissions --- */
 
@@ -24,15 +25,6 @@ const struct model_session *model_guest_of(const struct model *m, uint64_t id)
     return NULL;
 }
 
-void model_guest(struct model *m, uint64_t id, const char *address)
-{
-    m->guests = zk_realloc(m->guests, (m->guest_count + 1) * sizeof(*m->guests));
-    struct model_session *s = &m->guests[m->guest_count++];
-    *s = (struct model_session){.id = id};
-    zk_jute_put_cstring(&s->identities, "ip");
-    zk_jute_put_cstring(&s->identities, address);
-}
-
 const struct model_session *model_session(const struct model *m, uint64_t id)
 {
     return model_session_at(m, id);
@@ -52,32 +44,85 @@ void model_each_session(const struct model *m, model_session_fn *fn, void *arg)
         fn(arg, &m->sessions[i]);
 }
 
-static bool has_identity(const struct model_session *s, struct zk_slice scheme, struct zk_slice id)
+static void add_identity(struct model_session *s, uint64_t zxid, struct zk_slice scheme, struct zk_slice id)
 {
-    if (zk_slice_eq(scheme, zk_slice_str("world")) && zk_slice_eq(id, zk_slice_str("anyone")))
-        return true;
-    struct zk_jute in = zk_jute(s ? zk_buf_slice(&s->identities) : (struct zk_slice){0});
-    while (zk_jute_left(&in) > 0 && !in.bad) {
-        struct zk_slice own_scheme = zk_jute_string(&in);
-        struct zk_slice own_id = zk_jute_string(&in);
-        if (zk_slice_eq(own_scheme, scheme) && zk_slice_eq(own_id, id))
-            return true;
+    for (size_t i = 0; i < s->identity_count; i++) {
+        const struct model_identity *known = &s->identities[i];
+        if (known->until == UINT64_MAX && zk_slice_eq(known->scheme, scheme) && zk_slice_eq(known->id, id))
+            return;
     }
+    s->identities = zk_realloc(s->identities, (s->identity_count + 1) * sizeof(*s->identities));
+    s->identities[s->identity_count++] = (struct model_identity){zxid, UINT64_MAX, scheme, id};
+}
+
+void model_guest(struct model *m, uint64_t id, const char *address)
+{
+    m->guests = zk_realloc(m->guests, (m->guest_count + 1) * sizeof(*m->guests));
+    struct model_session *s = &m->guests[m->guest_count++];
+    *s = (struct model_session){.id = id};
+    add_identity(s, 0, zk_slice_str("ip"), zk_slice_str(model_keep_text(m, address)));
+}
+
+const struct model_identity *model_identity(const struct model_session *s, uint64_t zxid, size_t n)
+{
+    for (size_t i = 0; s && i < s->identity_count; i++)
+        if (s->identities[i].since <= zxid && zxid < s->identities[i].until && n-- == 0)
+            return &s->identities[i];
+    return NULL;
+}
+
+static bool read_address(struct zk_slice text, uint32_t *ret_address, int *ret_bits)
+{
+    char copy[32];
+    unsigned byte[4];
+    *ret_bits = 32;
+    snprintf(copy, sizeof(copy), "%.*s", (int)text.len, (const char *)text.ptr);
+    if (sscanf(copy, "%u.%u.%u.%u/%d", &byte[0], &byte[1], &byte[2], &byte[3], ret_bits) < 4)
+        return false;
+    *ret_address = byte[0] << 24 | byte[1] << 16 | byte[2] << 8 | byte[3];
+    return true;
+}
+
+static bool is_in_network(struct zk_slice address, struct zk_slice network)
+{
+    uint32_t a, n;
+    int bits, all;
+    return read_address(address, &a, &all) && read_address(network, &n, &bits) && a >> (32 - bits) == n >> (32 - bits);
+}
+
+static bool fits(const struct model_identity *who, const struct zk_acl *entry)
+{
+    if (!zk_slice_eq(who->scheme, entry->scheme))
+        return false;
+    return zk_slice_eq(entry->scheme, zk_slice_str("ip")) ? is_in_network(who->id, entry->id)
+                                                          : zk_slice_eq(who->id, entry->id);
+}
+
+static bool has_identity(const struct model_session *s, const struct zk_acl *entry, uint64_t zxid)
+{
+    if (zk_slice_eq(entry->scheme, zk_slice_str("world")) && zk_slice_eq(entry->id, zk_slice_str("anyone")))
+        return true;
+    const struct model_identity *who;
+    for (size_t i = 0; (who = model_identity(s, zxid, i)); i++)
+        if (fits(who, entry))
+            return true;
     return false;
 }
 
-bool model_may(const struct model *m, uint64_t session, struct zk_slice acl, int32_t perm)
+bool model_may(const struct model *m, uint64_t session, struct zk_slice acl, int32_t perm, uint64_t zxid)
 {
     struct zk_jute in = zk_jute(acl);
     int32_t count = acl.ptr ? zk_jute_count(&in, ZK_ACL_MIN_BYTES) : 0;
     if (count <= 0)
         return true;
     const struct model_session *s = model_session_at(m, session);
-    if (!s)
+    if (!s || s->opened_zxid > zxid)
         s = model_guest_of(m, session);
+    if (s && s->ended_zxid && s->ended_zxid <= zxid)
+        s = NULL; /* of what its own end does it hears as anybody would */
     for (int32_t i = 0; i < count; i++) {
         struct zk_acl entry = zk_acl_decode(&in);
-        if ((entry.perms & perm) && has_identity(s, entry.scheme, entry.id))
+        if ((entry.perms & perm) && has_identity(s, &entry, zxid))
             return true;
     }
     return false;
@@ -86,21 +131,27 @@ bool model_may(const struct model *m, uint64_t session, struct zk_slice acl, int
 bool model_was_hidden(const struct model *m, const struct model_node *node, uint64_t session, uint64_t zxid)
 {
     for (size_t i = 0; i < node->version_count; i++)
-        if (node->versions[i].zxid > zxid && !model_may(m, session, node->versions[i].acl, ZK_PERM_READ))
+        if (node->versions[i].zxid > zxid &&
+            !model_may(m, session, node->versions[i].acl, ZK_PERM_READ, node->versions[i].zxid))
             return true;
     return false;
 }
 
-static void add_identities(struct model_session *s, struct zk_slice vector)
+static void add_identities(struct model_session *s, uint64_t zxid, struct zk_slice vector)
 {
     struct zk_jute in = zk_jute(vector);
     int32_t count = zk_jute_count(&in, 8);
     for (int32_t i = 0; i < count; i++) {
         struct zk_slice scheme = zk_jute_string(&in);
-        struct zk_slice id = zk_jute_string(&in);
-        zk_jute_put_string(&s->identities, scheme);
-        zk_jute_put_string(&s->identities, id);
+        add_identity(s, zxid, scheme, zk_jute_string(&in));
     }
+}
+
+/* Who comes to another connection has to say again who it is. */
+static void forget_identities(struct model_session *s, uint64_t zxid)
+{
+    for (size_t i = 0; i < s->identity_count; i++)
+        s->identities[i].until = zk_min_u64(s->identities[i].until, zxid);
 }
 
 /* --- commands --- */
@@ -133,7 +184,7 @@ void model_open(struct request *q, uint64_t id)
                                 .origin = q->command->origin};
     if (o.password.len == sizeof(s->password))
         memcpy(s->password, o.password.ptr, sizeof(s->password));
-    add_identities(s, o.identities);
+    add_identities(s, q->zxid, o.identities);
 }
 
 void model_upgrade(struct request *q)
@@ -170,8 +221,8 @@ void model_attach(struct request *q)
     s->number = 0;
     s->server = a.server;
     s->timeout_ms = a.timeout_ms;
-    zk_buf_reset(&s->identities);
-    add_identities(s, a.identities);
+    forget_identities(s, q->zxid);
+    add_identities(s, q->zxid, a.identities);
     if (!a.keeps_memory) {
         q->result->forgot_count = s->memory > 0 ? s->result_count : 0;
         forget_results(s);
@@ -241,6 +292,15 @@ static void carry_out(struct request *q, struct model_session *s)
     remember(q, s);
 }
 
+static void do_auth(struct request *q, struct model_session *s, struct zk_jute *in)
+{
+    s->proofs++;
+    while (zk_jute_left(in) > 0 && !in->bad) {
+        struct zk_slice scheme = zk_jute_string(in);
+        add_identity(s, q->zxid, scheme, zk_jute_string(in));
+    }
+}
+
 void model_numbered(struct request *q)
 {
     const struct command *c = q->command;
@@ -255,7 +315,7 @@ void model_numbered(struct request *q)
     if (c->kind == COMMAND_CLOSE) {
         model_end_session(q, s, false);
     } else if (c->kind == COMMAND_AUTH) {
-        zk_buf_append_slice(&s->identities, zk_jute_rest(&in)); /* pairs of scheme and id, as it keeps them */
+        do_auth(q, s, &in);
     } else {
         carry_out(q, s);
     }

@@ -229,6 +229,25 @@ static void fall_silent_behind_requests(struct person *p)
     person_freeze(p, world_between(w, WORLD_CHANCE_CLIENT, least, 2ull * w->swarm.session_max_ms * MILLISECOND));
 }
 
+/* Now and then it says who it is. Not where a server may keep the session for itself: the judge does not know of what
+ * is nowhere in the history. */
+static void prove_something(struct person *p)
+{
+    struct world *w = p->world;
+    const struct swarm *s = &w->swarm;
+    if (!s->access_percent || s->local_servers || s->read_only_servers || world_below(w, WORLD_CHANCE_WORK, 100) >= 3)
+        return;
+    uint32_t user = world_below(w, WORLD_CHANCE_WORK, WORK_USERS);
+    struct zk_slice digest = zk_slice_str("digest"), credentials = zk_slice_str(work_users[user].credentials);
+    struct zkc_request request = {.op = ZK_OP_AUTH, .scheme = digest, .data = credentials};
+    p->life->proofs |= 1u << user;
+    if (p->apache)
+        apache_authenticate(p->apache, digest, credentials);
+    else if (p->zkc && zkc_submit(p->zkc, now_ms(p), &request) != 0)
+        SAY(p->world, "client %" PRIu32 ".%" PRIu32 " cannot say who it is", p->number, p->life->number);
+    drive(p);
+}
+
 static void work_event(struct world *w, void *arg, uint64_t token)
 {
     struct person *p = arg;
@@ -238,6 +257,7 @@ static void work_event(struct world *w, void *arg, uint64_t token)
     while (burst-- > 0 && p->budget > 0 && p->life && !p->is_frozen &&
            core_unfinished(p) < w->swarm.outstanding_max) {
         struct work work;
+        prove_something(p);
         work_draw(&work, w, p->life);
         if (person_submit(p, &work.request))
             p->budget--;
@@ -262,6 +282,8 @@ static void work_later(struct person *p)
 static void on_done(struct person *p, const struct zkc_effect *effect)
 {
     struct life *life = p->life;
+    if (effect->reply.op == ZK_OP_AUTH) /* what the server answered is judged on the wire */
+        return;
     struct op *op = life_complete(life, effect->tag);
     op->err = effect->reply.err;
     op->zxid = effect->reply.zxid;

@@ -135,6 +135,16 @@ static void draw_modes(struct swarm *s, struct zk_rng *rng)
         s->apache_percent = 50; /* libzk asks for neither */
 }
 
+/* Who proves what it is, and how many requests a server takes at a time. */
+static void draw_doors(struct swarm *s, struct zk_rng *rng)
+{
+    s->access_percent = is_on(rng, 40) ? zk_rng_between(rng, 3, 20) : 0;
+    s->door_requests = (uint32_t)draw_if(rng, 25, 1, 30);
+    s->throttled_op_wait_ms = s->door_requests ? (uint32_t)draw_if(rng, 40, 1, 2000) : 0;
+    s->drops_stale = s->door_requests && is_on(rng, 40);
+    s->outstanding_limit = (uint32_t)draw_if(rng, 25, 1, 100);
+}
+
 void swarm_draw(struct swarm *s, uint64_t seed)
 {
     struct zk_rng rng;
@@ -150,6 +160,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     s->tree_percent = is_on(&rng, 50) ? zk_rng_between(&rng, 2, 12) : 0;
     draw_modes(s, &rng);
     s->keeper_percent = is_on(&rng, 40) ? zk_rng_between(&rng, 5, 30) : 0;
+    draw_doors(s, &rng);
 }
 
 const char *swarm_text(const struct swarm *s, char *text, size_t size)

@@ -32,6 +32,11 @@ struct swarm {
     uint32_t quota_percent;    /* of the writes: make, change, remove quotas */
     uint32_t tree_percent;     /* of the writes: delete whole subtrees; of the reads: pages */
     uint32_t keeper_percent;   /* of what Apache's clients ask: what ClickHouse asks of its Keeper */
+    uint32_t access_percent;   /* of what clients ask: change and read access lists, prove who they are */
+    uint32_t door_requests;    /* under way at a server; the others wait at its door; 0: no such limit */
+    uint32_t throttled_op_wait_ms; /* who waited there for longer is turned away; 0: nobody */
+    bool drops_stale;              /* who waited there for longer than its session's time-out is closed */
+    uint32_t outstanding_limit;    /* of all clients of a server: above it each may have one; 0: no such limit */
     bool has_odd_configs;      /* the servers' zoo.cfg do not all say the same */
     uint32_t container_check_ms;
     uint32_t container_max_per_minute;

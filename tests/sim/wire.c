@@ -151,9 +151,24 @@ static void judge_sync(struct wire *wire, const struct asked *a, const struct zk
         world_count(wire->world, MARK_SYNC_ACROSS_ELECTION);
 }
 
+/* It waited for too long at the door of a busy server, and never happens. */
+static void judge_turned_away(struct wire *wire, const struct asked *a, const struct zk_reply_header *h)
+{
+    bool is_setting = a->op == ZK_OP_SET_WATCHES || a->op == ZK_OP_SET_WATCHES2 || a->op == ZK_OP_CLOSE_SESSION;
+    if (!wire->world->swarm.throttled_op_wait_ms || is_setting)
+        FAIL(wire, "protocol", "op %" PRId32 " is turned away", a->op);
+    if (zk_op_is_write(a->op) && entry_of(wire, a->xid, (uint64_t)h->zxid))
+        FAIL(wire, "I15", "xid %" PRId32 " op %" PRId32 " is turned away, and has happened", a->xid, a->op);
+    world_count(wire->world, MARK_TURNED_AWAY);
+}
+
 static void judge_answer(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
                          struct zk_jute *in)
 {
+    if (h->err == ZK_ERR_THROTTLED_OP) {
+        judge_turned_away(wire, a, h);
+        return;
+    }
     switch (a->op) {
     case ZK_OP_EXISTS:
     case ZK_OP_GET_DATA:
@@ -200,6 +215,7 @@ static void judge_answer(struct wire *wire, const struct asked *a, const struct 
         wire_judge_multi_read(wire, a, h, in);
         break;
     case ZK_OP_GET_ACL:
+        wire_judge_acl(wire, a, h, in);
         break;
     case ZK_OP_CLOSE_SESSION:
         judge_close(wire, h);
@@ -344,6 +360,19 @@ static void judge_greeting(struct wire *wire, struct zk_jute *in)
     check_told(wire->world, id);
 }
 
+/* Whoever asks here knows the password. The history has the proof. */
+static void judge_auth(struct wire *wire, const struct zk_reply_header *h)
+{
+    const struct model_session *s = model_session(ledger_model(wire->world->ledger), wire->session);
+    if (wire->auths-- == 0)
+        FAIL(wire, "I14", "%s", "answers an auth that was not sent");
+    if (h->err != ZK_ERR_OK)
+        FAIL(wire, "I20", "is not believed (%s)", zk_err_text(h->err));
+    wire->proofs++;
+    if (s && s->proofs < wire->proofs)
+        FAIL(wire, "I20", "is believed %" PRIu64 " times, the history has %" PRIu64, wire->proofs, s->proofs);
+}
+
 static void judge_frame(struct wire *wire, struct zk_slice frame)
 {
     struct zk_jute in = zk_jute(frame);
@@ -363,8 +392,7 @@ static void judge_frame(struct wire *wire, struct zk_slice frame)
             FAIL(wire, "I14", "%s", "answers a ping that was not sent");
         judge_zxid(wire, h.xid, (uint64_t)h.zxid);
     } else if (h.xid == ZK_XID_AUTH) {
-        if (wire->auths-- == 0)
-            FAIL(wire, "I14", "%s", "answers an auth that was not sent");
+        judge_auth(wire, &h);
     } else {
         judge_reply(wire, &h, &in);
     }

@@ -43,7 +43,8 @@ struct wire {
     bool is_read_only; /* served without a quorum */
     uint64_t joined;  /* zxid at which it was attached to this connection */
     uint64_t pings;
-    uint64_t auths;
+    uint64_t auths;  /* not answered yet */
+    uint64_t proofs; /* answered */
     struct asked *first;
     struct asked **last;
     uint64_t shown;
@@ -78,5 +79,5 @@ void wire_judge_watch_op(struct wire *wire, const struct asked *a, const struct 
 
 typedef void wire_judge(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in);
 wire_judge wire_judge_read, wire_judge_page, wire_judge_multi_read, wire_judge_listing, wire_judge_paths, wire_judge_number;
-wire_judge wire_judge_ephemerals, wire_judge_who_am_i;
+wire_judge wire_judge_ephemerals, wire_judge_who_am_i, wire_judge_acl;
 void wire_judge_check(struct wire *wire, const struct asked *a, const struct zk_reply_header *h);

@@ -62,9 +62,10 @@ static void judge_err(struct wire *wire, int32_t op, struct zk_slice path, uint6
     const struct model *model = ledger_model(wire->world->ledger);
     const struct model_node *node = model_find(model, path);
     const struct model_version *v = node ? model_at(node, zxid) : NULL;
-    int32_t expected = !v                                                       ? ZK_ERR_NO_NODE
-                       : !model_may(model, wire->session, v->acl, ZK_PERM_READ) ? ZK_ERR_NO_AUTH
-                                                                                : ZK_ERR_OK;
+    int32_t perms = op == ZK_OP_GET_ACL ? ZK_PERM_READ | ZK_PERM_ADMIN : ZK_PERM_READ;
+    int32_t expected = !v                                                      ? ZK_ERR_NO_NODE
+                       : !model_may(model, wire->session, v->acl, perms, zxid) ? ZK_ERR_NO_AUTH
+                                                                               : ZK_ERR_OK;
     if (err != expected)
         FAIL(wire, "I16", "op %" PRId32 " of %.*s at %" PRIx64 " gives %s, should be %s", op, (int)path.len,
              (const char *)path.ptr, zxid, zk_err_text(err), zk_err_text(expected));
@@ -99,6 +100,52 @@ void wire_judge_read(struct wire *wire, const struct asked *a, const struct zk_r
         wire_arm(wire, r.path, is_child ? WATCH_CHILD : WATCH_DATA, zxid);
 }
 
+/* --- who may what --- */
+
+/* The entry as it is kept, or, for who may not change the list, without a digest's hash. */
+static bool is_shown_entry(const struct zk_acl *shown, const struct zk_acl *kept, bool is_masked)
+{
+    struct zk_slice id = kept->id;
+    if (shown->perms != kept->perms || !zk_slice_eq(shown->scheme, kept->scheme))
+        return false;
+    if (!is_masked || !zk_slice_eq(kept->scheme, zk_slice_str("digest")))
+        return zk_slice_eq(shown->id, id);
+    while (id.len > 0 && id.ptr[id.len - 1] != ':')
+        id.len--;
+    return shown->id.len == id.len + 1 && memcmp(shown->id.ptr, id.ptr, id.len) == 0 && shown->id.ptr[id.len] == 'x';
+}
+
+void wire_judge_acl(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    const struct model *model = ledger_model(wire->world->ledger);
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct zk_slice path = zk_jute_string(&request);
+    uint64_t zxid = (uint64_t)h->zxid;
+    judge_err(wire, a->op, path, zxid, h->err);
+    if (h->err != ZK_ERR_OK)
+        return;
+    const struct model_node *node = model_find(model, path);
+    const struct model_version *v = model_at(node, zxid);
+    if (is_special(v))
+        return;
+    bool is_masked = !model_may(model, wire->session, v->acl, ZK_PERM_ADMIN, zxid);
+    struct zk_jute kept = zk_jute(v->acl);
+    int32_t count = v->acl.ptr ? zk_jute_count(&kept, ZK_ACL_MIN_BYTES) : 0;
+    bool ok = !v->acl.ptr || zk_jute_count(in, ZK_ACL_MIN_BYTES) == count;
+    for (int32_t i = 0; ok && i < count; i++) {
+        struct zk_acl shown = zk_acl_decode(in), own = zk_acl_decode(&kept);
+        ok = is_shown_entry(&shown, &own, is_masked);
+    }
+    if (!ok)
+        FAIL(wire, "I16", "another ACL of %.*s at %" PRIx64, (int)path.len, (const char *)path.ptr, zxid);
+    if (!v->acl.ptr)
+        return;
+    judge_stat(wire, node, v, zxid, in);
+    judge_end(wire, a, in);
+    if (is_masked)
+        world_count(wire->world, MARK_ACL_MASKED);
+}
+
 /* --- replies to the smaller questions --- */
 
 /* The children that a page may show, sorted. */
@@ -130,7 +177,7 @@ static bool is_entry(struct wire *wire, const struct zk_page_request *r, const s
                      struct zk_jute *in)
 {
     const struct model_version *v = model_at(child, zxid);
-    bool may = model_may(ledger_model(wire->world->ledger), wire->session, v->acl, ZK_PERM_READ);
+    bool may = model_may(ledger_model(wire->world->ledger), wire->session, v->acl, ZK_PERM_READ, zxid);
     bool ok = zk_slice_eq(zk_jute_string(in), zk_path_basename(model_path(child)));
     bool has_stat = zk_jute_bool(in);
     ok = ok && has_stat == ((r->flags & ZK_PAGE_STATS) && may);
@@ -167,31 +214,12 @@ void wire_judge_page(struct wire *wire, const struct asked *a, const struct zk_r
     world_count(wire->world, MARK_PAGE);
 }
 
-void wire_judge_multi_read(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
-                             struct zk_jute *in)
-{
-    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
-    for (;;) {
-        struct zk_multi_header asked = zk_multi_header_decode(&request);
-        struct zk_multi_header given = zk_multi_header_decode(in);
-        if (h->err != ZK_ERR_OK || in->bad || asked.done != given.done)
-            FAIL(wire, "I16", "a multiRead gives %s, or other parts than it asks for", zk_err_text(h->err));
-        if (asked.done)
-            break;
-        struct zk_slice path = zk_path_watch_decode(&request).path;
-        bool is_error = given.type == ZK_OP_ERROR;
-        if ((!is_error && given.type != asked.type) || (is_error && zk_jute_int(in) != given.err))
-            FAIL(wire, "I16", "a part of a multiRead that asks for %" PRId32 " gives %" PRId32, asked.type, given.type);
-        judge_one_read(wire, asked.type, path, (uint64_t)h->zxid, given.err, in);
-    }
-    judge_end(wire, a, in);
-}
-
 /* --- replies to what ClickHouse asks --- */
 
 struct listing {
     const struct model *model;
     uint64_t session;
+    uint64_t zxid;
     const struct model_node *parent;
     const struct zk_filtered_list_request *r;
     bool may_all; /* read every child */
@@ -204,7 +232,7 @@ static void gather_listing(void *arg, const struct model_node *node, const struc
     if (model_parent(node) != l->parent)
         return;
     bool is_ephemeral = version->stat.ephemeral_owner != 0;
-    l->may_all = l->may_all && model_may(l->model, l->session, version->acl, ZK_PERM_READ);
+    l->may_all = l->may_all && model_may(l->model, l->session, version->acl, ZK_PERM_READ, l->zxid);
     if (l->r->type == ZK_LIST_ALL || is_ephemeral == (l->r->type == ZK_LIST_EPHEMERAL))
         zk_buf_append(&l->nodes, &node, sizeof(node));
 }
@@ -229,32 +257,63 @@ static bool is_listing(struct wire *wire, int32_t op, const struct listing *l, u
     return ok;
 }
 
-void wire_judge_listing(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+static void judge_list(struct wire *wire, int32_t op, const struct zk_filtered_list_request *r, uint64_t zxid, int32_t err,
+                       struct zk_jute *in)
 {
     const struct model *model = ledger_model(wire->world->ledger);
-    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
-    struct zk_filtered_list_request r = zk_filtered_list_request_decode(&request, a->op);
-    uint64_t zxid = (uint64_t)h->zxid;
-    struct listing l = {model, wire->session, model_find(model, r.path), &r, true, {0}};
-    bool is_plain = r.type == ZK_LIST_ALL && !r.with_stats && !r.with_data;
+    struct listing l = {model, wire->session, zxid, model_find(model, r->path), r, true, {0}};
+    bool is_plain = r->type == ZK_LIST_ALL && !r->with_stats && !r->with_data;
     if (l.parent && model_at(l.parent, zxid))
         model_each(model, zxid, gather_listing, &l);
-    if (!is_plain && !l.may_all && h->err == ZK_ERR_NO_AUTH) {
-        zk_buf_fini(&l.nodes);
+    bool may_be_refused = !is_plain && !l.may_all;
+    if (!may_be_refused || err != ZK_ERR_NO_AUTH)
+        judge_err(wire, op, r->path, zxid, err);
+    size_t count = l.nodes.len / sizeof(void *);
+    if (count > 0)
+        qsort(l.nodes.ptr, count, sizeof(void *), by_path);
+    if (err == ZK_ERR_OK && (may_be_refused || !is_listing(wire, op, &l, zxid, in)))
+        FAIL(wire, "I16", "another list of %.*s at %" PRIx64, (int)r->path.len, (const char *)r->path.ptr, zxid);
+    zk_buf_fini(&l.nodes);
+}
+
+void wire_judge_listing(struct wire *wire, const struct asked *a, const struct zk_reply_header *h, struct zk_jute *in)
+{
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    struct zk_filtered_list_request r = zk_filtered_list_request_decode(&request, a->op);
+    judge_list(wire, a->op, &r, (uint64_t)h->zxid, h->err, in);
+    judge_end(wire, a, in);
+    if (h->err == ZK_ERR_OK && r.watch)
+        wire_arm(wire, r.path, WATCH_CHILD, (uint64_t)h->zxid);
+}
+
+static void judge_part(struct wire *wire, int32_t op, struct zk_jute *request, uint64_t zxid, int32_t err,
+                       struct zk_jute *in)
+{
+    if (op == ZK_OP_FILTERED_LIST || op == ZK_OP_FILTERED_LIST_WITH_DATA) {
+        struct zk_filtered_list_request r = zk_filtered_list_request_decode(request, op);
+        judge_list(wire, op, &r, zxid, err, in);
         return;
     }
-    judge_err(wire, a->op, r.path, zxid, h->err);
-    if (h->err == ZK_ERR_OK) {
-        size_t count = l.nodes.len / sizeof(void *);
-        if (count > 0)
-            qsort(l.nodes.ptr, count, sizeof(void *), by_path);
-        if ((!is_plain && !l.may_all) || !is_listing(wire, a->op, &l, zxid, in))
-            FAIL(wire, "I16", "another list of %.*s at %" PRIx64, (int)r.path.len, (const char *)r.path.ptr, zxid);
-        judge_end(wire, a, in);
-        if (r.watch)
-            wire_arm(wire, r.path, WATCH_CHILD, zxid);
+    judge_one_read(wire, op, zk_path_watch_decode(request).path, zxid, err, in);
+}
+
+void wire_judge_multi_read(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
+                           struct zk_jute *in)
+{
+    struct zk_jute request = zk_jute(zk_slice(a->record, a->len));
+    for (;;) {
+        struct zk_multi_header asked = zk_multi_header_decode(&request);
+        struct zk_multi_header given = zk_multi_header_decode(in);
+        if (h->err != ZK_ERR_OK || in->bad || asked.done != given.done)
+            FAIL(wire, "I16", "a multiRead gives %s, or other parts than it asks for", zk_err_text(h->err));
+        if (asked.done)
+            break;
+        bool is_error = given.type == ZK_OP_ERROR;
+        if ((!is_error && given.type != asked.type) || (is_error && zk_jute_int(in) != given.err))
+            FAIL(wire, "I16", "a part of a multiRead that asks for %" PRId32 " gives %" PRId32, asked.type, given.type);
+        judge_part(wire, asked.type, &request, (uint64_t)h->zxid, given.err, in);
     }
-    zk_buf_fini(&l.nodes);
+    judge_end(wire, a, in);
 }
 
 struct reachable {
@@ -270,7 +329,7 @@ static void count_reachable(void *arg, const struct model_node *node, const stru
 {
     struct reachable *r = arg;
     const struct model_node *n = node;
-    while (n && n != r->top && model_may(r->model, r->session, model_at(n, r->zxid)->acl, ZK_PERM_READ))
+    while (n && n != r->top && model_may(r->model, r->session, model_at(n, r->zxid)->acl, ZK_PERM_READ, r->zxid))
         n = model_parent(n);
     r->count += node != r->top && n == r->top;
 }
@@ -302,7 +361,7 @@ void wire_judge_paths(struct wire *wire, const struct asked *a, const struct zk_
             is_below = is_below || (v && zk_slice_eq(zk_path_parent(path), earlier));
             ok = ok && !zk_slice_eq(earlier, path);
         }
-        ok = ok && is_below && model_may(model, wire->session, v->acl, ZK_PERM_READ);
+        ok = ok && is_below && model_may(model, wire->session, v->acl, ZK_PERM_READ, (uint64_t)h->zxid);
     }
     if (!ok)
         FAIL(wire, "I16", "other paths below %.*s at %" PRIx64, (int)r.path.len, (const char *)r.path.ptr, zxid);
@@ -375,21 +434,30 @@ void wire_judge_ephemerals(struct wire *wire, const struct asked *a, const struc
     judge_end(wire, a, in);
 }
 
-/* Nobody proves an identity here, so all there is is the address; of whoever has it, as far as this server knows. */
+/* Scheme and user: of a digest what stands before the colon. */
+static bool is_told(struct zk_jute *in, const struct model_identity *who)
+{
+    const uint8_t *colon = who->id.len ? memchr(who->id.ptr, ':', who->id.len) : NULL;
+    struct zk_slice user = colon ? zk_slice(who->id.ptr, (size_t)(colon - who->id.ptr)) : who->id;
+    return zk_slice_eq(zk_jute_string(in), who->scheme) && zk_slice_eq(zk_jute_string(in), user);
+}
+
 void wire_judge_who_am_i(struct wire *wire, const struct asked *a, const struct zk_reply_header *h,
-                           struct zk_jute *in)
+                         struct zk_jute *in)
 {
     const struct model *model = ledger_model(wire->world->ledger);
     const struct model_session *s = model_session(model, wire->session);
-    if (!s || s->joined_zxid > (uint64_t)h->zxid)
+    const struct model_identity *who;
+    uint64_t zxid = (uint64_t)h->zxid;
+    if (!s || s->opened_zxid > zxid)
         s = model_guest_of(model, wire->session);
     if (!s)
         return;
-    struct zk_jute own = zk_jute(zk_buf_slice(&s->identities));
-    bool ok = h->err == ZK_ERR_OK && zk_jute_count(in, 8) == 1;
-    ok = ok && zk_slice_eq(zk_jute_string(in), zk_jute_string(&own));
-    ok = ok && zk_slice_eq(zk_jute_string(in), zk_jute_string(&own));
-    if (!ok)
+    int32_t count = zk_jute_count(in, 8), told = 0;
+    bool ok = h->err == ZK_ERR_OK;
+    for (; ok && (who = model_identity(s, zxid, (size_t)told)); told++)
+        ok = is_told(in, who);
+    if (!ok || told != count)
         FAIL(wire, "I20", "is told that it is somebody else (%s)", zk_err_text(h->err));
     judge_end(wire, a, in);
 }

@@ -57,7 +57,7 @@ static bool hears(struct wire *wire, const struct ledger_event *e)
         if (watch->kind == WATCH_DATA || watch->kind == WATCH_CHILD)
             disarm(wire, i - 1);
     }
-    if (any && !model_may(ledger_model(wire->world->ledger), wire->session, e->acl, ZK_PERM_READ)) {
+    if (any && !model_may(ledger_model(wire->world->ledger), wire->session, e->acl, ZK_PERM_READ, e->zxid)) {
         world_count(wire->world, MARK_EVENT_WITHHELD);
         return false;
     }
@@ -166,7 +166,7 @@ static void set_again(struct wire *wire, struct zk_jute *in, enum watch_kind kin
             wire_arm(wire, path, kind, zxid);
         } else if (take_loose(wire, due, path)) {
             world_count(wire->world, MARK_SET_WATCHES_FIRED);
-        } else if (!v || model_may(model, wire->session, v->acl, ZK_PERM_READ)) {
+        } else if (!v || model_may(model, wire->session, v->acl, ZK_PERM_READ, zxid)) {
             FAIL(wire, "I25", "%.*s set again at %" PRIx64 " must fire event %" PRId32 " (relative to %" PRIx64 ")",
                  (int)path.len, (const char *)path.ptr, zxid, due, (uint64_t)relative);
         }
@@ -219,4 +219,5 @@ void wire_judge_watch_op(struct wire *wire, const struct asked *a, const struct 
     for (size_t i = wire->watch_count; i > 0; i--)
         if (is_named(&wire->watches[i - 1], r))
             disarm(wire, i - 1);
+    world_count(wire->world, MARK_WATCHES_REMOVED);
 }

@@ -2,6 +2,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* The identity is user:base64(SHA-1 of the credentials). */
+const struct work_user work_users[WORK_USERS] = {
+    {"ann:1", "ann:/z4T+iO8KvuCdw3Y3chpp6R6RTg="},
+    {"bob:2", "bob:PCGRUm8WFBmVOxjVyjYw7YBN8J8="},
+    {"eve:3", "eve:x0pFcnWyY3qxSl1YaFNAjuCWNUE="},
+};
+
 static uint32_t below(struct world *w, uint32_t bound)
 {
     return world_below(w, WORLD_CHANCE_WORK, bound);
@@ -42,14 +49,49 @@ static struct zk_slice draw_data(struct work *work, struct world *w)
     return zk_slice(work->data, len);
 }
 
+static void draw_entry(struct zk_buf *acl, struct world *w)
+{
+    static const char *const NETWORKS[] = {"10.0.0.0/24", "10.0.0.7", "10.0.0.4/30", "10.9.0.0/16"};
+    static const int32_t PERMS[] = {ZK_PERM_ALL, ZK_PERM_ALL, ZK_PERM_READ, ZK_PERM_ADMIN,
+                                    ZK_PERM_ALL & ~ZK_PERM_ADMIN, ZK_PERM_ALL & ~ZK_PERM_READ};
+    struct zk_acl entry = {.perms = PERMS[below(w, ZK_COUNT_OF(PERMS))]};
+    uint32_t kind = below(w, 100);
+    entry.scheme = zk_slice_str(kind < 35 ? "digest" : kind < 60 ? "auth" : kind < 75 ? "ip" : kind < 98 ? "world" : "odd");
+    entry.id = zk_slice_str(kind < 35   ? work_users[below(w, WORK_USERS)].id
+                            : kind < 60 ? ""
+                            : kind < 75 ? NETWORKS[below(w, ZK_COUNT_OF(NETWORKS))]
+                                        : "anyone");
+    zk_acl_encode(acl, &entry);
+}
+
+/* Each step of a multi has one of its own. */
+static struct zk_buf *next_acl(struct work *work)
+{
+    ZK_ASSERT(work->acl_count < WORK_STEPS_MAX);
+    return &work->acls[work->acl_count++];
+}
+
+/* Some for who proves to be somebody, or comes from somewhere; now and then one that may not be. */
+static struct zk_slice draw_entries(struct work *work, struct world *w)
+{
+    int32_t count = 1 + (int32_t)below(w, 3);
+    struct zk_buf *acl = next_acl(work);
+    zk_jute_put_int(acl, count);
+    for (int32_t i = 0; i < count; i++)
+        draw_entry(acl, w);
+    return zk_buf_slice(acl);
+}
+
 static struct zk_slice draw_acl(struct work *work, struct world *w)
 {
+    if (w->swarm.access_percent && percent(w, 30))
+        return draw_entries(work, w);
     if (!percent(w, 6))
         return (struct zk_slice){0};
-    zk_buf_reset(&work->acl);
-    zk_acl_vector_world(&work->acl, percent(w, 50) ? ZK_PERM_READ | ZK_PERM_DELETE | ZK_PERM_CREATE
-                                                   : ZK_PERM_ALL & ~ZK_PERM_READ);
-    return zk_buf_slice(&work->acl);
+    struct zk_buf *acl = next_acl(work);
+    zk_acl_vector_world(acl, percent(w, 50) ? ZK_PERM_READ | ZK_PERM_DELETE | ZK_PERM_CREATE
+                                            : ZK_PERM_ALL & ~ZK_PERM_READ);
+    return zk_buf_slice(acl);
 }
 
 static void draw_create(struct work *work, struct zkc_request *r, char *path, struct world *w)
@@ -173,11 +215,19 @@ static void draw_read(struct work *work, struct world *w)
         r->watch_tag = 1; /* the person numbers it */
 }
 
+/* Of a multiRead: exists and the lists are ClickHouse's. */
+static int32_t draw_part(const struct work *work, struct world *w)
+{
+    static const int32_t OPS[] = {ZK_OP_GET_DATA, ZK_OP_GET_CHILDREN, ZK_OP_EXISTS, ZK_OP_FILTERED_LIST,
+                                  ZK_OP_FILTERED_LIST_WITH_DATA};
+    return OPS[below(w, work->is_keepers ? ZK_COUNT_OF(OPS) : 2)];
+}
+
 /* The smaller questions. */
 static void draw_question(struct work *work, struct world *w)
 {
     static const int32_t OPS[] = {ZK_OP_GET_ALL_CHILDREN_NUMBER, ZK_OP_GET_EPHEMERALS, ZK_OP_WHO_AM_I,
-                                  ZK_OP_CHECK_WATCHES, ZK_OP_MULTI_READ};
+                                  ZK_OP_CHECK_WATCHES,           ZK_OP_MULTI_READ,     ZK_OP_REMOVE_WATCHES};
     struct zkc_request *r = &work->request;
     r->op = OPS[below(w, ZK_COUNT_OF(OPS))];
     r->path = percent(w, 30) ? zk_slice_str("/") : draw_path(w, work->paths[0]);
@@ -187,8 +237,10 @@ static void draw_question(struct work *work, struct world *w)
     r->steps = work->steps;
     r->step_count = below(w, WORK_STEPS_MAX + 1);
     for (size_t i = 0; i < r->step_count; i++)
-        work->steps[i] = (struct zkc_request){.op = percent(w, 50) ? ZK_OP_GET_DATA : ZK_OP_GET_CHILDREN,
-                                              .path = draw_path(w, work->paths[i])};
+        work->steps[i] = (struct zkc_request){.op = draw_part(work, w),
+                                              .path = draw_path(w, work->paths[i]),
+                                              .kind = (int32_t)below(w, 3),
+                                              .flags = (int32_t)below(w, 4)};
 }
 
 /* What ClickHouse reads of its Keeper. */
@@ -205,6 +257,17 @@ static void draw_keeper_read(struct work *work, struct world *w)
     r->flags = (int32_t)below(w, 4);
     if (r->op == ZK_OP_FILTERED_LIST && percent(w, w->swarm.watch_percent))
         r->watch_tag = 1;
+}
+
+static void draw_access(struct work *work, struct world *w)
+{
+    struct zkc_request *r = &work->request;
+    r->path = draw_path(w, work->paths[0]);
+    r->op = percent(w, 50) ? ZK_OP_SET_ACL : ZK_OP_GET_ACL;
+    if (r->op == ZK_OP_GET_ACL)
+        return;
+    r->version = draw_version(w);
+    r->acl = draw_entries(work, w);
 }
 
 /* Only libzk has these. */
@@ -234,9 +297,7 @@ static void draw_tree(struct work *work, struct world *w, bool is_read)
 
 void work_draw(struct work *work, struct world *w, const struct life *life)
 {
-    zk_buf_init(&work->acl);
-    work->request = (struct zkc_request){0};
-    work->data = NULL;
+    *work = (struct work){0};
     work->is_keepers = life->is_apache && w->swarm.keeper_percent > 0;
     uint32_t kind = below(w, 100);
     if (kind < w->swarm.read_percent / 8)
@@ -245,6 +306,8 @@ void work_draw(struct work *work, struct world *w, const struct life *life)
         draw_keeper_read(work, w);
     else if (kind < w->swarm.read_percent)
         draw_read(work, w);
+    else if (w->swarm.access_percent && percent(w, w->swarm.access_percent))
+        draw_access(work, w);
     else if (!life->is_apache && w->swarm.watch_percent > 0 && percent(w, 3))
         draw_lasting_watch(work, w);
     else if (!life->is_apache && w->swarm.tree_percent && percent(w, w->swarm.tree_percent))
@@ -258,5 +321,6 @@ void work_draw(struct work *work, struct world *w, const struct life *life)
 void work_fini(struct work *work)
 {
     free(work->data);
-    zk_buf_fini(&work->acl);
+    for (size_t i = 0; i < work->acl_count; i++)
+        zk_buf_fini(&work->acls[i]);
 }

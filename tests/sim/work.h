@@ -12,8 +12,17 @@ struct work {
     char paths[WORK_STEPS_MAX + 1][WORK_PATH_BYTES];
     uint8_t *data;
     bool is_keepers; /* the asker is one that knows ClickHouse Keeper's operations */
-    struct zk_buf acl;
+    size_t acl_count;
+    struct zk_buf acls[WORK_STEPS_MAX];
 };
+
+/* Who a client may prove to be: what it says, and the identity that this gives it. */
+enum { WORK_USERS = 3 };
+struct work_user {
+    const char *credentials;
+    const char *id;
+};
+extern const struct work_user work_users[WORK_USERS];
 
 void work_draw(struct work *work, struct world *w, const struct life *life);
 void work_fini(struct work *work);
