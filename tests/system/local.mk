@@ -10,11 +10,13 @@ EXTRA_DIST += tests/system/ensemble.py tests/system/foreign.py tests/system/fram
 	tests/system/curator/Caches.java \
 	tests/system/curator/Counters.java \
 	tests/system/curator/Framework.java \
+	tests/system/curator/Journal.java \
 	tests/system/curator/Leaders.java \
 	tests/system/curator/Locks.java \
 	tests/system/curator/Nodes.java \
 	tests/system/curator/Queues.java \
 	tests/system/curator/Recipes.java \
+	tests/system/curator/Sessions.java \
 	tests/system/curator/Stage.java \
 	tests/system/differ/acls.py \
 	tests/system/differ/configured.py \

@@ -45,7 +45,7 @@ final class Counters {
                     s.disturb();
             }
         });
-        long most = THREADS * EACH + (long) s.suspended.get() * THREADS;
+        long most = THREADS * EACH + (long) s.suspended() * THREADS;
         Stage.sync(clients[0], s.path("long"));
         long found = makeLong(s, clients[0], promoted).get().postValue();
         Stage.check(found >= THREADS * EACH && found <= most, "every increment counts, once: " + found);

@@ -19,11 +19,14 @@ public final class Recipes {
             return;
         long began = System.nanoTime();
         int suspended;
-        try (Stage stage = new Stage(hosts, String.format("/%s-%02d", storm ? "storm" : "quiet", number), storm)) {
+        Journal journal = new Journal();
+        String root = String.format("/%s-%02d", storm ? "storm" : "quiet", number);
+        try (Stage stage = new Stage(hosts, root, storm, journal)) {
             recipe.run(stage);
-            suspended = stage.suspended.get();
+            suspended = stage.suspended();
         } catch (Throwable e) {
             System.out.println("FAILED: " + name);
+            journal.print();
             throw e;
         }
         run++;
