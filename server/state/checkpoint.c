@@ -70,7 +70,7 @@ static void make_keys(struct state *s)
     struct checkpoint *c = &s->dirty.checkpoint;
     struct dirty_set *set = frozen_set(s);
     for (int i = 0; i < KEYS_STEP && c->at < set->count; i++, c->at++) {
-        make_key(s, &set->entries[c->at]);
+        make_key(s, dirty_at(set, c->at));
         c->order[c->at] = c->at;
     }
     if (c->at < set->count)
@@ -85,7 +85,8 @@ static void make_keys(struct state *s)
 
 static struct zk_slice key_of(const struct dirty_set *set, uint32_t slot)
 {
-    return zk_slice(set->entries[slot].key, set->entries[slot].key_len);
+    const struct dirty_entry *e = dirty_at(set, slot);
+    return zk_slice(e->key, e->key_len);
 }
 
 static int compare(const struct dirty_set *set, uint32_t a, uint32_t b)
@@ -168,7 +169,7 @@ bool state_checkpoint_prepare(struct state *s)
 {
     struct checkpoint *c = &s->dirty.checkpoint;
     ZK_ASSERT(c->phase != CHECKPOINT_NONE);
-    if (s->dirty.swept.entries != NULL)
+    if (s->dirty.swept.blocks != NULL)
         dirty_sweep(s, MERGE_STEP); /* what the last one left */
     else if (c->phase == CHECKPOINT_KEYS)
         make_keys(s);
@@ -207,7 +208,7 @@ static struct zk_slice value_of(struct state *s, const struct dirty_entry *e)
 
 static void finish(struct state *s)
 {
-    ZK_ASSERT(s->dirty.swept.entries == NULL);
+    ZK_ASSERT(s->dirty.swept.blocks == NULL);
     checkpoint_fini(&s->dirty.checkpoint);
     s->dirty.swept = *frozen_set(s);
     memset(frozen_set(s), 0, sizeof s->dirty.swept);
@@ -229,12 +230,12 @@ bool state_checkpoint_next(struct state *s, struct state_row *ret_row)
         finish(s);
         return false;
     }
-    const struct dirty_entry *e = &set->entries[c->order[c->at]];
+    const struct dirty_entry *e = dirty_at(set, c->order[c->at]);
     ret_row->key = zk_slice(e->key, e->key_len);
     ret_row->value = value_of(s, e);
     for (c->at++; c->at < set->count && zk_slice_eq(key_of(set, c->order[c->at]), ret_row->key); c->at++) {
         if (ret_row->value.ptr == NULL) /* D3: a tombstone gives way to the record of the same key */
-            ret_row->value = value_of(s, &set->entries[c->order[c->at]]);
+            ret_row->value = value_of(s, dirty_at(set, c->order[c->at]));
     }
     return true;
 }
@@ -267,7 +268,7 @@ void state_checkpoint_abort(struct state *s)
     dirty_sweep(s, UINT32_MAX);
     struct dirty_set *set = frozen_set(s);
     for (uint32_t i = 0; i < set->count; i++) {
-        struct dirty_entry *e = &set->entries[i];
+        struct dirty_entry *e = dirty_at(set, i);
         if (e->kind == DIRTY_GONE)
             dirty_tombstone(s, zk_slice(e->key, e->key_len));
         else

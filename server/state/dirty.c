@@ -16,13 +16,24 @@ static bool owns_key(const struct dirty_entry *e)
     return e->kind == DIRTY_GONE || e->kind == DIRTY_CAPTURED;
 }
 
+/* The last `count` of them, and what blocks that leaves empty. */
+static void drop_last(struct dirty_set *set, uint32_t count)
+{
+    for (; count > 0 && set->count > 0; count--) {
+        struct dirty_entry *e = dirty_at(set, --set->count);
+        if (owns_key(e))
+            free(e->key);
+        if (set->count % DIRTY_BLOCK == 0)
+            free(set->blocks[--set->block_count]);
+    }
+}
+
 static void free_set(struct dirty_set *set)
 {
-    for (uint32_t i = 0; i < set->count; i++) {
-        if (owns_key(&set->entries[i]))
-            free(set->entries[i].key);
-    }
-    free(set->entries);
+    drop_last(set, UINT32_MAX);
+    while (set->block_count > 0)
+        free(set->blocks[--set->block_count]);
+    free(set->blocks);
     memset(set, 0, sizeof *set);
 }
 
@@ -54,26 +65,26 @@ static uint8_t frozen_mark(const struct state *s)
 void dirty_sweep(struct state *s, uint32_t count)
 {
     struct dirty_set *set = &s->dirty.swept;
-    if (set->entries == NULL)
-        return;
-    for (; count > 0 && set->count > 0; count--) {
-        if (owns_key(&set->entries[--set->count]))
-            free(set->entries[set->count].key);
-    }
+    drop_last(set, count);
     if (set->count == 0)
         free_set(set);
 }
 
 /* --- the current set --- */
 
+static void add_block(struct dirty_set *set)
+{
+    if ((set->block_count & (set->block_count - 1)) == 0)
+        set->blocks = zk_realloc(set->blocks, (2 * set->block_count + 1) * sizeof *set->blocks);
+    set->blocks[set->block_count++] = zk_alloc(DIRTY_BLOCK * sizeof **set->blocks);
+}
+
 static struct dirty_entry *add_entry(struct state *s, uint8_t kind, uint32_t handle)
 {
     struct dirty_set *set = current_set(s);
-    if (set->count == set->cap) {
-        set->cap = set->cap ? set->cap * 2 : 64;
-        set->entries = zk_realloc(set->entries, set->cap * sizeof *set->entries);
-    }
-    struct dirty_entry *e = &set->entries[set->count++];
+    if (set->count == set->block_count * DIRTY_BLOCK)
+        add_block(set);
+    struct dirty_entry *e = dirty_at(set, set->count++);
     *e = (struct dirty_entry){.handle = handle, .kind = kind};
     dirty_sweep(s, SWEEP_STEP);
     return e;
@@ -88,8 +99,8 @@ static void take_bytes(struct dirty_set *set, uint64_t bytes)
 static void remove_entry(struct state *s, uint32_t slot)
 {
     struct dirty_set *set = current_set(s);
-    struct dirty_entry *e = &set->entries[slot];
-    *e = set->entries[--set->count];
+    struct dirty_entry *e = dirty_at(set, slot);
+    *e = *dirty_at(set, --set->count);
     if (slot == set->count)
         return;
     if (e->kind == DIRTY_NODE)
@@ -190,7 +201,7 @@ static void capture(struct dirty_entry *e, struct zk_slice key, struct zk_slice 
 
 static struct dirty_entry *frozen_entry(struct state *s, uint32_t slot)
 {
-    return &s->dirty.sets[1 - s->dirty.current].entries[slot];
+    return dirty_at(&s->dirty.sets[1 - s->dirty.current], slot);
 }
 
 void dirty_before_node(struct state *s, uint32_t handle)
@@ -226,7 +237,7 @@ void dirty_before_session(struct state *s, struct session *session)
 
 static const char *check_entry(const struct state *s, unsigned set, uint32_t slot)
 {
-    const struct dirty_entry *e = &s->dirty.sets[set].entries[slot];
+    const struct dirty_entry *e = dirty_at(&s->dirty.sets[set], slot);
     uint8_t mark = (uint8_t)(set + 1);
     bool emitted = set != s->dirty.current;
     if (e->kind == DIRTY_NODE) {

@@ -32,12 +32,20 @@ struct dirty_entry {
     bool is_session; /* of DIRTY_CAPTURED */
 };
 
+#define DIRTY_BLOCK 1024
+
+/* Entries by their slots, in blocks: one more never waits for those there are to be copied. */
 struct dirty_set {
-    struct dirty_entry *entries;
-    uint32_t count;
-    uint32_t cap;
+    struct dirty_entry **blocks;
+    uint32_t block_count;
+    uint32_t count; /* of entries */
     uint64_t bytes; /* about what its rows will take */
 };
+
+static inline struct dirty_entry *dirty_at(const struct dirty_set *set, uint32_t slot)
+{
+    return &set->blocks[slot / DIRTY_BLOCK][slot % DIRTY_BLOCK];
+}
 
 enum checkpoint_phase { CHECKPOINT_NONE, CHECKPOINT_KEYS, CHECKPOINT_SORT, CHECKPOINT_ROWS };
 
