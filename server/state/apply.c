@@ -1,42 +1,22 @@
 #include "common/path.h"
 #include "server/state/effects.h"
+#include "server/state/order.h"
 #include "server/state/quota.h"
 #include "server/state/write.h"
 
 /* --- the end of a session --- */
-
-struct doomed {
-    const struct tree *tree;
-    uint32_t handle;
-};
-
-static int by_path(const void *a, const void *b)
-{
-    const struct doomed *x = a, *y = b;
-    return tree_path_cmp(x->tree, x->handle, y->handle);
-}
-
-/* The session's ephemerals in the order of their paths; no path is made, for they may be many, long, and alike. */
-static struct doomed *list_ephemerals(const struct state *s, const struct session *session)
-{
-    struct doomed *doomed = zk_alloc((session->ephemeral_count + 1) * sizeof *doomed);
-    for (uint32_t i = 0; i < session->ephemeral_count; i++)
-        doomed[i] = (struct doomed){&s->tree, session->ephemerals[i]};
-    qsort(doomed, session->ephemeral_count, sizeof *doomed, by_path);
-    return doomed;
-}
 
 /* Apache's order is that of a Java hash set; ours must be the same on a replica that has just loaded a checkpoint, so
  * not that of their creation: it is that of the paths. */
 static void remove_ephemerals(struct state *s, struct session *session, struct state_effects *fx)
 {
     uint32_t count = session->ephemeral_count;
-    struct doomed *doomed = list_ephemerals(s, session);
+    uint32_t *doomed = order_leaves(&s->tree, session->ephemerals, count, &s->work);
     for (uint32_t i = 0; i < count; i++) {
         s->path.len = 0;
-        tree_path(&s->tree, doomed[i].handle, &s->path);
+        tree_path(&s->tree, doomed[i], &s->path);
         change_begin(s);
-        write_remove(s, doomed[i].handle, zk_buf_slice(&s->path), fx);
+        write_remove(s, doomed[i], zk_buf_slice(&s->path), fx);
         change_commit(s);
         effects_hand_out(s, fx);
     }

@@ -21,6 +21,7 @@ libstate_la_SOURCES = \
 	server/state/load.c \
 	server/state/mortal.c server/state/mortal.h \
 	server/state/multi.c \
+	server/state/order.c server/state/order.h \
 	server/state/quota.c server/state/quota.h \
 	server/state/read.c \
 	server/state/rows.c server/state/rows.h \

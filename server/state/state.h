@@ -84,8 +84,9 @@ uint64_t state_digest(const struct state *s);
 int32_t state_level(const struct state *s);
 /* Bytes that the tree and the sessions hold, counted by a fixed rule, the same on every replica. */
 uint64_t state_size_bytes(const struct state *s);
-/* Steps taken so far in what a client could make long: quotas looked for and written, entries of ACLs looked at.
- * For tests, which prove that a command takes no more of them than its size allows, however large the tree is. */
+/* Steps taken so far in what a client could make long: quotas looked for and written, entries of ACLs looked at, nodes
+ * put in order. For tests, which prove that a command takes no more of them than its size allows, however large the
+ * tree is. */
 uint64_t state_work(const struct state *s);
 size_t state_node_count(const struct state *s);
 size_t state_ephemeral_count(const struct state *s);

@@ -104,43 +104,6 @@ void tree_path(const struct tree *t, uint32_t handle, struct zk_buf *out)
     }
 }
 
-static uint32_t depth_of(const struct tree *t, uint32_t handle)
-{
-    uint32_t depth = 0;
-    for (uint32_t h = handle; h != NODE_ROOT; h = tree_at(t, h)->parent)
-        depth++;
-    return depth;
-}
-
-static uint32_t ancestor(const struct tree *t, uint32_t handle, uint32_t levels)
-{
-    for (; levels > 0; levels--)
-        handle = tree_at(t, handle)->parent;
-    return handle;
-}
-
-int tree_path_cmp(const struct tree *t, uint32_t a, uint32_t b)
-{
-    uint32_t depth_a = depth_of(t, a), depth_b = depth_of(t, b);
-    uint32_t x = ancestor(t, a, depth_a > depth_b ? depth_a - depth_b : 0);
-    uint32_t y = ancestor(t, b, depth_b > depth_a ? depth_b - depth_a : 0);
-    if (x == y)
-        return (depth_a > depth_b) - (depth_a < depth_b);
-    while (tree_at(t, x)->parent != tree_at(t, y)->parent) {
-        x = tree_at(t, x)->parent;
-        y = tree_at(t, y)->parent;
-    }
-    struct zk_slice name_x = node_name(tree_at(t, x)), name_y = node_name(tree_at(t, y));
-    size_t len = name_x.len < name_y.len ? name_x.len : name_y.len;
-    int order = memcmp(name_x.ptr, name_y.ptr, len);
-    if (order != 0)
-        return order;
-    /* One name begins with the other: the shorter one's path ends here, or goes on with a slash. */
-    if (name_x.len == len)
-        return x == a ? -1 : '/' - name_y.ptr[len];
-    return y == b ? 1 : name_x.ptr[len] - '/';
-}
-
 uint8_t *node_body(struct zk_slice name, struct zk_slice data, size_t room)
 {
     if (name.len + data.len + room == 0)

@@ -32,6 +32,7 @@ struct node {
     unsigned dirty_set : 2;
     unsigned unstored : 1;
     unsigned stale : 1; /* a quota's stats, written at the end of the command: quota.c */
+    unsigned gathered : 1; /* while order.c is at work */
     uint32_t data_len;
     uint64_t czxid;
     uint64_t mzxid;
@@ -95,9 +96,6 @@ uint32_t tree_find(const struct tree *t, struct zk_slice path);
 uint32_t tree_find_child(const struct tree *t, uint32_t parent, struct zk_slice path);
 /* Appends the node's path. */
 void tree_path(const struct tree *t, uint32_t handle, struct zk_buf *out);
-
-/* As zk_slice_cmp of the two paths, which need not be made for it. */
-int tree_path_cmp(const struct tree *t, uint32_t a, uint32_t b);
 
 /* A node with a copy of name and data and so many bytes of room behind, all else zero but `hash`; not linked. tree_drop
  * gives it back. */

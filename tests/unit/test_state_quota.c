@@ -287,7 +287,7 @@ START_TEST(a_session_that_ends_is_taken_off_each_quota_once)
     }
     uint64_t before = state_work(k.s);
     ck_assert_int_eq(kit_close(&k, b), 0);
-    ck_assert_uint_lt(state_work(k.s) - before, NODES + 5 * DEPTH);
+    ck_assert_uint_lt(state_work(k.s) - before, 3 * NODES + 5 * DEPTH);
     expect_data("/zookeeper/quota/d/zookeeper_stats", "count=50,bytes=0");
 }
 END_TEST

@@ -691,6 +691,31 @@ START_TEST(the_configuration_has_the_zxid_as_its_version_and_is_told_when_it_cha
 }
 END_TEST
 
+START_TEST(the_end_of_a_session_costs_no_more_where_its_ephemerals_are_deep)
+{
+    enum { COUNT = 1000, DEPTH = 200 };
+    struct kit k = kit_new();
+    uint64_t a = kit_open(&k), b = kit_open(&k);
+    char path[2 * DEPTH + 16] = "";
+    for (int i = 0; i < DEPTH; i++) {
+        strcat(path, "/d");
+        ck_assert_int_eq(kit_create(&k, a, path, "", 0), 0);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(path + 2 * DEPTH, sizeof path - 2 * DEPTH, "/%d", i * 7919 % COUNT);
+        zk_buf_reset(&k.payload);
+        kit_put_create(&k, path, "", ZK_FLAG_EPHEMERAL);
+        struct command c = kit_request(&k, b, ZK_OP_CREATE);
+        state_apply(k.s, ++k.zxid, &c, &k.fx);
+    }
+    uint64_t before = state_work(k.s);
+    ck_assert_int_eq(kit_close(&k, b), 0);
+    ck_assert_uint_eq(k.fx.event_count, 2 * COUNT);
+    ck_assert_uint_lt(state_work(k.s) - before, 2 * COUNT + 2 * DEPTH);
+    kit_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("session");
@@ -722,5 +747,6 @@ int main(void)
     tcase_add_test(tc, who_expired_without_a_write_is_told_so_and_who_closed_has_nothing_to_ask);
     tcase_add_test(tc, the_memories_of_ended_sessions_are_bounded);
     tcase_add_test(tc, the_configuration_has_the_zxid_as_its_version_and_is_told_when_it_changes);
+    tcase_add_test(tc, the_end_of_a_session_costs_no_more_where_its_ephemerals_are_deep);
     return run_tests("state_session", tc);
 }

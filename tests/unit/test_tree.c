@@ -3,6 +3,7 @@
 #include "common/path.h"
 #include "common/rng.h"
 #include "server/state/children.h"
+#include "server/state/order.h"
 #include "tests/unit/state_kit.h"
 
 static uint32_t plant(struct tree *t, const char *path, uint32_t parent)
@@ -255,23 +256,39 @@ START_TEST(a_path_is_written_out_from_the_names)
 }
 END_TEST
 
-START_TEST(paths_compare_as_their_bytes_without_being_made)
+/* Ordered at any rate before they are compared: '-' and '.' stand before the slash, '0' behind it. */
+START_TEST(leaves_are_put_in_the_order_of_their_paths)
 {
-    static const char *const paths[] = {"/",      "/a",   "/a-",   "/a-/z", "/a/-",  "/a/b", "/a/b/c",
-                                        "/a/b.c", "/a0",  "/a0/b", "/ab",   "/ab/c", "/b",   "/b/a",
-                                        "/b/a/a"};
-    uint32_t handles[ZK_COUNT_OF(paths)];
+    static const char *const paths[] = {"/a",    "/a-",   "/a-/z", "/a.b", "/a/-",  "/a/b", "/a/b-", "/a/b/c",
+                                        "/a/b.c", "/a0",  "/a0/b", "/ab",  "/ab/c", "/b",   "/b/a",  "/b/a/a",
+                                        "/b/a/a0", "/b0", "/b/a0"};
+    uint32_t leaves[ZK_COUNT_OF(paths)];
     struct tree t;
+    struct zk_buf path = {0}, last = {0};
+    uint64_t work = 0;
+    size_t count = 0;
     tree_init(&t);
+    plant(&t, "/", 0);
     for (size_t i = 0; i < ZK_COUNT_OF(paths); i++)
-        handles[i] = plant(&t, paths[i], i == 0 ? 0 : tree_find(&t, zk_path_parent(zk_slice_str(paths[i]))));
-    for (size_t i = 0; i < ZK_COUNT_OF(paths); i++) {
-        for (size_t k = 0; k < ZK_COUNT_OF(paths); k++) {
-            int want = zk_slice_cmp(zk_slice_str(paths[i]), zk_slice_str(paths[k]));
-            int have = tree_path_cmp(&t, handles[i], handles[k]);
-            ck_assert_msg((have > 0) - (have < 0) == (want > 0) - (want < 0), "%s and %s", paths[i], paths[k]);
-        }
+        plant(&t, paths[i], tree_find(&t, zk_path_parent(zk_slice_str(paths[i]))));
+    for (size_t i = ZK_COUNT_OF(paths); i-- > 0;) {
+        uint32_t handle = tree_find(&t, zk_slice_str(paths[i]));
+        if (tree_at(&t, handle)->child_count == 0)
+            leaves[count++] = handle;
     }
+    uint32_t *ordered = order_leaves(&t, leaves, count, &work);
+    for (size_t i = 0; i < count; i++) {
+        path.len = 0;
+        tree_path(&t, ordered[i], &path);
+        ck_assert_int_gt(zk_slice_cmp(zk_buf_slice(&path), zk_buf_slice(&last)), 0);
+        last.len = 0;
+        zk_buf_append_slice(&last, zk_buf_slice(&path));
+    }
+    ck_assert_uint_eq(work, ZK_COUNT_OF(paths)); /* each once */
+    free(ordered);
+    free(order_leaves(&t, leaves, 0, &work));
+    zk_buf_fini(&path);
+    zk_buf_fini(&last);
     tree_fini(&t);
 }
 END_TEST
@@ -286,6 +303,6 @@ int main(void)
     tcase_add_test(tc, names_that_begin_alike_stand_in_order);
     tcase_add_test(tc, the_next_sibling_is_the_next_name);
     tcase_add_test(tc, a_path_is_written_out_from_the_names);
-    tcase_add_test(tc, paths_compare_as_their_bytes_without_being_made);
+    tcase_add_test(tc, leaves_are_put_in_the_order_of_their_paths);
     return run_tests("tree", tc);
 }
