@@ -77,6 +77,7 @@ uint32_t acls_intern(struct acls *acls, struct zk_slice encoded)
     memcpy(acl->bytes, encoded.ptr, encoded.len);
     uint32_t id = take_id(acls);
     acls->by_id[id] = acl;
+    acls->size_bytes += acl_size_bytes(acl);
     index_insert(&acls->index, id);
     return id;
 }
@@ -89,6 +90,7 @@ void acls_unref(struct acls *acls, uint32_t id)
     if (--acl->refs > 0)
         return;
     index_remove(&acls->index, id);
+    acls->size_bytes -= acl_size_bytes(acl);
     free(acl);
     acls->by_id[id] = NULL;
     acls->free_ids[acls->free_count++] = id;

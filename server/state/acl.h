@@ -14,6 +14,8 @@
 /* Most entries of a list, and bytes of the list that is kept. More is INVALID_ACL. */
 #define ACL_ENTRY_COUNT_MAX 512
 #define ACL_BYTES_MAX 65536
+/* Bytes that `auth` adds to the lists of one command, for ten of a request may become 64 KiB. More is INVALID_ACL too. */
+#define ACL_EXPANDED_MAX 16777216
 
 struct acl {
     uint64_t hash; /* XXH3 of the bytes */
@@ -35,6 +37,7 @@ struct acls {
     uint32_t cap;
     uint32_t *free_ids;
     uint32_t free_count;
+    uint64_t size_bytes; /* of all of them, by acl_size_bytes */
     struct index index;
 };
 
@@ -52,6 +55,12 @@ static inline struct acl *acls_at(const struct acls *acls, uint32_t id)
 static inline struct zk_slice acl_bytes(const struct acl *acl)
 {
     return zk_slice(acl->bytes, acl->len);
+}
+
+/* By a fixed rule, the same on every replica. */
+static inline uint64_t acl_size_bytes(const struct acl *acl)
+{
+    return 80 + (uint64_t)acl->len;
 }
 
 /* What the list gives to the one who asks, of ZK_PERM_ALL. An empty list gives everything, as in Apache's. */

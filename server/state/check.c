@@ -108,11 +108,14 @@ static const char *check_totals(const struct state *s, const struct recount *r)
         return "the state does not have as many bytes as counted";
     if (have->digest != want->digest)
         return "S2: the running digest is not the digest of what is there";
+    uint64_t acl_bytes = 0;
     for (uint32_t id = 1; id < s->acls.used; id++) {
-        if (r->acl_refs[id] != (s->acls.by_id[id] ? s->acls.by_id[id]->refs : 0))
+        const struct acl *acl = s->acls.by_id[id];
+        if (r->acl_refs[id] != (acl ? acl->refs : 0))
             return "an ACL does not have as many references as it counts";
+        acl_bytes += acl ? acl_size_bytes(acl) : 0;
     }
-    return NULL;
+    return acl_bytes == s->acls.size_bytes ? NULL : "the ACLs do not have as many bytes as counted";
 }
 
 const char *state_check(const struct state *s)

@@ -117,7 +117,7 @@ uint64_t state_work(const struct state *s)
 
 uint64_t state_size_bytes(const struct state *s)
 {
-    return s->totals.size_bytes;
+    return s->totals.size_bytes + s->acls.size_bytes;
 }
 
 size_t state_node_count(const struct state *s)

@@ -82,7 +82,8 @@ uint64_t state_zxid(const struct state *s);
 int64_t state_time_ms(const struct state *s); /* the last stamp */
 uint64_t state_digest(const struct state *s);
 int32_t state_level(const struct state *s);
-/* Bytes that the tree and the sessions hold, counted by a fixed rule, the same on every replica. */
+/* Bytes that the tree, its ACLs (each distinct one once) and the sessions hold, counted by a fixed rule, the same on
+ * every replica. */
 uint64_t state_size_bytes(const struct state *s);
 /* Steps taken so far in what a client could make long: quotas looked for and written, entries of ACLs looked at, nodes
  * put in order. For tests, which prove that a command takes no more of them than its size allows, however large the

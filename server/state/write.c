@@ -141,8 +141,11 @@ static struct zk_slice full_path(struct state *s, const struct zk_create_request
 /* The ACL the node is to have, into s->list. */
 static int fix_acl(struct call *call, struct zk_slice requested)
 {
-    call->s->list.len = 0;
-    return acl_fixup(requested, session_identities(call->session), &call->s->list);
+    struct zk_buf *list = &call->s->list;
+    list->len = 0;
+    int err = acl_fixup(requested, session_identities(call->session), list);
+    call->expanded += list->len > requested.len ? list->len - requested.len : 0;
+    return err == 0 && call->expanded > ACL_EXPANDED_MAX ? ZK_ERR_INVALID_ACL : err;
 }
 
 static int check_create(struct call *call, const struct creation *c, uint32_t *ret_parent,

@@ -12,6 +12,7 @@ struct call {
     bool in_multi;
     uint32_t removed;  /* nodes of subtrees that this command has taken away */
     uint64_t removed_path_bytes; /* and what their paths take together */
+    uint64_t expanded; /* bytes by which the lists that its parts ask for have grown as `auth` was expanded */
     int32_t result_op; /* of a multi's part: the opcode that its result comes back as */
 };
 

@@ -391,6 +391,43 @@ START_TEST(what_a_list_gives_is_remembered_for_who_asked_and_what_they_had_prove
 }
 END_TEST
 
+/* A hundred bytes of a request stand for 64 KiB: a multi of 1 MiB would be 600 MiB that nobody counted. */
+START_TEST(lists_count_as_memory_and_what_auth_makes_of_them_has_a_limit)
+{
+    enum { PROVEN_LONG = 63, EACH = 4, COUNT = 16777216 / 60000 };
+    struct kit k = kit_new();
+    uint64_t me = kit_open(&k);
+    char id[256], path[32];
+    for (int i = 0; i < PROVEN_LONG; i++) {
+        snprintf(id, sizeof id, "%0200d:hash", i);
+        ck_assert_int_eq(kit_auth(&k, me, "digest", id), 0);
+    }
+    uint64_t before = state_size_bytes(k.s), nodes = state_node_count(k.s);
+    for (int fits = 0; fits < 2; fits++) {
+        zk_buf_reset(&k.payload);
+        for (int n = 0; n < (fits ? COUNT / 2 : 2 * COUNT); n++) {
+            zk_buf_reset(&k.acl);
+            zk_jute_put_int(&k.acl, EACH);
+            for (int i = 0; i < EACH; i++)
+                zk_acl_encode(&k.acl, &(struct zk_acl){32 * (EACH * n + i) + ZK_PERM_ALL, zk_slice_str("auth"),
+                                                       zk_slice_str("")});
+            snprintf(path, sizeof path, "/%d", n);
+            kit_part(&k, ZK_OP_CREATE);
+            kit_put_create(&k, path, "", 0);
+        }
+        ck_assert_uint_lt(k.payload.len, 100000);
+        ck_assert_int_eq(kit_send_multi(&k, me), 0);
+        if (!fits) {
+            ck_assert_uint_eq(state_node_count(k.s), nodes);
+            ck_assert_uint_eq(state_size_bytes(k.s), before);
+        }
+    }
+    ck_assert_uint_eq(state_node_count(k.s), nodes + COUNT / 2);
+    ck_assert_uint_gt(state_size_bytes(k.s) - before, COUNT / 2 * 50000);
+    kit_free(&k);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("acl");
@@ -407,5 +444,6 @@ int main(void)
     tcase_add_test(tc, a_list_is_looked_through_once_however_often_one_asks);
     tcase_add_test(tc, lists_that_all_differ_cost_their_entries_and_not_those_times_the_identities);
     tcase_add_test(tc, what_a_list_gives_is_remembered_for_who_asked_and_what_they_had_proven);
+    tcase_add_test(tc, lists_count_as_memory_and_what_auth_makes_of_them_has_a_limit);
     return run_tests("acl", tc);
 }
