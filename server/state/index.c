@@ -18,6 +18,7 @@ void index_init(struct index *ix, void *owner, const struct index_ops *ops)
     add_segment(ix);
     ix->bucket_count = 64;
     ix->low_mask = 63;
+    ix->secret = (uint64_t)(uintptr_t)ix * UINT64_C(0xd6e8feb86659fd93);
 }
 
 void index_fini(struct index *ix)
@@ -36,13 +37,13 @@ static void split(struct index *ix)
         add_segment(ix);
     uint64_t fresh = ix->bucket_count;
     uint64_t mask = ix->low_mask * 2 + 1;
-    uint32_t *from = index_bucket(ix, fresh & ix->low_mask);
+    uint32_t *from = index_at(ix, fresh & ix->low_mask);
     ix->bucket_count++;
-    uint32_t *to = index_bucket(ix, fresh);
+    uint32_t *to = index_at(ix, fresh);
     while (*from != 0) {
         uint32_t handle = *from;
         uint32_t *link = ix->ops->chain(ix->owner, handle);
-        if ((ix->ops->hash(ix->owner, handle) & mask) != fresh) {
+        if ((index_place(ix, ix->ops->hash(ix->owner, handle)) & mask) != fresh) {
             from = link;
             continue;
         }

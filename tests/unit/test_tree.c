@@ -256,7 +256,41 @@ START_TEST(a_path_is_written_out_from_the_names)
 }
 END_TEST
 
-/* Ordered at any rate before they are compared: '-' and '.' stand before the slash, '0' behind it. */
+START_TEST(names_chosen_for_their_hashes_do_not_stand_in_one_chain)
+{
+    enum { ALIKE = 200, MASK = 0xfff };
+    struct tree t;
+    char path[32];
+    uint64_t wanted = 0;
+    tree_init(&t);
+    plant(&t, "/", 0);
+    for (int i = 0, found = 0; found < ALIKE; i++) {
+        snprintf(path, sizeof path, "/%d", i);
+        uint64_t hash = tree_hash(zk_slice_str(path));
+        if (i == 0)
+            wanted = hash & MASK;
+        if ((hash & MASK) == wanted) {
+            plant(&t, path, NODE_ROOT);
+            found++;
+        }
+    }
+    for (int i = 0; i < MASK; i++) {
+        snprintf(path, sizeof path, "/other-%d", i);
+        plant(&t, path, NODE_ROOT);
+    }
+    int longest = 0;
+    for (uint64_t bucket = 0; bucket < t.index.bucket_count; bucket++) {
+        int len = 0;
+        for (uint32_t h = *index_at(&t.index, bucket); h != 0; h = tree_at(&t, h)->chain)
+            len++;
+        longest = len > longest ? len : longest;
+    }
+    ck_assert_int_lt(longest, ALIKE / 8);
+    tree_fini(&t);
+}
+END_TEST
+
+/* '-' and '.' stand before the slash, '0' behind it. */
 START_TEST(leaves_are_put_in_the_order_of_their_paths)
 {
     static const char *const paths[] = {"/a",    "/a-",   "/a-/z", "/a.b", "/a/-",  "/a/b", "/a/b-", "/a/b/c",
@@ -303,6 +337,7 @@ int main(void)
     tcase_add_test(tc, names_that_begin_alike_stand_in_order);
     tcase_add_test(tc, the_next_sibling_is_the_next_name);
     tcase_add_test(tc, a_path_is_written_out_from_the_names);
+    tcase_add_test(tc, names_chosen_for_their_hashes_do_not_stand_in_one_chain);
     tcase_add_test(tc, leaves_are_put_in_the_order_of_their_paths);
     return run_tests("tree", tc);
 }
