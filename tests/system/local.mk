@@ -1,11 +1,14 @@
 # tests/system: real processes, real disks, foreign clients.
 EXTRA_DIST += tests/system/ensemble.py tests/system/foreign.py tests/system/frames.py \
+	tests/system/c_client/answers.c \
+	tests/system/c_client/answers.h \
 	tests/system/c_client/calls.c \
 	tests/system/c_client/main.c \
 	tests/system/c_client/sessions.c \
 	tests/system/c_client/stage.c \
 	tests/system/c_client/stage.h \
 	tests/system/c_client/watches.c \
+	tests/system/c_client_single/main.c \
 	tests/system/node_client/parts.js \
 	tests/system/curator/Caches.java \
 	tests/system/curator/Counters.java \

@@ -1,4 +1,5 @@
 /* calls.c: every call of the C client that is answered, in both of its faces. */
+#include "tests/system/c_client/answers.h"
 #include "tests/system/c_client/stage.h"
 
 static char too_short[4];
@@ -109,72 +110,6 @@ void calls_kinds(const struct stage *s)
 
 /* --- the asynchronous face --- */
 
-/* What a completion was given. */
-struct answer {
-    volatile bool came;
-    int rc;
-    char text[256];
-    int count;
-    struct Stat stat;
-};
-
-static void came(struct answer *a, int rc, const char *text, const struct Stat *stat)
-{
-    a->rc = rc;
-    if (rc == ZOK && text != NULL)
-        snprintf(a->text, sizeof a->text, "%s", text);
-    if (rc == ZOK && stat != NULL)
-        a->stat = *stat;
-    __atomic_store_n(&a->came, true, __ATOMIC_RELEASE);
-}
-
-static void void_came(int rc, const void *data)
-{
-    came((struct answer *)data, rc, NULL, NULL);
-}
-
-static void string_came(int rc, const char *value, const void *data)
-{
-    came((struct answer *)data, rc, value, NULL);
-}
-
-static void string_stat_came(int rc, const char *value, const struct Stat *stat, const void *data)
-{
-    came((struct answer *)data, rc, value, stat);
-}
-
-static void stat_came(int rc, const struct Stat *stat, const void *data)
-{
-    came((struct answer *)data, rc, NULL, stat);
-}
-
-static void data_came(int rc, const char *value, int len, const struct Stat *stat, const void *data)
-{
-    char text[64] = "";
-    if (rc == ZOK && len >= 0)
-        snprintf(text, sizeof text, "%.*s", len, value);
-    came((struct answer *)data, rc, text, stat);
-}
-
-static void strings_stat_came(int rc, const struct String_vector *names, const struct Stat *stat, const void *data)
-{
-    struct answer *a = (struct answer *)data;
-    a->count = rc == ZOK ? names->count : -1;
-    came(a, rc, NULL, stat);
-}
-
-static void strings_came(int rc, const struct String_vector *names, const void *data)
-{
-    strings_stat_came(rc, names, NULL, data);
-}
-
-static void acl_came(int rc, struct ACL_vector *acl, struct Stat *stat, const void *data)
-{
-    struct answer *a = (struct answer *)data;
-    a->count = rc == ZOK ? acl->count : -1;
-    came(a, rc, rc == ZOK ? acl->data[0].id.scheme : NULL, stat);
-}
-
 void calls_asynchronous(const struct stage *s)
 {
     struct stage_client *c = stage_open(s, NULL);
@@ -182,26 +117,26 @@ void calls_asynchronous(const struct stage *s)
     struct answer a[16] = {{0}};
     char n[256];
     snprintf(n, sizeof n, "%s", stage_path(s, "n"));
-    GIVES(ZOK, zoo_acreate(z, n, "one", 3, &ZOO_OPEN_ACL_UNSAFE, 0, string_came, &a[0]));
-    GIVES(ZOK, zoo_acreate2(z, stage_path(s, "n/c"), "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, string_stat_came, &a[1]));
-    GIVES(ZOK, zoo_aexists(z, n, 0, stat_came, &a[2]));
-    GIVES(ZOK, zoo_aget(z, n, 0, data_came, &a[3]));
-    GIVES(ZOK, zoo_aset(z, n, "two", 3, 0, stat_came, &a[4]));
-    GIVES(ZOK, zoo_awget(z, n, stage_watcher, c, data_came, &a[5]));
-    GIVES(ZOK, zoo_aget_children(z, n, 0, strings_came, &a[6]));
-    GIVES(ZOK, zoo_aget_children2(z, n, 0, strings_stat_came, &a[7]));
-    GIVES(ZOK, zoo_aget_acl(z, n, acl_came, &a[8]));
-    GIVES(ZOK, zoo_aset_acl(z, n, 0, (struct ACL_vector *)&ZOO_READ_ACL_UNSAFE, void_came, &a[9]));
-    GIVES(ZOK, zoo_async(z, n, string_came, &a[10]));
-    GIVES(ZOK, zoo_adelete(z, stage_path(s, "n/c"), 0, void_came, &a[11]));
-    GIVES(ZOK, zoo_aset(z, n, "three", 5, -1, stat_came, &a[12]));
-    GIVES(ZOK, zoo_acreate_ttl(z, stage_path(s, "t"), "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_WITH_TTL, 60000, string_came,
-                               &a[13]));
+    GIVES(ZOK, zoo_acreate(z, n, "one", 3, &ZOO_OPEN_ACL_UNSAFE, 0, answer_string, &a[0]));
+    GIVES(ZOK, zoo_acreate2(z, stage_path(s, "n/c"), "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, answer_string_stat, &a[1]));
+    GIVES(ZOK, zoo_aexists(z, n, 0, answer_stat, &a[2]));
+    GIVES(ZOK, zoo_aget(z, n, 0, answer_data, &a[3]));
+    GIVES(ZOK, zoo_aset(z, n, "two", 3, 0, answer_stat, &a[4]));
+    GIVES(ZOK, zoo_awget(z, n, stage_watcher, c, answer_data, &a[5]));
+    GIVES(ZOK, zoo_aget_children(z, n, 0, answer_strings, &a[6]));
+    GIVES(ZOK, zoo_aget_children2(z, n, 0, answer_strings_stat, &a[7]));
+    GIVES(ZOK, zoo_aget_acl(z, n, answer_acl, &a[8]));
+    GIVES(ZOK, zoo_aset_acl(z, n, 0, (struct ACL_vector *)&ZOO_READ_ACL_UNSAFE, answer_void, &a[9]));
+    GIVES(ZOK, zoo_async(z, n, answer_string, &a[10]));
+    GIVES(ZOK, zoo_adelete(z, stage_path(s, "n/c"), 0, answer_void, &a[11]));
+    GIVES(ZOK, zoo_aset(z, n, "three", 5, -1, answer_stat, &a[12]));
+    GIVES(ZOK, zoo_acreate_ttl(z, stage_path(s, "t"), "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_WITH_TTL, 60000,
+                               answer_string, &a[13]));
     GIVES(ZOK, zoo_acreate2_ttl(z, stage_path(s, "t2"), "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_WITH_TTL, 60000,
-                                string_stat_came, &a[14]));
-    GIVES(ZOK, zoo_agetconfig(z, 0, data_came, &a[15]));
+                                answer_string_stat, &a[14]));
+    GIVES(ZOK, zoo_agetconfig(z, 0, answer_data, &a[15]));
     for (int i = 0; i < 16; i++)
-        EVENTUALLY(__atomic_load_n(&a[i].came, __ATOMIC_ACQUIRE));
+        answer_wait(&a[i]);
     static const int expected[16] = {[11] = ZNOAUTH, [12] = ZNOAUTH}; /* it may only be read by then */
     for (int i = 0; i < 16; i++)
         GIVES(expected[i], a[i].rc);
@@ -301,8 +236,8 @@ void calls_multi(const struct stage *s)
     GIVES(ZNONODE, AGAIN(c, zoo_exists(z, gone, 0, NULL)));
     zoo_set_op_init(&ops[0], n, "three", 5, 1, &stat);
     stage_wait_connected(c);
-    GIVES(ZOK, zoo_amulti(z, 1, ops, results, void_came, &a));
-    EVENTUALLY(__atomic_load_n(&a.came, __ATOMIC_ACQUIRE));
+    GIVES(ZOK, zoo_amulti(z, 1, ops, results, answer_void, &a));
+    answer_wait(&a);
     CHECK(a.rc == ZOK && stat.version == 2);
     stage_close(c);
 }
@@ -324,11 +259,11 @@ void calls_acl(const struct stage *s)
     char mine[256];
     snprintf(mine, sizeof mine, "%s", stage_path(s, "mine"));
     GIVES(ZINVALIDACL, zoo_create(owner->handle, mine, "", 0, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0));
-    GIVES(ZOK, zoo_add_auth(owner->handle, "digest", "ann:secret", 10, void_came, &a[0]));
+    GIVES(ZOK, zoo_add_auth(owner->handle, "digest", "ann:secret", 10, answer_void, &a[0]));
     GIVES(ZOK, zoo_create(owner->handle, mine, "secret", 6, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0));
     CHECK(a[0].came && a[0].rc == ZOK);
-    GIVES(ZOK, zoo_async(stranger->handle, mine, string_came, &a[1]));
-    EVENTUALLY(__atomic_load_n(&a[1].came, __ATOMIC_ACQUIRE));
+    GIVES(ZOK, zoo_async(stranger->handle, mine, answer_string, &a[1]));
+    answer_wait(&a[1]);
     expect_refusals(stranger, mine);
     stage_kill_leader(s);
     expect_refusals(stranger, mine);
@@ -339,8 +274,8 @@ void calls_acl(const struct stage *s)
     deallocate_ACL_vector(&acl);
     GIVES(ZBADVERSION, AGAIN(owner, zoo_set_acl(owner->handle, mine, 7, &ZOO_READ_ACL_UNSAFE)));
     stage_move(stranger); /* who is then told what its new server knows */
-    GIVES(ZOK, zoo_add_auth(stranger->handle, "digest", "ann:secret", 10, void_came, &a[2]));
-    EVENTUALLY(__atomic_load_n(&a[2].came, __ATOMIC_ACQUIRE));
+    GIVES(ZOK, zoo_add_auth(stranger->handle, "digest", "ann:secret", 10, answer_void, &a[2]));
+    answer_wait(&a[2]);
     GIVES(ZOK, a[2].rc);
     expect_data(stranger, mine, "secret", &stat);
     stage_move(stranger);
@@ -352,7 +287,8 @@ void calls_acl(const struct stage *s)
 void calls_config(const struct stage *s)
 {
     struct stage_client *c = stage_open(s, NULL);
-    char text[1025], before[1024];
+    struct answer a[2] = {{0}};
+    char text[1025], before[1025] = "";
     int len = 1024, len_before;
     struct Stat stat;
     GIVES(ZOK, zoo_getconfig(c->handle, 0, text, &len, &stat));
@@ -366,6 +302,13 @@ void calls_config(const struct stage *s)
     stage_wait_connected(c);
     len = sizeof text;
     GIVES(ZRECONFIGDISABLED, AGAIN(c, zoo_reconfig(c->handle, NULL, "3", NULL, -1, text, &len, &stat)));
+    GIVES(ZOK, zoo_areconfig(c->handle, "server.4=127.0.0.1:1:1:participant;1", NULL, NULL, -1, answer_data, &a[0]));
+    GIVES(ZOK, zoo_awgetconfig(c->handle, stage_watcher, c, answer_data, &a[1]));
+    answer_wait(&a[0]);
+    answer_wait(&a[1]);
+    GIVES(ZRECONFIGDISABLED, a[0].rc);
+    CHECK(a[1].rc == ZOK && strncmp(a[1].text, before, sizeof a[1].text - 1) == 0);
+    CHECK(c->event_count == 0); /* nobody has changed it */
     stage_close(c);
 }
 
@@ -391,10 +334,10 @@ void calls_large(const struct stage *s)
     for (int i = 0; i < CHILDREN; i++) {
         snprintf(name, sizeof name, "%s/many/%s%d", s->root, prefix, i);
         memset(&a[i], 0, sizeof a[i]);
-        GIVES(ZOK, zoo_acreate(c->handle, name, "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, string_came, &a[i]));
+        GIVES(ZOK, zoo_acreate(c->handle, name, "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, answer_string, &a[i]));
     }
     for (int i = 0; i < CHILDREN; i++) {
-        EVENTUALLY(__atomic_load_n(&a[i].came, __ATOMIC_ACQUIRE));
+        answer_wait(&a[i]);
         GIVES(ZOK, a[i].rc);
     }
     stage_kill_leader(s);

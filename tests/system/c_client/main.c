@@ -9,6 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The library without threads has the same names, so its program is another one. */
+static void single(const struct stage *s)
+{
+    const char *program = getenv("C_CLIENT_SINGLE");
+    CHECK(program != NULL);
+    execl(program, program, s->hosts, s->root, s->storm ? "storm" : "quiet", (char *)NULL);
+    CHECK(!"it is started");
+}
+
 static const struct {
     const char *name;
     stage_part *play;
@@ -24,15 +33,21 @@ static const struct {
     {"a client may live below a node", calls_chroot},
     {"watches tell of every kind of change", watches_kinds},
     {"a handle's own watcher is told", watches_global},
+    {"a handle's watcher may be replaced", watches_another},
+    {"watches are set without waiting", watches_asynchronous},
     {"removed watches tell nothing", watches_removed},
+    {"watches are removed without waiting", watches_removed_asynchronously},
     {"watches go with their client from server to server", watches_reconnect},
     {"many watches go with it too", watches_many},
     {"a session moves with its client", sessions_move},
+    {"a client may be given other servers", sessions_servers},
+    {"a client may be turned to its next server", sessions_cycle},
     {"a session is resumed by another process", sessions_resume},
     {"a session whose client is gone expires", sessions_expire},
     {"a session needs its password", sessions_wrong_password},
     {"a session ends with its nodes", sessions_end},
     {"what was acknowledged stays", sessions_storm},
+    {"one thread does without the library's", single},
 };
 
 static double seconds(void)

@@ -55,6 +55,61 @@ void sessions_move(const struct stage *s)
     stage_close(other);
 }
 
+/* Gives the client one server, by an address that is not its last one's: Apache's client compares addresses without ports,
+ * and stays where it is if the new ones include its own. 0.0.0.0 is 127.0.0.1 by another name. */
+static void give_server(struct stage_client *c, int port, const char *address)
+{
+    char host[64];
+    int resumed = c->resumed;
+    snprintf(host, sizeof host, "%s:%d", address, port);
+    GIVES(ZOK, zoo_set_servers(c->handle, host));
+    EVENTUALLY(zoo_exists(c->handle, c->stage->root, 0, NULL) == ZOK); /* else its thread sleeps on until the next ping */
+    EVENTUALLY(c->resumed > resumed && stage_port(c) == port);
+}
+
+/* A client that is given other servers goes to one of them with its session. */
+void sessions_servers(const struct stage *s)
+{
+    char hosts[3][64];
+    CHECK(sscanf(s->hosts, "%63[^,],%63[^,],%63s", hosts[0], hosts[1], hosts[2]) == 3);
+    struct stage_client *c = stage_open(s, hosts[0]), *other = stage_open(s, NULL);
+    int64_t id = zoo_client_id(c->handle)->client_id;
+    make_ephemeral(c, "mine");
+    GIVES(ZBADARGUMENTS, zoo_set_servers(c->handle, NULL));
+    for (int i = 1; i <= 3; i++) {
+        give_server(c, atoi(strchr(hosts[i % 3], ':') + 1), i % 2 == 1 ? "0.0.0.0" : "127.0.0.1");
+        CHECK(zoo_client_id(c->handle)->client_id == id);
+        CHECK(is_there(c, "mine"));
+    }
+    GIVES(ZOK, zoo_set_servers(c->handle, s->hosts));
+    EVENTUALLY(zoo_exists(c->handle, s->root, 0, NULL) == ZOK && zoo_state(c->handle) == ZOO_CONNECTED_STATE);
+    stage_move(c);
+    CHECK(zoo_client_id(c->handle)->client_id == id && is_there(c, "mine"));
+    EVENTUALLY(is_there(other, "mine"));
+    stage_close(c);
+    EVENTUALLY(!is_there(other, "mine"));
+    stage_close(other);
+}
+
+/* Which server is the next is the client's own matter: no connection changes. */
+void sessions_cycle(const struct stage *s)
+{
+    struct stage_client *c = stage_open(s, NULL);
+    char first[64];
+    int resumed = c->resumed, port = stage_port(c);
+    zoo_cycle_next_server(c->handle);
+    snprintf(first, sizeof first, "%s", zoo_get_current_server(c->handle));
+    for (int i = 1; i <= 3; i++) {
+        zoo_cycle_next_server(c->handle);
+        CHECK((strcmp(zoo_get_current_server(c->handle), first) == 0) == (i == 3)); /* all of the three in turn */
+        GIVES(ZOK, zoo_exists(c->handle, s->root, 0, NULL));
+        CHECK(stage_port(c) == port && c->resumed == resumed);
+    }
+    stage_move(c);
+    GIVES(ZOK, AGAIN(c, zoo_exists(c->handle, s->root, 0, NULL)));
+    stage_close(c);
+}
+
 void sessions_resume(const struct stage *s)
 {
     clientid_t id = leave_behind(s, STAGE_SESSION_MS);

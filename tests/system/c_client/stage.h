@@ -97,5 +97,7 @@ void stage_move(struct stage_client *client);
 typedef void stage_part(const struct stage *stage);
 stage_part calls_nodes, calls_kinds, calls_asynchronous, calls_in_order, calls_multi, calls_acl, calls_config, calls_large,
     calls_chroot;
-stage_part watches_kinds, watches_global, watches_removed, watches_reconnect, watches_many;
-stage_part sessions_move, sessions_resume, sessions_expire, sessions_wrong_password, sessions_end, sessions_storm;
+stage_part watches_kinds, watches_global, watches_asynchronous, watches_removed, watches_removed_asynchronously,
+    watches_another, watches_reconnect, watches_many;
+stage_part sessions_move, sessions_servers, sessions_cycle, sessions_resume,
+    sessions_expire, sessions_wrong_password, sessions_end, sessions_storm;

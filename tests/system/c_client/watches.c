@@ -1,4 +1,5 @@
 /* watches.c: what a client is told, once and in order, wherever it is connected meanwhile. */
+#include "tests/system/c_client/answers.h"
 #include "tests/system/c_client/stage.h"
 
 static void make(struct stage_client *c, const char *path)
@@ -130,6 +131,118 @@ void watches_removed(const struct stage *s)
     make(writer, stage_path(s, "later"));
     EVENTUALLY(stage_count(c, ZOO_CREATED_EVENT, stage_path(s, "later")) == 1);
     CHECK(stage_count(c, ZOO_CHANGED_EVENT, n) == 0 && stage_count(c, ZOO_CHILD_EVENT, n) == 1);
+    stage_close(c);
+    stage_close(writer);
+}
+
+/* Every call that sets a watch and does not wait for the answer, and the one that does wait but has no part above. */
+static void watch_by_every_call(struct stage_client *c)
+{
+    const struct stage *s = c->stage;
+    struct answer a[3] = {{0}};
+    struct String_vector names;
+    struct Stat stat;
+    GIVES(ZOK, zoo_awexists(c->handle, stage_path(s, "later"), stage_watcher, c, answer_stat, &a[0]));
+    GIVES(ZOK, zoo_awget_children(c->handle, stage_path(s, "a"), stage_watcher, c, answer_strings, &a[1]));
+    GIVES(ZOK, zoo_awget_children2(c->handle, stage_path(s, "b"), stage_watcher, c, answer_strings_stat, &a[2]));
+    GIVES(ZOK, zoo_wget_children2(c->handle, stage_path(s, "c"), stage_watcher, c, &names, &stat));
+    CHECK(names.count == 0 && stat.numChildren == 0);
+    deallocate_String_vector(&names);
+    for (int i = 0; i < 3; i++)
+        answer_wait(&a[i]);
+    GIVES(ZNONODE, a[0].rc);
+    CHECK(a[1].rc == ZOK && a[1].count == 0);
+    CHECK(a[2].rc == ZOK && a[2].count == 0 && a[2].stat.numChildren == 0);
+}
+
+void watches_asynchronous(const struct stage *s)
+{
+    static const char *const children[] = {"a/1", "b/1", "c/1", "later"};
+    struct stage_client *c = stage_open(s, NULL), *writer = stage_open(s, NULL);
+    make(c, stage_path(s, "a"));
+    make(c, stage_path(s, "b"));
+    make(c, stage_path(s, "c"));
+    watch_by_every_call(c);
+    CHECK(c->event_count == 0);
+    stage_move(c);
+    for (size_t i = 0; i < 4; i++)
+        make(writer, stage_path(s, children[i]));
+    EVENTUALLY(c->event_count >= 4);
+    stage_sleep(50);
+    CHECK(c->event_count == 4);
+    CHECK(stage_count(c, ZOO_CREATED_EVENT, stage_path(s, "later")) == 1);
+    CHECK(stage_count(c, ZOO_CHILD_EVENT, stage_path(s, "a")) == 1);
+    CHECK(stage_count(c, ZOO_CHILD_EVENT, stage_path(s, "b")) == 1);
+    CHECK(stage_count(c, ZOO_CHILD_EVENT, stage_path(s, "c")) == 1);
+    stage_close(c);
+    stage_close(writer);
+}
+
+/* The completion that the header asks for is a pointer to one, and what the library calls is the pointer. */
+static void_completion_t *const removed = (void_completion_t *)answer_void;
+
+void watches_removed_asynchronously(const struct stage *s)
+{
+    struct stage_client *c = stage_open(s, NULL), *writer = stage_open(s, NULL);
+    struct answer a[3] = {{0}};
+    char n[256];
+    snprintf(n, sizeof n, "%s", stage_path(s, "n"));
+    make(c, n);
+    GIVES(ZNOWATCHER, zoo_aremove_watches(c->handle, n, ZWATCHTYPE_DATA, stage_watcher, c, 0, removed, &a[0]));
+    GIVES(ZOK, zoo_aremove_all_watches(c->handle, n, ZWATCHTYPE_ANY, 0, removed, &a[0])); /* it is the server who knows */
+    answer_wait(&a[0]);
+    GIVES(ZNOWATCHER, a[0].rc);
+    watch_data(c, n, ZOK);
+    watch_children(c, n, ZOK);
+    stage_kill_leader(s);
+    stage_wait_connected(c);
+    watch_being(c, stage_path(s, "later"), ZNONODE); /* which waits until the connection is back, if it broke */
+    GIVES(ZOK, zoo_aremove_watches(c->handle, n, ZWATCHTYPE_DATA, stage_watcher, c, 0, removed, &a[1]));
+    answer_wait(&a[1]);
+    GIVES(ZOK, a[1].rc);
+    change(writer, n);
+    make(writer, stage_path(s, "n/c"));
+    EVENTUALLY(stage_count(c, ZOO_CHILD_EVENT, n) == 1);
+    watch_data(c, n, ZOK);
+    watch_children(c, n, ZOK);
+    GIVES(ZOK, zoo_aremove_all_watches(c->handle, n, ZWATCHTYPE_ANY, 0, removed, &a[2]));
+    answer_wait(&a[2]);
+    GIVES(ZOK, a[2].rc);
+    change(writer, n);
+    make(writer, stage_path(s, "n/d"));
+    make(writer, stage_path(s, "later"));
+    EVENTUALLY(stage_count(c, ZOO_CREATED_EVENT, stage_path(s, "later")) == 1);
+    CHECK(stage_count(c, ZOO_CHANGED_EVENT, n) == 0 && stage_count(c, ZOO_CHILD_EVENT, n) == 1);
+    stage_close(c);
+    stage_close(writer);
+}
+
+static watcher_fn first_watcher;
+static volatile int second_told, second_told_of_sessions;
+
+static void second_watcher(zhandle_t *handle, int type, int state, const char *path, void *context)
+{
+    first_watcher(handle, type, state, path, context);
+    second_told += type != ZOO_SESSION_EVENT;
+    second_told_of_sessions += type == ZOO_SESSION_EVENT;
+}
+
+/* What a handle's own watcher was asked for it is told, though the handle has another by then. */
+void watches_another(const struct stage *s)
+{
+    struct stage_client *c = stage_open(s, NULL), *writer = stage_open(s, NULL);
+    GIVES(ZNONODE, zoo_exists(c->handle, stage_path(s, "first"), 1, NULL));
+    first_watcher = zoo_set_watcher(c->handle, second_watcher);
+    GIVES(ZNONODE, zoo_exists(c->handle, stage_path(s, "second"), 1, NULL));
+    stage_move(c);
+    CHECK(second_told_of_sessions > 0 || !s->storm);
+    make(writer, stage_path(s, "first"));
+    EVENTUALLY(c->event_count == 1);
+    CHECK(second_told == 0);
+    make(writer, stage_path(s, "second"));
+    EVENTUALLY(second_told == 1);
+    CHECK(c->event_count == 2);
+    CHECK(zoo_set_watcher(c->handle, first_watcher) == second_watcher);
     stage_close(c);
     stage_close(writer);
 }
