@@ -4,6 +4,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.recipes.atomic.AtomicValue;
+import org.apache.curator.framework.recipes.atomic.CachedAtomicInteger;
 import org.apache.curator.framework.recipes.atomic.CachedAtomicLong;
 import org.apache.curator.framework.recipes.atomic.DistributedAtomicInteger;
 import org.apache.curator.framework.recipes.atomic.DistributedAtomicLong;
@@ -85,20 +86,33 @@ final class Counters {
         Stage.same("second", new String(value.get().postValue()), "what is there");
     }
 
-    static void cachedLong(Stage s) throws Exception {
+    private interface Numbers {
+        AtomicValue<? extends Number> next() throws Exception;
+    }
+
+    private static void number(Stage s, java.util.function.Function<CuratorFramework, Numbers> make) throws Exception {
         Set<Long> given = ConcurrentHashMap.newKeySet();
         CuratorFramework[] clients = {s.client(), s.client()};
         s.together(THREADS, i -> () -> {
-            CachedAtomicLong ids = new CachedAtomicLong(makeLong(s, clients[i % 2], false), 10);
+            Numbers ids = make.apply(clients[i % 2]);
             for (int k = 0; k < 30; k++) {
-                AtomicValue<Long> id = ids.next();
+                AtomicValue<? extends Number> id = ids.next();
                 Stage.check(id.succeeded(), "there is a next number");
-                Stage.check(given.add(id.postValue()), "nobody else has it");
+                Stage.check(given.add(id.postValue().longValue()), "nobody else has it");
                 if (i == 0 && k == 10)
                     s.disturb();
             }
         });
         Stage.same(THREADS * 30, given.size(), "numbers");
+    }
+
+    static void cachedLong(Stage s) throws Exception {
+        number(s, client -> new CachedAtomicLong(makeLong(s, client, false), 10)::next);
+    }
+
+    static void cachedInteger(Stage s) throws Exception {
+        number(s, client -> new CachedAtomicInteger(
+                new DistributedAtomicInteger(client, s.path("int"), new ExponentialBackoffRetry(5, 25, 200)), 10)::next);
     }
 
     static void sharedCount(Stage s) throws Exception {

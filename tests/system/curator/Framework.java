@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
@@ -55,6 +56,33 @@ final class Framework {
     }
 
     /** A second try of what happened already is no failure. */
+    /** Its client does not try again: what a broken connection made of a delete is found out behind its back. */
+    static void guaranteedDelete(Stage s) throws Exception {
+        CuratorFramework judge = s.client();
+        for (int i = 0; i < 20; i++)
+            judge.create().forPath(s.path("n" + i));
+        AtomicInteger failed = new AtomicInteger();
+        try (CuratorFramework client = CuratorFrameworkFactory.builder()
+                .connectString(judge.getZookeeperClient().getCurrentConnectionString())
+                .sessionTimeoutMs(Stage.SESSION_MS)
+                .retryPolicy(new RetryNTimes(0, 0)).build()) {
+            client.start();
+            Stage.check(client.blockUntilConnected(Stage.PATIENCE_MS, TimeUnit.MILLISECONDS), "a client connects");
+            Stage.sync(judge, s.root);
+            s.disturb();
+            for (int i = 0; i < 20; i += 2) {
+                client.delete().guaranteed().inBackground().forPath(s.path("n" + i));
+                try {
+                    client.delete().guaranteed().forPath(s.path("n" + (i + 1)));
+                } catch (KeeperException.ConnectionLossException e) {
+                    failed.incrementAndGet();
+                }
+            }
+            Stage.check(failed.get() == 0 || s.storm, "every delete is answered");
+            Stage.eventually("the nodes to be gone", () -> judge.getChildren().forPath(s.root).isEmpty());
+        }
+    }
+
     static void idempotence(Stage s) throws Exception {
         CuratorFramework client = s.client();
         for (int i = 0; i < 30; i++) {

@@ -3,6 +3,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.curator.framework.CuratorFramework;
@@ -10,9 +11,11 @@ import org.apache.curator.framework.recipes.locks.InterProcessLock;
 import org.apache.curator.framework.recipes.locks.InterProcessMultiLock;
 import org.apache.curator.framework.recipes.locks.InterProcessMutex;
 import org.apache.curator.framework.recipes.locks.InterProcessReadWriteLock;
+import org.apache.curator.framework.recipes.locks.InterProcessSemaphore;
 import org.apache.curator.framework.recipes.locks.InterProcessSemaphoreMutex;
 import org.apache.curator.framework.recipes.locks.InterProcessSemaphoreV2;
 import org.apache.curator.framework.recipes.locks.Lease;
+import org.apache.curator.framework.recipes.locks.Locker;
 import org.apache.curator.framework.recipes.locks.Revoker;
 import org.apache.curator.framework.recipes.shared.SharedCount;
 
@@ -157,14 +160,18 @@ final class Locks {
         one.readLock().release();
     }
 
-    static void semaphore(Stage s) throws Exception {
-        final int leases = 3;
+    private interface Leases {
+        Lease take() throws Exception;
+    }
+
+    private static void share(Stage s, final int leases, java.util.function.Function<CuratorFramework, Leases> make)
+            throws Exception {
         AtomicInteger inside = new AtomicInteger(), most = new AtomicInteger(), passed = new AtomicInteger();
         CuratorFramework[] clients = {s.client(), s.client(), s.client(), s.client()};
         s.together(8, i -> () -> {
-            InterProcessSemaphoreV2 mine = new InterProcessSemaphoreV2(clients[i % 4], s.path("semaphore"), leases);
+            Leases mine = make.apply(clients[i % 4]);
             for (int round = 0; round < 3; round++) {
-                Lease lease = mine.acquire(Stage.PATIENCE_MS, TimeUnit.MILLISECONDS);
+                Lease lease = mine.take();
                 check(lease != null, "everybody gets a lease in the end");
                 int now = inside.incrementAndGet();
                 most.accumulateAndGet(now, Math::max);
@@ -173,11 +180,49 @@ final class Locks {
                     s.disturb();
                 Thread.sleep(30);
                 inside.decrementAndGet();
-                mine.returnLease(lease);
+                lease.close();
             }
         });
         Stage.same(leases, most.get(), "leases held at once");
         Stage.same(24, passed.get(), "turns");
+    }
+
+    static void semaphore(Stage s) throws Exception {
+        share(s, 3, client -> {
+            InterProcessSemaphoreV2 mine = new InterProcessSemaphoreV2(client, s.path("semaphore"), 3);
+            return () -> mine.acquire(Stage.PATIENCE_MS, TimeUnit.MILLISECONDS);
+        });
+    }
+
+    @SuppressWarnings("deprecation")
+    static void oldSemaphore(Stage s) throws Exception {
+        share(s, 3, client -> {
+            InterProcessSemaphore mine = new InterProcessSemaphore(client, s.path("semaphore"), 3);
+            return () -> mine.acquire(Stage.PATIENCE_MS, TimeUnit.MILLISECONDS);
+        });
+    }
+
+    static void locker(Stage s) throws Exception {
+        AtomicInteger inside = new AtomicInteger(), passed = new AtomicInteger();
+        CuratorFramework[] clients = {s.client(), s.client()};
+        s.together(4, i -> () -> {
+            InterProcessMutex mutex = new InterProcessMutex(clients[i % 2], s.path("lock"));
+            for (int round = 0; round < ROUNDS; round++) {
+                try (Locker locked = new Locker(mutex, Stage.PATIENCE_MS, TimeUnit.MILLISECONDS)) {
+                    check(inside.incrementAndGet() == 1, "nobody else holds the lock");
+                    if (passed.incrementAndGet() == 2 * ROUNDS)
+                        s.disturb();
+                    Thread.sleep(10);
+                    inside.decrementAndGet();
+                }
+            }
+        });
+        InterProcessMutex one = new InterProcessMutex(clients[0], s.path("lock"));
+        InterProcessMutex two = new InterProcessMutex(clients[1], s.path("lock"));
+        try (Locker locked = new Locker(one)) {
+            Stage.refused(TimeoutException.class, () -> new Locker(two, 200, TimeUnit.MILLISECONDS).close());
+        }
+        new Locker(two, Stage.PATIENCE_MS, TimeUnit.MILLISECONDS).close();
     }
 
     static void semaphoreWhoseSizeChanges(Stage s) throws Exception {

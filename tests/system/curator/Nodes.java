@@ -7,6 +7,7 @@ import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.recipes.nodes.GroupMember;
+import org.apache.curator.framework.recipes.nodes.PersistentEphemeralNode;
 import org.apache.curator.framework.recipes.nodes.PersistentNode;
 import org.apache.curator.framework.recipes.nodes.PersistentTtlNode;
 import org.apache.curator.x.discovery.ServiceCache;
@@ -14,11 +15,36 @@ import org.apache.curator.x.discovery.ServiceDiscovery;
 import org.apache.curator.x.discovery.ServiceDiscoveryBuilder;
 import org.apache.curator.x.discovery.ServiceInstance;
 import org.apache.curator.x.discovery.ServiceProvider;
+import org.apache.curator.x.discovery.strategies.RandomStrategy;
 import org.apache.curator.x.discovery.strategies.RoundRobinStrategy;
+import org.apache.curator.x.discovery.strategies.StickyStrategy;
 import org.apache.zookeeper.CreateMode;
 
 /** curator-recipes, nodes, and curator-x-discovery: who is there. */
 final class Nodes {
+    @SuppressWarnings("deprecation") // it was the persistent node of old
+    static void persistentEphemeralNode(Stage s) throws Exception {
+        CuratorFramework owner = s.client(), other = s.client();
+        PersistentEphemeralNode node = new PersistentEphemeralNode(owner, PersistentEphemeralNode.Mode.PROTECTED_EPHEMERAL,
+                s.path("mine"), "data".getBytes());
+        node.start();
+        Stage.check(node.waitForInitialCreate(Stage.PATIENCE_MS, TimeUnit.MILLISECONDS), "the node is made");
+        Stage.check(node.getActualPath().startsWith(s.path("_c_")), "its name is its own: " + node.getActualPath());
+        long session = owner.getZookeeperClient().getZooKeeper().getSessionId();
+        s.disturb();
+        s.expire(owner);
+        Stage.eventually("the node of a new session, alone", () -> {
+            List<String> nodes = other.getChildren().forPath(s.root);
+            if (nodes.size() != 1)
+                return false;
+            org.apache.zookeeper.data.Stat stat = other.checkExists().forPath(s.path(nodes.get(0)));
+            return stat != null && stat.getEphemeralOwner() != session;
+        });
+        Stage.same("data", new String(other.getData().forPath(node.getActualPath())), "its data");
+        node.close();
+        Stage.settles("nodes", List.of(), () -> other.getChildren().forPath(s.root));
+    }
+
     static void persistentNode(Stage s) throws Exception {
         CuratorFramework owner = s.client(), other = s.client();
         PersistentNode node = new PersistentNode(owner, CreateMode.EPHEMERAL, false, s.path("mine"), "data".getBytes());
@@ -115,15 +141,58 @@ final class Nodes {
         return result;
     }
 
-    static void discovery(Stage s) throws Exception {
+    /** Three instances, each of a client of its own. */
+    private static List<ServiceDiscovery<String>> discoveries(Stage s, List<CuratorFramework> clients) throws Exception {
         List<ServiceDiscovery<String>> all = new ArrayList<>();
-        List<CuratorFramework> clients = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
             clients.add(s.client());
             all.add(ServiceDiscoveryBuilder.builder(String.class).client(clients.get(i)).basePath(s.path("services"))
                     .thisInstance(instance("i" + i, 8000 + i, "p" + i)).build());
             all.get(i).start();
         }
+        return all;
+    }
+
+    private static TreeSet<String> named(ServiceProvider<String> provider, int turns) throws Exception {
+        TreeSet<String> ids = new TreeSet<>();
+        for (int i = 0; i < turns; i++) {
+            ServiceInstance<String> one = provider.getInstance(); // null: there is none at the moment
+            if (one != null)
+                ids.add(one.getId());
+        }
+        return ids;
+    }
+
+    static void strategies(Stage s) throws Exception {
+        List<ServiceDiscovery<String>> all = discoveries(s, new ArrayList<>());
+        ServiceProvider<String> random = all.get(2).serviceProviderBuilder().serviceName("service")
+                .providerStrategy(new RandomStrategy<>()).build();
+        StickyStrategy<String> strategy = new StickyStrategy<>(new RandomStrategy<>());
+        ServiceProvider<String> sticky = all.get(2).serviceProviderBuilder().serviceName("service")
+                .providerStrategy(strategy).build();
+        random.start();
+        sticky.start();
+        TreeSet<String> expected = new TreeSet<>(List.of("i0", "i1", "i2"));
+        Stage.settles("the instances named by chance", expected, () -> named(random, 60));
+        Stage.eventually("one to stick to", () -> sticky.getInstance() != null);
+        ServiceInstance<String> chosen = sticky.getInstance();
+        Stage.same(new TreeSet<>(List.of(chosen.getId())), named(sticky, 60), "the one it sticks to");
+        Stage.same(0, strategy.getInstanceNumber(), "how often it chose another");
+        all.get(Integer.parseInt(chosen.getId().substring(1))).unregisterService(chosen);
+        expected.remove(chosen.getId());
+        s.disturb();
+        Stage.settles("the instances named by chance", expected, () -> named(random, 60));
+        Stage.eventually("another to stick to", () -> expected.containsAll(named(sticky, 1)) && sticky.getInstance() != null);
+        Stage.check(strategy.getInstanceNumber() > 0, "it knows that it is another");
+        random.close();
+        sticky.close();
+        for (ServiceDiscovery<String> one : all)
+            one.close();
+    }
+
+    static void discovery(Stage s) throws Exception {
+        List<CuratorFramework> clients = new ArrayList<>();
+        List<ServiceDiscovery<String>> all = discoveries(s, clients);
         Map<String, String> expected = new HashMap<>(Map.of("i0", "p0:8000", "i1", "p1:8001", "i2", "p2:8002"));
         Stage.settles("the instances", expected, () -> found(all.get(0).queryForInstances("service")));
         Stage.settles("the services", List.of("service"), () -> new ArrayList<>(all.get(1).queryForNames()));
@@ -132,12 +201,7 @@ final class Nodes {
         ServiceProvider<String> provider = all.get(2).serviceProviderBuilder().serviceName("service")
                 .providerStrategy(new RoundRobinStrategy<>()).build();
         provider.start();
-        Stage.eventually("the provider to name each of them", () -> {
-            TreeSet<String> turns = new TreeSet<>();
-            for (int i = 0; i < 3; i++)
-                turns.add(provider.getInstance().getId());
-            return turns.size() == 3;
-        });
+        Stage.eventually("the provider to name each of them", () -> named(provider, 3).size() == 3);
         s.disturb();
         all.get(0).updateService(instance("i0", 9000, "new"));
         expected.put("i0", "new:9000");

@@ -16,6 +16,8 @@ import org.apache.curator.framework.recipes.queue.DistributedQueue;
 import org.apache.curator.framework.recipes.queue.QueueBuilder;
 import org.apache.curator.framework.recipes.queue.QueueConsumer;
 import org.apache.curator.framework.recipes.queue.QueueSerializer;
+import org.apache.curator.framework.recipes.queue.QueueSharder;
+import org.apache.curator.framework.recipes.queue.QueueSharderPolicies;
 import org.apache.curator.framework.recipes.queue.SimpleDistributedQueue;
 import org.apache.curator.framework.state.ConnectionState;
 
@@ -152,6 +154,38 @@ final class Queues {
                 QueueBuilder.builder(s.client(), new Taker(taken), TEXT, s.path("queue")).buildIdQueue();
         end.start();
         allTaken(s, Arrays.asList("item 0", "item 2", "item 3", "item 5"), taken);
+        producer.close();
+        end.close();
+    }
+
+    private static QueueSharder<String, DistributedQueue<String>> shards(Stage s, Taker taker) throws Exception {
+        QueueSharderPolicies policies = QueueSharderPolicies.builder()
+                .newQueueThreshold(10).thresholdCheckMs(50).maxQueues(4).build();
+        QueueSharder<String, DistributedQueue<String>> sharder = new QueueSharder<>(s.client(),
+                (client, path) -> QueueBuilder.builder(client, taker, TEXT, path).buildQueue(),
+                s.path("queues"), s.path("leader"), policies);
+        sharder.start();
+        return sharder;
+    }
+
+    static void sharder(Stage s) throws Exception {
+        QueueSharder<String, DistributedQueue<String>> producer = shards(s, null);
+        List<String> put = new ArrayList<>();
+        Stage.same(1, producer.getShardQty(), "queues at first");
+        for (int i = 0; i < 100; i++) {
+            if (i == 50)
+                s.disturb();
+            put.add("item " + i);
+            producer.getQueue().put("item " + i);
+            Thread.sleep(5);
+        }
+        Stage.eventually("more queues, for one has become long", () -> producer.getShardQty() > 1);
+        ConcurrentLinkedQueue<String> taken = new ConcurrentLinkedQueue<>();
+        QueueSharder<String, DistributedQueue<String>> end = shards(s, new Taker(taken));
+        allTaken(s, put, taken);
+        Stage.check(producer.getShardQty() <= 4, "no more queues than allowed");
+        Stage.settles("the queues that the other knows", new TreeSet<>(producer.getQueuePaths()),
+                () -> new TreeSet<>(end.getQueuePaths()));
         producer.close();
         end.close();
     }
