@@ -200,6 +200,8 @@ static void judge(struct replica *r, struct peer_view *p, uint64_t zxid, uint64_
 {
     uint64_t difference = 0;
     enum digest_verdict verdict = compare_digest(r, zxid, digest, &difference);
+    if (zxid == 0)
+        p->verdict = DIGEST_UNKNOWN; /* a blank server holds no other state, whatever it held before */
     if (verdict == DIGEST_UNKNOWN)
         return;
     if (verdict == DIGEST_DIFFERS && p->verdict != DIGEST_DIFFERS)

@@ -313,6 +313,11 @@ void zab_rebuild(struct zab *z, uint64_t now_ms)
         look(z, election_delay(z), "this server's state is not the quorum's");
 }
 
+bool zab_state_in_doubt(const struct zab *z)
+{
+    return z->state_in_doubt;
+}
+
 void zab_set_state_in_doubt(struct zab *z, bool in_doubt)
 {
     z->state_in_doubt = in_doubt;

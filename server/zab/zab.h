@@ -177,6 +177,7 @@ void zab_rebuild(struct zab *z, uint64_t now_ms);
 /* Leader: somebody holds another state, and no majority is known to hold the one in our storage. It is sent to nobody, or
  * the next blank server would make a majority for what may be wrong. */
 void zab_set_state_in_doubt(struct zab *z, bool in_doubt);
+bool zab_state_in_doubt(const struct zab *z);
 
 /* --- getters --- */
 

@@ -172,6 +172,19 @@ START_TEST(writes_are_refused_while_nobody_has_a_majority)
 }
 END_TEST
 
+START_TEST(a_server_that_lost_its_store_holds_no_other_state)
+{
+    lead();
+    r->last_checkpoint_zxid = 7;
+    hear(2, 7, 0xbad);
+    beat_publish(r);
+    ck_assert(zab_state_in_doubt(r->zab));
+    hear(2, 0, 0);
+    beat_publish(r);
+    ck_assert(!zab_state_in_doubt(r->zab));
+}
+END_TEST
+
 START_TEST(what_was_not_compared_is_neither_agreement_nor_dissent)
 {
     lead();
@@ -194,6 +207,7 @@ int main(void)
     tcase_add_test(tc, a_follower_rebuilds_only_when_a_majority_was_seen_to_hold_another_state);
     tcase_add_test(tc, a_leader_that_went_astray_finds_nobody_to_agree_with);
     tcase_add_test(tc, writes_are_refused_while_nobody_has_a_majority);
+    tcase_add_test(tc, a_server_that_lost_its_store_holds_no_other_state);
     tcase_add_test(tc, what_was_not_compared_is_neither_agreement_nor_dissent);
     return run_tests("beat", tc);
 }
