@@ -91,9 +91,22 @@ void acls_unref(struct acls *acls, uint32_t id)
         return;
     index_remove(&acls->index, id);
     acls->size_bytes -= acl_size_bytes(acl);
-    free(acl);
     acls->by_id[id] = NULL;
     acls->free_ids[acls->free_count++] = id;
+    if (acl->holds == 0)
+        free(acl);
+}
+
+struct acl *acl_hold(struct acl *acl)
+{
+    acl->holds++;
+    return acl;
+}
+
+void acl_release(struct acl *acl)
+{
+    if (--acl->holds == 0 && acl->refs == 0)
+        free(acl);
 }
 
 /* --- deciding --- */

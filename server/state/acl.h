@@ -19,7 +19,8 @@
 
 struct acl {
     uint64_t hash; /* XXH3 of the bytes */
-    uint32_t refs;
+    uint32_t refs;  /* by its id */
+    uint32_t holds; /* acl_hold */
     uint32_t chain;
     uint32_t len;
     uint64_t told;  /* the round (effects.h) in which it was put into the effects' arena, at: */
@@ -46,6 +47,10 @@ void acls_fini(struct acls *acls);
 /* The id of this list, with a reference for the caller. */
 uint32_t acls_intern(struct acls *acls, struct zk_slice encoded);
 void acls_unref(struct acls *acls, uint32_t id);
+/* Keeps the bytes of a list that has references, though it should lose all of them: its id and what `acls` counts end
+ * with the references, so that nobody else can tell. Released before acls_fini. */
+struct acl *acl_hold(struct acl *acl);
+void acl_release(struct acl *acl);
 
 static inline struct acl *acls_at(const struct acls *acls, uint32_t id)
 {

@@ -85,8 +85,7 @@ static void make_keys(struct state *s)
 
 static struct zk_slice key_of(const struct dirty_set *set, uint32_t slot)
 {
-    const struct dirty_entry *e = dirty_at(set, slot);
-    return zk_slice(e->key, e->key_len);
+    return dirty_key(dirty_at(set, slot));
 }
 
 static int compare(const struct dirty_set *set, uint32_t a, uint32_t b)
@@ -199,11 +198,23 @@ static struct zk_slice encode_live(struct state *s, const struct dirty_entry *e)
     return zk_buf_slice(value);
 }
 
+static struct zk_slice captured_value(struct state *s, const struct dirty_entry *e)
+{
+    const struct captured *row = e->captured;
+    struct zk_slice own = zk_slice(row->bytes + e->key_len, row->value_len);
+    if (row->acl == NULL)
+        return own;
+    struct zk_buf *value = &s->dirty.checkpoint.value;
+    value->len = 0;
+    row_node_join(own, acl_bytes(row->acl), value);
+    return zk_buf_slice(value);
+}
+
 static struct zk_slice value_of(struct state *s, const struct dirty_entry *e)
 {
     if (e->kind == DIRTY_GONE)
         return zk_slice(NULL, 0);
-    return e->kind == DIRTY_CAPTURED ? zk_slice(e->key + e->key_len, e->value_len) : encode_live(s, e);
+    return e->kind == DIRTY_CAPTURED ? captured_value(s, e) : encode_live(s, e);
 }
 
 static void finish(struct state *s)
@@ -231,7 +242,7 @@ bool state_checkpoint_next(struct state *s, struct state_row *ret_row)
         return false;
     }
     const struct dirty_entry *e = dirty_at(set, c->order[c->at]);
-    ret_row->key = zk_slice(e->key, e->key_len);
+    ret_row->key = dirty_key(e);
     ret_row->value = value_of(s, e);
     for (c->at++; c->at < set->count && zk_slice_eq(key_of(set, c->order[c->at]), ret_row->key); c->at++) {
         if (ret_row->value.ptr == NULL) /* D3: a tombstone gives way to the record of the same key */
@@ -270,7 +281,7 @@ void state_checkpoint_abort(struct state *s)
     for (uint32_t i = 0; i < set->count; i++) {
         struct dirty_entry *e = dirty_at(set, i);
         if (e->kind == DIRTY_GONE)
-            dirty_tombstone(s, zk_slice(e->key, e->key_len));
+            dirty_tombstone(s, dirty_key(e));
         else
             mark_again(s, e);
     }

@@ -11,18 +11,22 @@ void dirty_init(struct state *s)
     memset(&s->dirty, 0, sizeof s->dirty);
 }
 
-static bool owns_key(const struct dirty_entry *e)
+static void free_entry(struct dirty_entry *e)
 {
-    return e->kind == DIRTY_GONE || e->kind == DIRTY_CAPTURED;
+    if (e->kind == DIRTY_GONE) {
+        free(e->key);
+    } else if (e->kind == DIRTY_CAPTURED) {
+        if (e->captured->acl != NULL)
+            acl_release(e->captured->acl);
+        free(e->captured);
+    }
 }
 
 /* The last `count` of them, and what blocks that leaves empty. */
 static void drop_last(struct dirty_set *set, uint32_t count)
 {
     for (; count > 0 && set->count > 0; count--) {
-        struct dirty_entry *e = dirty_at(set, --set->count);
-        if (owns_key(e))
-            free(e->key);
+        free_entry(dirty_at(set, --set->count));
         if (set->count % DIRTY_BLOCK == 0)
             free(set->blocks[--set->block_count]);
     }
@@ -187,16 +191,18 @@ void dirty_session_gone(struct state *s, struct session *session)
 
 /* --- handing over --- */
 
-/* The entry keeps the row as it is now, key and value in one allocation, the value behind the key. */
-static void capture(struct dirty_entry *e, struct zk_slice key, struct zk_slice value)
+/* The entry keeps the row as it is now. */
+static void capture(struct dirty_entry *e, struct zk_slice key, struct zk_slice value, struct acl *acl)
 {
+    struct captured *row = zk_alloc(sizeof *row + key.len + value.len);
+    row->acl = acl;
+    row->value_len = (uint32_t)value.len;
+    memcpy(row->bytes, key.ptr, key.len);
+    memcpy(row->bytes + key.len, value.ptr, value.len);
     e->is_session = e->kind == DIRTY_SESSION;
     e->kind = DIRTY_CAPTURED;
-    e->key = zk_alloc(key.len + value.len);
+    e->captured = row;
     e->key_len = (uint16_t)key.len;
-    e->value_len = (uint32_t)value.len;
-    memcpy(e->key, key.ptr, key.len);
-    memcpy(e->key + key.len, value.ptr, value.len);
 }
 
 static struct dirty_entry *frozen_entry(struct state *s, uint32_t slot)
@@ -213,8 +219,9 @@ void dirty_before_node(struct state *s, uint32_t handle)
     struct zk_buf *value = &s->dirty.value;
     key->len = value->len = 0;
     row_node_key(s, handle, key);
-    row_node_encode(s, n, value);
-    capture(frozen_entry(s, n->dirty_slot), zk_buf_slice(key), zk_buf_slice(value));
+    row_node_encode_own(n, value);
+    struct acl *acl = acl_hold(acls_at(&s->acls, n->acl));
+    capture(frozen_entry(s, n->dirty_slot), zk_buf_slice(key), zk_buf_slice(value), acl);
     n->dirty_set = 0;
     n->unstored = false;
 }
@@ -228,7 +235,7 @@ void dirty_before_session(struct state *s, struct session *session)
     key->len = value->len = 0;
     row_session_key(session, key);
     row_session_encode(session, value);
-    capture(frozen_entry(s, session->dirty_slot), zk_buf_slice(key), zk_buf_slice(value));
+    capture(frozen_entry(s, session->dirty_slot), zk_buf_slice(key), zk_buf_slice(value), NULL);
     session->dirty_set = 0;
     session->unstored = false;
 }

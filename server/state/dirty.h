@@ -13,6 +13,7 @@
 #pragma once
 #include "common/buf.h"
 
+struct acl;
 struct state;
 struct session;
 
@@ -20,13 +21,23 @@ enum dirty_kind {
     DIRTY_NODE = 1,
     DIRTY_SESSION,
     DIRTY_GONE,     /* a tombstone; owns its key */
-    DIRTY_CAPTURED, /* the old record, handed over; owns key and value */
+    DIRTY_CAPTURED, /* the old record, handed over */
+};
+
+/* A row as it was. Of a znode's ACL, which any number of them may share, it has a hold and no copy: what is captured
+ * takes no more memory than what changed did. */
+struct captured {
+    struct acl *acl;    /* NULL: a session's row, which is whole */
+    uint32_t value_len; /* without the ACL: row_node_encode_own */
+    uint8_t bytes[];    /* the key, and the value behind it */
 };
 
 struct dirty_entry {
-    uint8_t *key; /* owned, or in the checkpoint's blocks; the value of DIRTY_CAPTURED lies behind it */
+    union {
+        uint8_t *key; /* of DIRTY_GONE owned, else in the checkpoint's blocks */
+        struct captured *captured;
+    };
     uint32_t handle;
-    uint32_t value_len; /* of DIRTY_CAPTURED */
     uint16_t key_len;
     uint8_t kind;
     bool is_session; /* of DIRTY_CAPTURED */
@@ -45,6 +56,11 @@ struct dirty_set {
 static inline struct dirty_entry *dirty_at(const struct dirty_set *set, uint32_t slot)
 {
     return &set->blocks[slot / DIRTY_BLOCK][slot % DIRTY_BLOCK];
+}
+
+static inline struct zk_slice dirty_key(const struct dirty_entry *e)
+{
+    return zk_slice(e->kind == DIRTY_CAPTURED ? e->captured->bytes : e->key, e->key_len);
 }
 
 enum checkpoint_phase { CHECKPOINT_NONE, CHECKPOINT_KEYS, CHECKPOINT_SORT, CHECKPOINT_ROWS };

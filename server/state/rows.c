@@ -46,7 +46,10 @@ void row_node_key(const struct state *s, uint32_t handle, struct zk_buf *out)
     tree_path(&s->tree, handle, out);
 }
 
-void row_node_encode(const struct state *s, const struct node *n, struct zk_buf *out)
+/* What stands before the ACL, always as long: */
+#define NODE_HEAD_BYTES 62
+
+static void put_node_head(const struct node *n, struct zk_buf *out)
 {
     zk_jute_put_u8(out, ROW_FORMAT);
     zk_jute_put_u8(out, n->kind);
@@ -59,6 +62,25 @@ void row_node_encode(const struct state *s, const struct node *n, struct zk_buf 
     zk_jute_put_int(out, n->aversion);
     zk_jute_put_int(out, (int32_t)node_creates(n));
     zk_jute_put_long(out, n->kind == NODE_EPHEMERAL ? (int64_t)n->owner->id : mortal_ttl_ms(n));
+}
+
+void row_node_encode(const struct state *s, const struct node *n, struct zk_buf *out)
+{
+    put_node_head(n, out);
     zk_jute_put_buffer(out, node_acl(s, n));
     zk_jute_put_buffer(out, node_data(n));
+}
+
+void row_node_encode_own(const struct node *n, struct zk_buf *out)
+{
+    put_node_head(n, out);
+    zk_jute_put_buffer(out, node_data(n));
+}
+
+void row_node_join(struct zk_slice own, struct zk_slice acl, struct zk_buf *out)
+{
+    ZK_ASSERT(own.len >= NODE_HEAD_BYTES);
+    zk_buf_append(out, own.ptr, NODE_HEAD_BYTES);
+    zk_jute_put_buffer(out, acl);
+    zk_buf_append(out, own.ptr + NODE_HEAD_BYTES, own.len - NODE_HEAD_BYTES);
 }

@@ -31,3 +31,6 @@ void row_session_key(const struct session *session, struct zk_buf *out);
 void row_session_encode(const struct session *session, struct zk_buf *out);
 void row_node_key(const struct state *s, uint32_t handle, struct zk_buf *out);
 void row_node_encode(const struct state *s, const struct node *n, struct zk_buf *out);
+/* The same value in two steps: what of it is the node's own, then that with the ACL in its place. */
+void row_node_encode_own(const struct node *n, struct zk_buf *out);
+void row_node_join(struct zk_slice own, struct zk_slice acl, struct zk_buf *out);

@@ -12,20 +12,26 @@ struct rows {
     uint64_t zxid, digest;
 };
 
-static struct rows rows_of(struct state *s)
+/* Those of a checkpoint that has begun. */
+static struct rows rows_to_come(struct state *s)
 {
     struct rows r;
     struct state_row row;
     memset(&r, 0, sizeof r);
     r.zxid = state_zxid(s);
     r.digest = state_digest(s);
-    state_checkpoint_begin(s);
     while (state_checkpoint_next(s, &row)) {
         ck_assert_uint_lt(r.count, ROWS_MAX);
         zk_buf_append_slice(&r.keys[r.count], row.key);
         zk_buf_append_slice(&r.values[r.count++], row.value);
     }
     return r;
+}
+
+static struct rows rows_of(struct state *s)
+{
+    state_checkpoint_begin(s);
+    return rows_to_come(s);
 }
 
 static void rows_free(struct rows *r)
@@ -304,6 +310,49 @@ START_TEST(versions_wrap_and_minus_one_then_means_any)
 }
 END_TEST
 
+static void expect_same(const struct rows *a, const struct rows *b)
+{
+    ck_assert_uint_eq(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        ck_assert(zk_slice_eq(zk_buf_slice(&a->keys[i]), zk_buf_slice(&b->keys[i])));
+        ck_assert(zk_slice_eq(zk_buf_slice(&a->values[i]), zk_buf_slice(&b->values[i])));
+    }
+}
+
+static struct kit under_lists_of_their_own(uint64_t *ret_session)
+{
+    struct kit k = kit_new();
+    *ret_session = kit_open(&k);
+    kit_acl(&k.acl, ZK_PERM_ALL, "digest", "u:h");
+    kit_auth(&k, *ret_session, "digest", "u:h");
+    kit_create(&k, *ret_session, "/changed", "data", 0);
+    kit_create(&k, *ret_session, "/changed/deleted", "more", 0);
+    kit_acl(&k.acl, ZK_PERM_ALL, "world", "anyone");
+    kit_create(&k, *ret_session, "/changed/open", "", 0);
+    return k;
+}
+
+/* The lists that the checkpoint has to write are nobody's when it comes to them. */
+START_TEST(a_checkpoint_writes_what_was_when_it_began)
+{
+    uint64_t a;
+    struct kit still = under_lists_of_their_own(&a), moving = under_lists_of_their_own(&a);
+    struct rows want = rows_of(still.s);
+    state_checkpoint_begin(moving.s);
+    for (int i = 0; i < 2; i++) /* changed again, it is captured once */
+        ck_assert_int_eq(kit_set_acl(&moving, a, "/changed", zk_buf_slice(&moving.acl), -1), 0);
+    ck_assert_int_eq(kit_delete(&moving, a, "/changed/deleted", -1), 0);
+    ck_assert_int_eq(kit_delete(&moving, a, "/changed/open", -1), 0);
+    kit_close(&moving, a);
+    struct rows have = rows_to_come(moving.s);
+    expect_same(&have, &want);
+    rows_free(&have);
+    rows_free(&want);
+    kit_free(&moving);
+    kit_free(&still);
+}
+END_TEST
+
 /* --- many rows --- */
 
 START_TEST(many_rows_come_in_order_and_in_small_pieces)
@@ -349,6 +398,7 @@ int main(void)
     tcase_add_test(tc, rows_of_random_bytes_are_refused_and_do_no_harm);
     tcase_add_test(tc, the_sequence_number_wraps_as_a_java_int);
     tcase_add_test(tc, versions_wrap_and_minus_one_then_means_any);
+    tcase_add_test(tc, a_checkpoint_writes_what_was_when_it_began);
     tcase_add_test(tc, many_rows_come_in_order_and_in_small_pieces);
     return run_tests("state_load", tc);
 }
