@@ -40,17 +40,6 @@ static bool is_fresh(const struct replica *r, const struct peer_view *p)
     return p->heard_ms + (uint64_t)r->config.zab.tick_ms * r->config.zab.sync_limit >= r->now_ms;
 }
 
-/* Participants heard of lately whose digest was last found so. */
-static size_t count_compared(const struct replica *r, enum digest_verdict verdict)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < r->peer_count; i++) {
-        const struct peer_view *p = &r->peers[i];
-        count += is_participant(r, p->id) && is_fresh(r, p) && p->verdict == verdict;
-    }
-    return count;
-}
-
 /* Do so many that they are a majority without us hold one and the same other state? */
 static bool majority_against(const struct replica *r)
 {
@@ -67,16 +56,38 @@ static bool majority_against(const struct replica *r)
     return most * 2 > participants(r);
 }
 
-static bool quorum_agrees(const struct replica *r)
+/* The newest difference there is: one who agreed with us before it does not say which of the two is right. */
+static const struct peer_view *latest_to_differ(const struct replica *r)
 {
-    return (1 + count_compared(r, DIGEST_AGREES)) * 2 > participants(r);
+    const struct peer_view *latest = NULL;
+    for (size_t i = 0; i < r->peer_count; i++) {
+        const struct peer_view *p = &r->peers[i];
+        if (is_participant(r, p->id) && is_fresh(r, p) && p->verdict == DIGEST_DIFFERS &&
+            (latest == NULL || p->differs_zxid > latest->differs_zxid))
+            latest = p;
+    }
+    return latest;
+}
+
+/* Does a majority, we included, hold what we hold? Who agreed before the difference has a tick to agree again. */
+static bool quorum_agrees(const struct replica *r, const struct peer_view *differing)
+{
+    bool is_new = r->now_ms - differing->differs_since_ms < (uint64_t)r->config.zab.tick_ms;
+    size_t count = 1;
+    for (size_t i = 0; i < r->peer_count; i++) {
+        const struct peer_view *p = &r->peers[i];
+        count += is_participant(r, p->id) && is_fresh(r, p) && p->verdict == DIGEST_AGREES &&
+                 (is_new || p->agreed_zxid >= differing->differs_zxid);
+    }
+    return count * 2 > participants(r);
 }
 
 /* Somebody differs, and all who are there have had the time to say what they have. */
 static bool is_divided(const struct replica *r)
 {
     uint64_t patience = (uint64_t)r->config.zab.tick_ms * r->config.zab.sync_limit;
-    return count_compared(r, DIGEST_DIFFERS) > 0 && !quorum_agrees(r) && r->now_ms - r->leading_since_ms > patience;
+    const struct peer_view *differing = latest_to_differ(r);
+    return differing != NULL && !quorum_agrees(r, differing) && r->now_ms - r->leading_since_ms > patience;
 }
 
 /* Participants that are short of space, as far as known. One that is down counts as it was when last heard of; one never
@@ -159,7 +170,7 @@ void beat_publish(struct replica *r)
     zk_jute_put_long(beat, (int64_t)zxid);
     zk_jute_put_long(beat, (int64_t)digest);
     zab_set_beat(r->zab, zk_buf_slice(beat));
-    zab_set_state_in_doubt(r->zab, leads && count_compared(r, DIGEST_DIFFERS) > 0 && zxid < r->last_checkpoint_zxid);
+    zab_set_state_in_doubt(r->zab, leads && latest_to_differ(r) != NULL && zxid < r->last_checkpoint_zxid);
 }
 
 static struct peer_view *view_of(struct replica *r, uint64_t peer)
@@ -204,9 +215,12 @@ static void judge(struct replica *r, struct peer_view *p, uint64_t zxid, uint64_
         p->verdict = DIGEST_UNKNOWN; /* a blank server holds no other state, whatever it held before */
     if (verdict == DIGEST_UNKNOWN)
         return;
-    if (verdict == DIGEST_DIFFERS && p->verdict != DIGEST_DIFFERS)
+    if (verdict == DIGEST_DIFFERS && p->verdict != DIGEST_DIFFERS) {
         outbox_news(r, REPLICA_ERROR, "server %llu has another state than this one at the same zxid",
                     (unsigned long long)p->id);
+        p->differs_zxid = zxid;
+        p->differs_since_ms = r->now_ms;
+    }
     p->verdict = verdict;
     p->difference = difference;
     if (verdict == DIGEST_AGREES) {

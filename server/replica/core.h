@@ -136,6 +136,8 @@ struct peer_view {
     bool is_short;
     enum digest_verdict verdict; /* of the last time that both were seen at one zxid */
     uint64_t difference;         /* its digest less ours, that time; digests are sums, so it lasts */
+    uint64_t differs_zxid;       /* where that was first seen, and when */
+    uint64_t differs_since_ms;
     uint64_t agreed_zxid;        /* where both were last seen to have one state, and its digest */
     uint64_t agreed_digest;
     uint64_t heard_ms;

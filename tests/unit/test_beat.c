@@ -172,6 +172,30 @@ START_TEST(writes_are_refused_while_nobody_has_a_majority)
 }
 END_TEST
 
+/* It has come back from long ago, and is too far behind for the logs to help it. */
+START_TEST(who_agreed_before_two_differed_does_not_say_which_is_right)
+{
+    lead();
+    r->digests[8].zxid = 8;
+    r->digests[8].digest = 0xabd;
+    replica_time(r, r->now_ms + TICK_MS * 5 + 1, r->wall_ms);
+    hear(2, 8, 0xbad);
+    hear(3, 7, 0xabc);
+    hear(4, 7, 0xabc);
+    beat_publish(r);
+    ck_assert(!r->writes_refused); /* they have not had the time to be where the other differs */
+    replica_time(r, r->now_ms + TICK_MS, r->wall_ms);
+    hear(2, 8, 0xbad);
+    hear(3, 8, 0xabd);
+    hear(4, 7, 0xabc);
+    beat_publish(r);
+    ck_assert(r->writes_refused);
+    hear(4, 8, 0xabd);
+    beat_publish(r);
+    ck_assert(!r->writes_refused);
+}
+END_TEST
+
 START_TEST(a_server_that_lost_its_store_holds_no_other_state)
 {
     lead();
@@ -207,6 +231,7 @@ int main(void)
     tcase_add_test(tc, a_follower_rebuilds_only_when_a_majority_was_seen_to_hold_another_state);
     tcase_add_test(tc, a_leader_that_went_astray_finds_nobody_to_agree_with);
     tcase_add_test(tc, writes_are_refused_while_nobody_has_a_majority);
+    tcase_add_test(tc, who_agreed_before_two_differed_does_not_say_which_is_right);
     tcase_add_test(tc, a_server_that_lost_its_store_holds_no_other_state);
     tcase_add_test(tc, what_was_not_compared_is_neither_agreement_nor_dissent);
     return run_tests("beat", tc);
