@@ -180,9 +180,11 @@ static uint32_t mix(uint64_t value)
     return (uint32_t)(value >> 32);
 }
 
-static uint32_t path_hash(struct zk_slice path)
+/* Clients choose the paths: with where these watches lie in memory in it, no client can choose hashes too, and so make one
+ * chain of all its watches. */
+static uint32_t path_hash(const struct watches *w, struct zk_slice path)
 {
-    return (uint32_t)XXH3_64bits(path.ptr, path.len);
+    return (uint32_t)XXH3_64bits_withSeed(path.ptr, path.len, (uintptr_t)w * UINT64_C(0xd6e8feb86659fd93));
 }
 
 static uint32_t watch_hash(uint32_t path, uint32_t conn, enum watch_kind kind)
@@ -192,7 +194,7 @@ static uint32_t watch_hash(uint32_t path, uint32_t conn, enum watch_kind kind)
 
 static uint32_t path_find(const struct watches *w, struct zk_slice path)
 {
-    uint32_t hash = path_hash(path);
+    uint32_t hash = path_hash(w, path);
     for (uint32_t at = table_first(&w->path_table, hash); at != 0; at = w->path_table.next[at])
         if (w->path_table.hash[at] == hash && w->path[at].len == path.len &&
             memcmp(w->path[at].name, path.ptr, path.len) == 0)
@@ -229,7 +231,7 @@ static uint32_t path_make(struct watches *w, struct zk_slice path)
         w->path = records;
     }
     w->path[at] = (struct watched_path){.name = zk_memdup(path.ptr, path.len), .len = (uint32_t)path.len};
-    table_insert(&w->path_table, path_hash(path), at);
+    table_insert(&w->path_table, path_hash(w, path), at);
     w->name_bytes += path.len;
     return at;
 }

@@ -79,8 +79,7 @@ uint32_t change_create(struct state *s, const struct change_create *c)
     parent->pzxid = s->zxid;
     touched(s, parent);
 
-    uint32_t handle = tree_make(&s->tree, tree_hash(c->path), zk_path_basename(c->path), c->data,
-                                mortal_note_bytes((uint8_t)c->kind));
+    uint32_t handle = tree_make(&s->tree, c->path, c->data, mortal_note_bytes((uint8_t)c->kind));
     struct node *n = state_node(s, handle);
     n->parent = c->parent;
     n->czxid = n->mzxid = n->pzxid = s->zxid;

@@ -4,10 +4,11 @@
  * WHY HERE    One index finds every znode by its path in one probe. A table that doubles would stop the replica for
  *             tens of milliseconds at a million znodes.
  * HOW         Buckets 0 .. 2^L + split - 1; a hash belongs to bucket `place mod 2^(L+1)`, or `mod 2^L` if that one
- *             does not exist yet. The place is the hash mixed with where the index lies in memory: who chooses paths
- *             can choose hashes that end alike, but not places, or one chain could be made as long as the tree is
- *             large. What a place is reaches no result. Each insertion splits the next bucket. Chains run through the
- *             entries themselves: 4 bytes a bucket and 4 an entry.
+ *             does not exist yet. The place is the hash mixed with where the index lies in memory, which no client
+ *             knows: hashes that end alike do not share a chain. Equal ones do, so an owner whose keys clients choose
+ *             hashes them with that secret (tree.c), or one chain could be made as long as the tree is large. What a
+ *             place is reaches no result. Each insertion splits the next bucket. Chains run through the entries
+ *             themselves: 4 bytes a bucket and 4 an entry.
  * OWNERSHIP   The owner keeps the entries and tells, by two functions, an entry's hash and where its chain link is.
  *             Handle 0 is no entry.
  */
@@ -27,7 +28,7 @@ struct index {
     uint64_t bucket_count;
     uint64_t low_mask; /* 2^L - 1 */
     uint64_t count;
-    uint64_t secret;
+    uint64_t secret; /* where the index lies: the same as long as it lives, another in each process */
 };
 #define INDEX_SEGMENT_BUCKETS 4096
 

@@ -179,8 +179,7 @@ static bool find_relations(const struct state *s, struct zk_slice path, const st
 static void place_node(struct state *s, struct zk_slice path, const struct node_row *r, uint32_t parent,
                        struct session *owner)
 {
-    struct zk_slice name = zk_path_basename(path);
-    uint32_t handle = tree_make(&s->tree, tree_hash(path), name, r->data, mortal_note_bytes(r->record.kind));
+    uint32_t handle = tree_make(&s->tree, path, r->data, mortal_note_bytes(r->record.kind));
     struct node *n = state_node(s, handle);
     struct node made = *n;
     *n = r->record;

@@ -37,8 +37,7 @@ void state_free(struct state *s)
 static void plant(struct state *s, const char *path, int32_t perms, int32_t aversion)
 {
     struct zk_slice where = zk_slice_str(path);
-    struct zk_slice name = zk_path_basename(where);
-    uint32_t handle = tree_make(&s->tree, tree_hash(where), name, zk_slice("", 0), 0);
+    uint32_t handle = tree_make(&s->tree, where, zk_slice("", 0), 0);
     struct node *n = state_node(s, handle);
     n->parent = where.len == 1 ? 0 : tree_find(&s->tree, zk_path_parent(where));
     n->kind = NODE_PERSISTENT;

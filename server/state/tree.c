@@ -4,9 +4,19 @@
 
 _Static_assert(sizeof(struct node) == 112, "the README tells what a znode costs");
 
+static uint32_t *place_at(const struct tree *t, uint32_t handle)
+{
+    return (uint32_t *)(t->chunks[handle / NODE_CHUNK] + NODE_CHUNK) + handle % NODE_CHUNK;
+}
+
+static uint32_t place_of(const struct tree *t, struct zk_slice path)
+{
+    return (uint32_t)XXH3_64bits_withSeed(path.ptr, path.len, t->index.secret);
+}
+
 static uint64_t hash_of(const void *owner, uint32_t handle)
 {
-    return tree_at(owner, handle)->hash;
+    return *place_at(owner, handle);
 }
 
 static uint32_t *chain_of(void *owner, uint32_t handle)
@@ -64,7 +74,7 @@ uint32_t tree_find(const struct tree *t, struct zk_slice path)
     if (path.len <= 1)
         return path.len == 0 || path.ptr[0] == '/' ? NODE_ROOT : 0;
     uint64_t hash = tree_hash(path);
-    for (uint32_t h = *index_bucket(&t->index, hash); h != 0; h = tree_at(t, h)->chain) {
+    for (uint32_t h = *index_bucket(&t->index, place_of(t, path)); h != 0; h = tree_at(t, h)->chain) {
         const struct node *n = tree_at(t, h);
         if (n->hash == hash && is_path(t, n, path))
             return h;
@@ -76,7 +86,7 @@ uint32_t tree_find_child(const struct tree *t, uint32_t parent, struct zk_slice 
 {
     uint64_t hash = tree_hash(path);
     struct zk_slice name = zk_path_basename(path);
-    for (uint32_t h = *index_bucket(&t->index, hash); h != 0; h = tree_at(t, h)->chain) {
+    for (uint32_t h = *index_bucket(&t->index, place_of(t, path)); h != 0; h = tree_at(t, h)->chain) {
         const struct node *n = tree_at(t, h);
         if (n->hash == hash && n->parent == parent && zk_slice_eq(node_name(n), name))
             return h;
@@ -130,16 +140,18 @@ static uint32_t take_handle(struct tree *t)
         t->chunks = zk_realloc(t->chunks, t->chunk_cap * sizeof *t->chunks);
     }
     if (t->used % NODE_CHUNK == 0 || t->used == 1)
-        t->chunks[chunk] = zk_alloc(NODE_CHUNK * sizeof **t->chunks);
+        t->chunks[chunk] = zk_alloc(NODE_CHUNK * (sizeof **t->chunks + sizeof(uint32_t)));
     return t->used++;
 }
 
-uint32_t tree_make(struct tree *t, uint64_t hash, struct zk_slice name, struct zk_slice data, size_t room)
+uint32_t tree_make(struct tree *t, struct zk_slice path, struct zk_slice data, size_t room)
 {
     uint32_t handle = take_handle(t);
     struct node *n = tree_at(t, handle);
+    struct zk_slice name = zk_path_basename(path);
     memset(n, 0, sizeof *n);
-    n->hash = hash;
+    *place_at(t, handle) = place_of(t, path);
+    n->hash = tree_hash(path);
     n->body = node_body(name, data, room);
     n->name_len = (uint16_t)name.len;
     n->data_len = (uint32_t)data.len;

@@ -1,11 +1,13 @@
 /* tree.h: the znodes: where they are, how a path finds one, who is whose child.
  *
- * WHY HERE    A znode costs sizeof(struct node) = 112 bytes, about 5 in the index, 6 to 12 as a child (children.h) and
+ * WHY HERE    A znode costs sizeof(struct node) = 112 bytes, about 9 in the index, 6 to 12 as a child (children.h) and
  *             one allocation for its name and data. Nodes lie in chunks and refer to each other by 32-bit handles, so
  *             links cost half a pointer, a growing tree never moves a node, and no address can reach a result.
- * HOW         The index holds every node under XXH3 of its whole path; a hit is proven by comparing the names up the
- *             parents. Each node counts all that is below it, nodes and bytes of data, so whatever links or grows walks
- *             up to the root: a handful of nodes that are in the cache anyway.
+ * HOW         Every node has XXH3 of its whole path, which the digest takes too; a hit is proven by comparing the names up
+ *             the parents. It stands in the index under another hash of the path, with a secret in it: without one
+ *             anybody can write down as many paths of one and the same XXH3 as he likes, and all would be in one chain.
+ *             Each node counts all that is below it, nodes and bytes of data, so whatever links or grows walks up to the
+ *             root: a handful of nodes that are in the cache anyway.
  * This file only moves links. What changes a node's content goes through change.h.
  */
 #pragma once
@@ -58,6 +60,7 @@ struct node {
     uint64_t bytes_below; /* of data, in all of them */
 };
 
+/* Nodes of a chunk; behind them stand their places in the index, four bytes each. */
 #define NODE_CHUNK 4096
 #define NODE_ROOT 1u
 
@@ -89,7 +92,7 @@ static inline struct node *tree_at(const struct tree *t, uint32_t handle)
     return &t->chunks[handle / NODE_CHUNK][handle % NODE_CHUNK];
 }
 
-uint64_t tree_hash(struct zk_slice path);
+uint64_t tree_hash(struct zk_slice path); /* the one that the digest takes: the same on every replica */
 /* The node of this path, 0 if there is none. "" is the root, as it is to Apache's server. Any bytes may be asked. */
 uint32_t tree_find(const struct tree *t, struct zk_slice path);
 /* The same, where its parent is known: however deep it is, this costs one hash. */
@@ -97,9 +100,9 @@ uint32_t tree_find_child(const struct tree *t, uint32_t parent, struct zk_slice 
 /* Appends the node's path. */
 void tree_path(const struct tree *t, uint32_t handle, struct zk_buf *out);
 
-/* A node with a copy of name and data and so many bytes of room behind, all else zero but `hash`; not linked. tree_drop
- * gives it back. */
-uint32_t tree_make(struct tree *t, uint64_t hash, struct zk_slice name, struct zk_slice data, size_t room);
+/* A node with a copy of the path's last name and of data and so many bytes of room behind, all else zero but `hash`; not
+ * linked. tree_drop gives it back. */
+uint32_t tree_make(struct tree *t, struct zk_slice path, struct zk_slice data, size_t room);
 void tree_drop(struct tree *t, uint32_t handle);
 /* Enter the children of n->parent and the index (the root has no parent); leave both. */
 void tree_link(struct tree *t, uint32_t handle);

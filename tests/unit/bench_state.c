@@ -93,7 +93,7 @@ static void bench_creates(struct bench *b, long nodes)
         worst = took > worst ? took : worst;
     }
     double took = now_us() - start;
-    size_t dirty = (size_t)nodes * 24; /* the dirty set's entries: gone after a checkpoint */
+    size_t dirty = (size_t)nodes * 16; /* the dirty set's entries: gone after a checkpoint */
     size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
     printf("create     %7.3f us each, worst %7.1f us\n", took / (double)nodes, worst);
     printf("memory     %7.1f bytes a znode beside name and data (and %zu while dirty)\n",

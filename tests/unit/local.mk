@@ -1,7 +1,7 @@
 # tests/unit: files of this folder; included by the top Makefile.am. test_NAME is made of test_NAME.c, unless said
 # otherwise, and of as little of the tree as it proves something about.
 EXTRA_DIST += tests/unit/client_kit.h tests/unit/replica_kit.h tests/unit/run.h \
-	tests/unit/state_fixture.h tests/unit/state_kit.h
+	tests/unit/alike.h tests/unit/state_fixture.h tests/unit/state_kit.h
 
 if WITH_CHECK
 UNIT_TESTS = \

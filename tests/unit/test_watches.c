@@ -1,8 +1,10 @@
 /* test_watches.c: proves server/replica/watches.h. */
 #include "common/rng.h"
 #include "server/replica/watches.h"
+#include "tests/unit/alike.h"
 #include "tests/unit/run.h"
 #include <stdio.h>
+#include <time.h>
 
 #define NO_LIMIT ((struct watch_limit){SIZE_MAX, SIZE_MAX, SIZE_MAX})
 #define TWO ((struct watch_limit){2, SIZE_MAX, SIZE_MAX})
@@ -315,6 +317,20 @@ START_TEST(all_but_child_watches_are_shown_each_connection_and_path_once)
 }
 END_TEST
 
+/* A chain of all of them takes 200 million looks at names of a kilobyte. */
+START_TEST(paths_of_one_hash_take_no_longer_than_others)
+{
+    enum { ALIKE = 20000 };
+    char path[ALIKE_LEN + 1];
+    clock_t start = clock();
+    for (uint32_t i = 0; i < ALIKE; i++) {
+        alike_path(path, i);
+        ck_assert(watches_add(w, 1, zk_slice_str(path), WATCH_DATA, NO_LIMIT));
+    }
+    ck_assert_int_lt((clock() - start) / CLOCKS_PER_SEC, 3);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("watches");
@@ -333,6 +349,7 @@ int main(void)
     tcase_add_test(tests, dropping_a_connection_leaves_the_others);
     tcase_add_test(tests, any_sequence_agrees_with_a_naive_table);
     tcase_add_test(tests, the_tables_grow_and_empty_again);
+    tcase_add_test(tests, paths_of_one_hash_take_no_longer_than_others);
     tcase_add_test(tests, all_but_child_watches_are_shown_each_connection_and_path_once);
     return run_tests("watches", tests);
 }
