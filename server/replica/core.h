@@ -51,6 +51,13 @@ struct request {
     uint8_t *bytes; /* READ: the record; DONE: the reply frame */
 };
 
+/* Whether a client may hear of what the list of an event before gave it: lists of one firing differ by where they are. */
+struct hearing {
+    uint64_t firing;
+    size_t acl_at;
+    bool may;
+};
+
 enum client_phase { CLIENT_NEW, CLIENT_JOINING, CLIENT_LIVE, CLIENT_GONE };
 
 struct client {
@@ -82,6 +89,7 @@ struct client {
     size_t stalled_bytes;
     struct zk_buf *out; /* frames for this turn's flush; NULL: none */
     size_t look_bytes;  /* what the nodes count that lists looked at for it in this turn */
+    struct hearing hearings[2]; /* of a node's own events; of its parent's */
     struct client *next_out;
     bool ready_due;
     bool close_due;
@@ -186,6 +194,7 @@ struct replica {
     size_t turn_bytes;   /* answers of this turn */
     size_t turn_look_bytes; /* and what the nodes count that were looked at for them */
     uint64_t looks;         /* at nodes, by lists, ever */
+    uint64_t firings;       /* events were handed out so often */
     bool is_crowded;     /* the last turn's were too many: first come those that wait */
     struct tracked *sessions;
     struct local *locals;

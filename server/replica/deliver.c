@@ -8,11 +8,22 @@ struct firing {
     uint64_t zxid;
 };
 
+/* A change may have 50,000 events under one long list, and each thousands of watchers: they are not asked about each. */
+static bool may_hear(const struct firing *f, struct client *c)
+{
+    struct hearing *last = &c->hearings[f->event->type == ZK_EVENT_CHILDREN_CHANGED];
+    if (last->firing != f->r->firings || last->acl_at != f->event->acl_at)
+        *last = (struct hearing){.firing = f->r->firings,
+                                 .acl_at = f->event->acl_at,
+                                 .may = state_may_read(f->r->state, c->session, f->event->acl)};
+    return last->may;
+}
+
 static void tell_watcher(void *arg, uint64_t conn)
 {
     struct firing *f = arg;
     struct client *c = client_find(f->r, conn);
-    if (c == NULL || c->close_due || !state_may_read(f->r->state, c->session, f->event->acl))
+    if (c == NULL || c->close_due || !may_hear(f, c))
         return;
     client_tell(f->r, c, f->event->type, f->event->path, (int64_t)f->zxid);
 }
@@ -20,6 +31,7 @@ static void tell_watcher(void *arg, uint64_t conn)
 static void fire_watches(void *arg, const struct state_effects *fx)
 {
     struct replica *r = arg;
+    r->firings++;
     for (size_t i = 0; i < fx->event_count; i++) {
         struct firing f = {r, &fx->events[i], fx->zxid};
         watches_fire(r->watches, (enum zk_event_type)f.event->type, f.event->path, tell_watcher, &f);
@@ -51,11 +63,13 @@ static void warn_of_quota(struct replica *r, const struct state_effects *fx)
                 (const char *)fx->warning.ptr);
 }
 
+/* Who is to be closed may have lost its events (client_tell): it must not be shown what they were about, or it would
+ * not ask for them when it comes back. */
 static void answer_numbered(struct replica *r, const struct command *cmd, const struct state_effects *fx)
 {
     struct tracked *t = tracker_find(r, cmd->session);
     struct client *c = t != NULL && t->conn ? client_find(r, t->conn) : NULL;
-    if (c != NULL && c->phase == CLIENT_LIVE) {
+    if (c != NULL && c->phase == CLIENT_LIVE && !c->close_due) {
         warn_of_quota(r, fx);
         client_write_result(r, c, cmd, fx);
     }
