@@ -174,10 +174,13 @@ static void count_barren(struct zkc *c)
 }
 
 /* Nobody but the server that gave it knows the session, and nothing hangs on it: another takes its place, as in Apache's
- * clients. True: it was being closed, and so it is. */
+ * clients. Not if it was there before: Apache's servers without a quorum let one in that they know, and it goes on
+ * elsewhere. True: it was being closed, and so it is. */
 static bool leave_read_only(struct zkc *c)
 {
     c->is_read_only = false;
+    if (c->resuming)
+        return false;
     c->session_id = 0;
     if (c->closing)
         zkc_finish(c, ZKC_STATE_CLOSED, ZK_ERR_CLOSING);

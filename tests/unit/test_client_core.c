@@ -118,6 +118,20 @@ START_TEST(a_session_without_a_quorum_gives_way_to_another_and_its_watches_stay)
 }
 END_TEST
 
+START_TEST(a_session_that_goes_on_without_a_quorum_for_a_while_is_not_given_up)
+{
+    start((struct zkc_config){.read_only = true});
+    next_connect();
+    answer_connect(77, 0);
+    break_connection();
+    next_connect();
+    answer_read_only();
+    ck_assert(zkc_is_read_only(c));
+    break_connection();
+    ck_assert_int_eq(next_connect().session_id, 77);
+}
+END_TEST
+
 START_TEST(closing_a_session_without_a_quorum_needs_no_other_connection)
 {
     start((struct zkc_config){.read_only = true});
@@ -487,6 +501,7 @@ int main(void)
     tcase_add_test(tests, a_session_from_another_process_goes_on_without_memory);
     tcase_add_test(tests, a_session_that_another_took_meanwhile_goes_on_without_memory);
     tcase_add_test(tests, a_session_without_a_quorum_gives_way_to_another_and_its_watches_stay);
+    tcase_add_test(tests, a_session_that_goes_on_without_a_quorum_for_a_while_is_not_given_up);
     tcase_add_test(tests, closing_a_session_without_a_quorum_needs_no_other_connection);
     tcase_add_test(tests, a_frame_may_come_byte_by_byte);
     tcase_add_test(tests, all_servers_are_dialled_before_it_waits_and_never_in_one_breath_again);
