@@ -152,13 +152,6 @@ static int follow(struct zk *zk, struct following *f, bool data, int64_t count)
     }
 }
 
-/* The session goes with the watch: a recursive one cannot be taken back on every server, and its pipe goes now. */
-static void end_session(struct shell *sh)
-{
-    zk_close(sh->zk);
-    sh->zk = NULL;
-}
-
 int shell_watch(struct shell *sh, int argc, char **argv)
 {
     bool recursive = false, data = false;
@@ -171,18 +164,21 @@ int shell_watch(struct shell *sh, int argc, char **argv)
     }
     if (optind != argc - 1)
         return shell_usage("watch");
-    struct zk *zk = shell_session(sh);
+    /* A session that goes with the watch: a recursive one cannot be taken back on every server, and its pipe goes. The
+     * other one has ephemeral nodes. */
+    struct zk *zk = shell_open(sh);
     struct following f;
     if (zk == NULL)
         return SHELL_USAGE;
     if (pipe2(f.pipe, O_CLOEXEC) != 0 || fcntl(f.pipe[0], F_SETFL, O_NONBLOCK) != 0 || !ears_open(&f.ears)) {
         perror("zk-shell: watch");
+        zk_close(zk);
         return SHELL_FAILED;
     }
     int code = zk_add_watch(zk, argv[optind], recursive, on_event, &f);
     int status = code == ZK_OK ? follow(zk, &f, data, count) : shell_fail("watch", argv[optind], code);
     close(f.pipe[0]); /* so that nobody waits to write what nobody reads */
-    end_session(sh);
+    zk_close(zk);
     close(f.pipe[1]);
     ears_close(&f.ears);
     if (status == SHELL_FAILED && code == ZK_OK)

@@ -4,9 +4,11 @@
 #include <editline/readline.h>
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 enum { ARGS_MAX = 256, HISTORY_MAX = 1000 };
@@ -110,12 +112,24 @@ bool shell_number(const char *command, const char *text, int64_t least, int64_t 
     return true;
 }
 
-static bool prove_identities(struct shell *sh)
+void shell_keep_identity(struct shell *sh, char *identity)
+{
+    char **more = realloc(sh->auths, ((size_t)sh->auth_count + 1) * sizeof *more);
+    if (more == NULL || identity == NULL) {
+        perror("zk-shell: an identity is forgotten");
+        free(identity);
+        return;
+    }
+    sh->auths = more;
+    sh->auths[sh->auth_count++] = identity;
+}
+
+static bool prove_identities(struct shell *sh, struct zk *zk)
 {
     for (int i = 0; i < sh->auth_count; i++) {
         const char *colon = strchr(sh->auths[i], ':');
         char *scheme = strndup(sh->auths[i], (size_t)(colon - sh->auths[i]));
-        int code = scheme ? zk_add_auth(sh->zk, scheme, colon + 1, strlen(colon + 1)) : ZK_SYSTEM_ERROR;
+        int code = scheme ? zk_add_auth(zk, scheme, colon + 1, strlen(colon + 1)) : ZK_SYSTEM_ERROR;
         if (code != ZK_OK)
             shell_fail("addauth", scheme, code);
         free(scheme);
@@ -125,6 +139,28 @@ static bool prove_identities(struct shell *sh)
     return true;
 }
 
+struct zk *shell_open(struct shell *sh)
+{
+    struct zk *zk = NULL;
+    struct zk_options options = {
+        .servers = sh->servers,
+        .session_timeout_ms = sh->session_timeout_ms,
+        .read_only = sh->read_only,
+        .request_timeout_ms = sh->session_timeout_ms + sh->wait_ms, /* a script must not hang for ever */
+    };
+    int code = zk_open(&options, &zk);
+    if (code == ZK_OK)
+        code = zk_wait_connected(zk, sh->wait_ms);
+    if (code == ZK_OK && prove_identities(sh, zk))
+        return zk;
+    if (code == ZK_BAD_ARGUMENTS)
+        fprintf(stderr, "zk-shell: \"%s\" is not a list of servers like host:port,host:port/chroot\n", sh->servers);
+    else if (code != ZK_OK)
+        fprintf(stderr, "zk-shell: no server of %s gave a session within %u ms\n", sh->servers, sh->wait_ms);
+    zk_close(zk);
+    return NULL;
+}
+
 struct zk *shell_session(struct shell *sh)
 {
     if (sh->zk != NULL && zk_session_state(sh->zk) >= ZK_SESSION_IS_EXPIRED) {
@@ -132,26 +168,9 @@ struct zk *shell_session(struct shell *sh)
         zk_close(sh->zk);
         sh->zk = NULL;
     }
-    if (sh->zk != NULL)
-        return sh->zk;
-    struct zk_options options = {
-        .servers = sh->servers,
-        .session_timeout_ms = sh->session_timeout_ms,
-        .read_only = sh->read_only,
-        .request_timeout_ms = sh->session_timeout_ms + sh->wait_ms, /* a script must not hang for ever */
-    };
-    int code = zk_open(&options, &sh->zk);
-    if (code == ZK_OK)
-        code = zk_wait_connected(sh->zk, sh->wait_ms);
-    if (code == ZK_OK && prove_identities(sh))
-        return sh->zk;
-    if (code == ZK_BAD_ARGUMENTS)
-        fprintf(stderr, "zk-shell: \"%s\" is not a list of servers like host:port,host:port/chroot\n", sh->servers);
-    else if (code != ZK_OK)
-        fprintf(stderr, "zk-shell: no server of %s gave a session within %u ms\n", sh->servers, sh->wait_ms);
-    zk_close(sh->zk);
-    sh->zk = NULL;
-    return NULL;
+    if (sh->zk == NULL)
+        sh->zk = shell_open(sh);
+    return sh->zk;
 }
 
 int shell_run(struct shell *sh, int argc, char **argv)
@@ -272,8 +291,10 @@ static char *complete_path(const char *text, int again)
     return NULL;
 }
 
+/* Behind a command comes a blank; behind a path, more of it. */
 static char **complete(const char *text, int start, int end)
 {
+    rl_completion_append_character = start == 0 ? ' ' : '\0';
     return rl_completion_matches(text, start == 0 ? complete_command : complete_path);
 }
 
@@ -295,6 +316,38 @@ static void save_history(const char *path)
     umask(before);
 }
 
+static volatile sig_atomic_t was_interrupted;
+
+/* libedit reads on when a read was interrupted, and gives up at the second time. */
+static void on_interrupt(int number)
+{
+    const struct itimerval soon = {.it_value = {.tv_usec = 10000}};
+    was_interrupted = 1;
+    setitimer(ITIMER_REAL, &soon, NULL);
+}
+
+static void on_second(int number)
+{
+}
+
+/* A line to be freed; NULL: the end. Ctrl-C drops what was typed, not the session. */
+static char *read_line(const char *prompt)
+{
+    const struct sigaction first = {.sa_handler = on_interrupt}, second = {.sa_handler = on_second};
+    struct sigaction before;
+    char *line;
+    sigaction(SIGALRM, &second, NULL);
+    sigaction(SIGINT, &first, &before);
+    do {
+        was_interrupted = 0;
+        line = readline(prompt);
+        if (was_interrupted)
+            putchar('\n');
+    } while (line == NULL && was_interrupted);
+    sigaction(SIGINT, &before, NULL);
+    return line;
+}
+
 static int run_person(struct shell *sh)
 {
     char *history = NULL;
@@ -311,7 +364,7 @@ static int run_person(struct shell *sh)
     while (!sh->quit) {
         char prompt[400];
         set_prompt(sh, prompt, sizeof prompt);
-        char *line = readline(prompt);
+        char *line = read_line(prompt);
         if (line == NULL)
             break;
         /* Secrets do not go into a file. */
@@ -354,7 +407,7 @@ static int parse_options(struct shell *sh, int argc, char **argv)
             sh->servers = optarg;
             break;
         case 'a':
-            sh->auths[sh->auth_count++] = optarg;
+            shell_keep_identity(sh, strdup(optarg));
             break;
         case 't':
         case 'w':
@@ -390,12 +443,9 @@ int main(int argc, char **argv)
 {
     const char *servers = getenv("ZK_SERVERS");
     struct shell sh = {.servers = servers ? servers : "127.0.0.1:2181", .session_timeout_ms = 10000, .wait_ms = 5000};
-    sh.auths = calloc((size_t)argc + 1, sizeof *sh.auths);
-    if (sh.auths == NULL)
-        return SHELL_FAILED;
-    char *auth = getenv("ZK_AUTH");
+    const char *auth = getenv("ZK_AUTH");
     if (auth != NULL)
-        sh.auths[sh.auth_count++] = auth;
+        shell_keep_identity(&sh, strdup(auth));
     int status = parse_options(&sh, argc, argv);
     if (status == SHELL_OK) {
         shell_now = &sh;
@@ -406,6 +456,8 @@ int main(int argc, char **argv)
             status = sh.interactive ? run_person(&sh) : run_script(&sh);
     }
     zk_close(sh.zk);
+    while (sh.auth_count > 0)
+        free(sh.auths[--sh.auth_count]);
     free(sh.auths);
     return status;
 }

@@ -173,11 +173,11 @@ static bool take_data(const char *command, const char *arg, struct data *ret)
             }
             ret->owned = more;
         }
-        size_t got = fread(ret->owned + len, 1, cap - len, stdin);
-        if (got == 0)
+        len += fread(ret->owned + len, 1, cap - len, stdin);
+        if (len < cap)
             break;
-        len += got;
     }
+    clearerr(stdin); /* at a terminal, what comes after Ctrl-D is not this node's */
     ret->bytes = ret->owned;
     ret->len = len;
     return true;

@@ -21,7 +21,7 @@ struct shell {
     uint32_t session_timeout_ms;
     uint32_t wait_ms; /* for a connection */
     bool read_only;   /* a server without a quorum will do */
-    char **auths;     /* "scheme:credentials" of -a */
+    char **auths;     /* "scheme:credentials" of -a and addauth, which every session proves; owned */
     int auth_count;
     bool interactive;
     bool quit;
@@ -42,6 +42,10 @@ int shell_run(struct shell *sh, int argc, char **argv);
 
 /* The session, connected; NULL after having said why not. */
 struct zk *shell_session(struct shell *sh);
+/* One more, the caller's to close. */
+struct zk *shell_open(struct shell *sh);
+/* Adopts "scheme:credentials" (NULL: there was no memory for it). */
+void shell_keep_identity(struct shell *sh, char *identity);
 /* "zk-shell: ls /x: no node", on stderr; `subject` may be NULL. SHELL_FAILED. */
 int shell_fail(const char *command, const char *subject, int code);
 int shell_usage(const char *name);

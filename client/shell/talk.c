@@ -8,7 +8,11 @@ int shell_addauth(struct shell *sh, int argc, char **argv)
     if (zk == NULL)
         return SHELL_USAGE;
     int code = zk_add_auth(zk, argv[1], argv[2], strlen(argv[2]));
-    return code == ZK_OK ? SHELL_OK : shell_fail("addauth", argv[1], code);
+    if (code != ZK_OK)
+        return shell_fail("addauth", argv[1], code);
+    char *identity = NULL;
+    shell_keep_identity(sh, asprintf(&identity, "%s:%s", argv[1], argv[2]) >= 0 ? identity : NULL);
+    return SHELL_OK;
 }
 
 int shell_config(struct shell *sh, int argc, char **argv)
