@@ -47,15 +47,19 @@ int daemon_check(const char *file)
     zk_log_open(ZK_LOG_STDERR, ZK_LOG_INFO, "zkd");
     if (!daemon_config_load(file, &settings))
         return DAEMON_NOT_STARTED;
-    struct zk_buf page;
+    struct zk_buf page, secret;
     zk_buf_init(&page);
+    zk_buf_init(&secret);
     settings_describe(&settings, &page);
     fputs(zk_buf_text(&page), stdout);
+    fflush(stdout); /* what is wrong follows it, also in a pipe */
+    bool is_good = datadir_check(&settings, why, sizeof why) &&
+                   daemon_config_read_secret(settings.peer_secret_file, &secret, why, sizeof why);
     zk_buf_fini(&page);
-    if (datadir_check(&settings, why, sizeof why))
-        return DAEMON_STOPPED;
-    zk_log_error("%s", why);
-    return DAEMON_NOT_STARTED;
+    zk_buf_fini(&secret);
+    if (!is_good)
+        zk_log_error("%s", why);
+    return is_good ? DAEMON_STOPPED : DAEMON_NOT_STARTED;
 }
 
 /* --- bringing up --- */

@@ -49,7 +49,7 @@ static bool directory_ok(const char *key, const char *path, bool may_make, char 
         snprintf(why, size, "%s %s is not writable by user %u: %s", key, path, (unsigned)geteuid(), strerror(errno));
         return false;
     }
-    if (may_make && (st.st_mode & 077) != 0)
+    if ((st.st_mode & 077) != 0)
         zk_log_warn("%s %s has mode %04o: others on this host can see into it (chmod 700 %s)", key, path,
                     (unsigned)st.st_mode & 07777, path);
     return true;

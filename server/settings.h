@@ -118,9 +118,9 @@ void settings_finish(struct settings *s, const char *file, bool has_myid, struct
  * `s` and `messages` are initialised here; free the messages with settings_messages_fini. */
 ZK_MUST_CHECK bool settings_load(const char *file, struct settings *s, struct settings_messages *messages);
 
-/* One server without others to agree with: no server lines, or a single one. */
 /* A server's share of globalOutstandingLimit, as Apache's have it; 0: no limit. */
 size_t settings_outstanding_limit(const struct settings *s);
+/* One server without others to agree with: no server lines, or a single one. */
 bool settings_is_standalone(const struct settings *s);
 /* The own server line, or NULL without server lines. */
 const struct settings_server *settings_own_server(const struct settings *s);

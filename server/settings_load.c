@@ -183,7 +183,7 @@ static bool load_myid(const char *cfg, struct settings *s, struct settings_messa
     bool is_read = read_file(file, &text);
     if (is_read)
         settings_parse_myid(s, file, zk_buf_slice(&text), messages);
-    else if (!settings_is_standalone(s) || errno != ENOENT)
+    else if (!settings_is_standalone(s) || (errno != ENOENT && errno != ENOTDIR)) /* then dataDir is what is wrong */
         settings_say(messages, SETTINGS_ERROR, cfg, 0,
                      "%s cannot be read (%s): it must hold the number of this server's line, like: echo 1 > %s", file,
                      strerror(errno), file);
