@@ -57,6 +57,7 @@ dist_check_SCRIPTS += \
 	tests/system/foreign_patroni \
 	tests/system/foreign_zkcli \
 	tests/system/herd \
+	tests/system/install \
 	tests/system/kazoo_tests \
 	tests/system/kill_loop \
 	tests/system/large_directory \
@@ -83,6 +84,7 @@ TESTS += \
 	tests/system/client_shell \
 	tests/system/client_takeover \
 	tests/system/foreign_kazoo \
+	tests/system/install \
 	tests/system/limits \
 	tests/system/modes \
 	tests/system/net_garbage \
