@@ -24,6 +24,7 @@ struct channel {
     bool is_connecting;
     bool is_up;    /* the replica knows it */
     bool is_dirty; /* in peers.dirty */
+    bool is_told;  /* the log knows that it is up */
     uint64_t up_at_ms;
     int fd;
     struct in6_addr host;
@@ -45,6 +46,8 @@ struct peer {
     struct resolve *resolve;
     struct event *redial;
     uint32_t wait_ms; /* before the next dial; 0: none */
+    uint64_t hurried_ms; /* when its own connection last made us dial at once */
+    bool is_flapping;    /* its last connection that was up ended soon: one of us refuses the other, again and again */
     struct socket_address addresses[RESOLVE_ADDRESSES_MAX];
     size_t address_count;
     size_t next_address;
@@ -150,9 +153,11 @@ static void channel_close(struct channel *ch, const char *why)
         p->wait_ms = was_long ? 0 : p->wait_ms;
         dial_later(p);
     }
-    if (ch->is_up)
-        zk_log_info("the connection %s server %u is down: %s", ch->inbound ? "from" : "to",
-                    (unsigned)p->line->id, why);
+    if (ch->is_up) {
+        p->is_flapping = !was_long;
+        zk_log(ch->is_told ? ZK_LOG_INFO : ZK_LOG_DEBUG, "the connection %s server %u is down: %s",
+               ch->inbound ? "from" : "to", (unsigned)p->line->id, why);
+    }
     channel_free(ch);
 }
 
@@ -192,6 +197,16 @@ static bool channel_write(struct channel *ch)
     return true;
 }
 
+/* It is there: no need to wait any longer. But two that refuse each other must not call each other back for ever. */
+static void dial_now(struct peer *p)
+{
+    uint64_t now_ms = loop_clock_ms();
+    if (p->hurried_ms != 0 && now_ms - p->hurried_ms < PEERS_WAIT_MAX_MS)
+        return;
+    p->hurried_ms = now_ms;
+    loop_arm(p->redial, 0);
+}
+
 /* The link is proven: settle who is who at this end. */
 static void channel_proven(struct channel *ch)
 {
@@ -204,16 +219,16 @@ static void channel_proven(struct channel *ch)
         ch->peer = p;
         p->in = ch;
         peers->unproven--;
-        if (p->out == NULL && p->resolve == NULL) { /* it is there: no need to wait any longer */
-            p->wait_ms = 0;
-            dial_later(p);
-        }
+        if (p->out == NULL && p->resolve == NULL)
+            dial_now(p);
     }
     peers_settle(peers); /* the old one's end comes before the new one's beginning */
     ch->peer->said[0] = '\0';
     ch->is_up = true;
     ch->up_at_ms = loop_clock_ms();
-    zk_log_info("connected %s server %u", ch->inbound ? "from" : "to", (unsigned)ch->peer->line->id);
+    ch->is_told = !ch->peer->is_flapping;
+    zk_log(ch->is_told ? ZK_LOG_INFO : ZK_LOG_DEBUG, "connected %s server %u", ch->inbound ? "from" : "to",
+           (unsigned)ch->peer->line->id);
     replica_peer_up(peers->loop->replica, ch->peer->line->id, ch->inbound);
 }
 

@@ -2,7 +2,9 @@
  * Who speaks is proven by link.h; only then the replica hears of a channel and its messages.
  *
  * DIALLING     A channel that was up is dialled again at once; after a failure the wait doubles from PEERS_WAIT_MIN_MS to
- *              PEERS_WAIT_MAX_MS. The host's name is asked for again each time, and its addresses take turns.
+ *              PEERS_WAIT_MAX_MS. The host's name is asked for again each time, and its addresses take turns. A server
+ *              that dials us is dialled at once, but no more than once in PEERS_WAIT_MAX_MS. Of connections that end as
+ *              soon as they are up the log tells the first, the others at level debug.
  * ADMITTING    With a shared secret whoever proves it may come from anywhere. Without, a server's connection is taken
  *              only from the addresses that its server line resolved to when it was last dialled.
  * REPLACING    A newer proven connection of the same server takes the older one's place: its sender has given up on it.

@@ -258,6 +258,30 @@ START_TEST(a_closed_channel_is_dialled_again_but_not_in_a_storm)
 }
 END_TEST
 
+START_TEST(two_that_refuse_each_other_do_not_call_each_other_back_for_ever)
+{
+    server_start(1, "127.0.0.1", "");
+    server_start(2, "127.0.0.1", "");
+    servers[1].replica.refuses = servers[2].replica.refuses = true;
+    uint64_t end_ms = loop_clock_ms() + 600;
+    while (loop_clock_ms() < end_ms) {
+        for (size_t i = 1; i <= 2; i++)
+            for (size_t k = 0; k < 2; k++)
+                if (servers[i].replica.up[k] && servers[i].replica.effect_count == 0)
+                    say(i, k, REPLICA_PEER_SEND, "nonsense");
+        turn();
+    }
+    for (size_t i = 1; i <= 2; i++) {
+        ck_assert_uint_ge(servers[i].replica.ups[0], 3);
+        ck_assert_uint_le(servers[i].replica.ups[0] + servers[i].replica.ups[1], 40);
+        servers[i].replica.refuses = false;
+    }
+    TURN_UNTIL(all_up());
+    server_stop(1);
+    server_stop(2);
+}
+END_TEST
+
 START_TEST(strangers_bytes_never_reach_the_core)
 {
     static const char *const garbage[] = {"GET / HTTP/1.0\r\n\r\n", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
@@ -354,6 +378,7 @@ int main(void)
     tcase_add_test(tests, without_a_secret_only_the_addresses_of_the_server_lines_are_taken);
     tcase_add_test(tests, a_dial_that_fails_is_told_and_tried_again_until_it_works);
     tcase_add_test(tests, a_closed_channel_is_dialled_again_but_not_in_a_storm);
+    tcase_add_test(tests, two_that_refuse_each_other_do_not_call_each_other_back_for_ever);
     tcase_add_test(tests, strangers_bytes_never_reach_the_core);
     tcase_add_test(tests, unproven_connections_are_bounded);
     tcase_add_test(tests, a_newer_connection_takes_the_place_of_the_old);
