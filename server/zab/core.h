@@ -116,6 +116,7 @@ struct peer {
     struct channel in;  /* it dialled */
     bool unreachable;   /* the last dial failed */
     bool remembered;    /* it has told this process what it remembers of us */
+    uint64_t foreign_id; /* the ensemble that it said it belongs to, which is not ours; 0: none */
     struct stream stream;
     struct witness witnesses[WITNESS_PER_SERVER_MAX];
     struct zk_buf told;      /* the last complaint about it in the news */

@@ -197,12 +197,14 @@ void waiting_update(struct zab *z)
 {
     if (z->role == ROLE_LEADING || z->role == ROLE_FOLLOWING)
         return;
-    uint32_t missing = 0, strangers = 0, foreign = 0, emptied = 0;
+    uint32_t missing = 0, strangers = 0, foreign = 0, others = 0, emptied = 0;
     for (size_t i = 0; i < z->config.member_count; i++) {
         const struct channel *c = i == z->self ? NULL : seen(z, i);
         if (i == z->self || !is_participant(z, i))
             continue;
-        if (!c)
+        if (z->peers[i].foreign_id)
+            others |= 1u << i;
+        else if (!c)
             missing |= 1u << i;
         else if (c->cluster_id && cluster_id(z) && c->cluster_id != cluster_id(z))
             foreign |= 1u << i;
@@ -215,6 +217,7 @@ void waiting_update(struct zab *z)
     zk_buf_init(&text);
     zk_buf_printf(&text, founded(z) ? "no leader" : "the ensemble is not founded");
     add_ids(z, &text, missing, "not reachable");
+    add_ids(z, &text, others, "of another ensemble (see the log)");
     add_ids(z, &text, foreign, "of another founding (empty the dataDir of whichever holds no data)");
     add_ids(z, &text, strangers,
             "with a new or damaged store, which may not vote until a quorum of the others readmits it");

@@ -399,6 +399,11 @@ void zab_channel_down(struct zab *z, uint64_t now_ms, uint64_t peer, bool inboun
         leader_lost(z, false);
 }
 
+static bool is_foreign(const struct zab *z, const struct zab_msg *m)
+{
+    return m->founded && founded(z) && m->cluster_id != cluster_id(z);
+}
+
 /* What a HELLO must be for the connection to stay; else one sentence. */
 static const char *hello_refused(const struct zab *z, const struct zab_msg *m, const struct channel *c)
 {
@@ -410,7 +415,7 @@ static const char *hello_refused(const struct zab *z, const struct zab_msg *m, c
         return "says who it is in a way that cannot be";
     if (m->incarnation == z->incarnation)
         return "runs on a copy of this server's store: every server needs its own";
-    if (m->founded && founded(z) && m->cluster_id != cluster_id(z))
+    if (is_foreign(z, m))
         return "belongs to another ensemble: its dataDir or this one's is in the wrong place, or one of the two was made "
                "the seed of a new ensemble by `zkd recover` and the other's is still to be emptied";
     return NULL;
@@ -427,13 +432,33 @@ static void complain(struct zab *z, size_t peer, const char *what)
     fx_news(z, "server %" PRIu64 " %s", p->member.id, what);
 }
 
+/* A quorum belongs to another ensemble: then it is this store that is in the wrong place. Unless it was recovered, when the
+ * others are those that are still to be emptied. */
+static void consider_misplaced(struct zab *z, uint64_t cluster)
+{
+    uint32_t there = 0;
+    for (size_t i = 0; i < z->config.member_count; i++)
+        if (z->peers[i].foreign_id == cluster)
+            there |= 1u << i;
+    bool was_recovered = membership_newest(&z->members)->founding != 1;
+    if (z->role == ROLE_LEADING || z->role == ROLE_FOLLOWING || was_recovered || !quorum_has(&z->quorum, there))
+        return;
+    fx_fatal(z,
+             "the store in this dataDir belongs to ensemble %016" PRIx64 ", and a quorum of the servers in the server lines to "
+             "ensemble %016" PRIx64 ": put it where it belongs, or away, and this server is brought level as a new one",
+             cluster_id(z), cluster);
+}
+
 static bool on_hello(struct zab *z, size_t peer, bool inbound, const struct zab_msg *m)
 {
     struct peer *p = &z->peers[peer];
     struct channel *c = inbound ? &p->in : &p->out;
     const char *why = hello_refused(z, m, c);
+    p->foreign_id = is_foreign(z, m) ? m->cluster_id : 0;
     if (why) {
         complain(z, peer, why);
+        if (p->foreign_id)
+            consider_misplaced(z, p->foreign_id);
         return false;
     }
     zk_buf_reset(&p->told);

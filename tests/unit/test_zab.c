@@ -432,6 +432,35 @@ START_TEST(a_server_with_the_old_ensembles_store_is_refused_and_says_what_to_do)
 }
 END_TEST
 
+START_TEST(a_server_that_meets_a_quorum_of_another_ensemble_stops_and_the_others_go_on)
+{
+    struct world *w = founded_ensemble(3, 0);
+    write_some(w, 10);
+    ck_assert(world_settle(w, 1000));
+    for (uint64_t id = 1; id <= 3; id++)
+        world_crash(w, id, DISK_PROCESS_CRASH);
+    struct disk_copy *old = disk_copy_new(world_disk(w, 2));
+    world_recover(w, 3);
+    world_start(w, 3);
+    world_start(w, 1);
+    ck_assert(world_leader(w, 3000) == 3 && world_settle(w, 5000));
+    world_crash(w, 1, DISK_PROCESS_CRASH);
+    disk_restore(world_disk(w, 2), old, true);
+    disk_copy_free(old);
+    world_expect_fatal(w);
+    world_start(w, 2);
+    world_run(w, 2000);
+    ck_assert_str_eq(world_fatal(w, 2), ""); /* one alone may be wrong itself */
+    world_start(w, 1);
+    world_run(w, 5000);
+    ck_assert_ptr_nonnull(strstr(world_fatal(w, 2), "put it where it belongs, or away"));
+    ck_assert(world_heard(w, 3, "belongs to another ensemble"));
+    ck_assert_uint_eq(zab_leader(world_zab(w, 1)), 3);
+    ck_assert_str_eq(world_fatal(w, 1), "");
+    end(w);
+}
+END_TEST
+
 START_TEST(a_second_recovery_takes_a_server_that_had_joined_as_its_seed)
 {
     struct world *w = recovered_ensemble(5);
@@ -816,6 +845,7 @@ int main(void)
     tcase_add_test(tests, a_seed_leads_alone_and_each_blank_that_is_level_takes_its_seat);
     tcase_add_test(tests, a_crash_in_any_moment_of_joining_loses_neither_data_nor_the_ensemble);
     tcase_add_test(tests, a_server_with_the_old_ensembles_store_is_refused_and_says_what_to_do);
+    tcase_add_test(tests, a_server_that_meets_a_quorum_of_another_ensemble_stops_and_the_others_go_on);
     tcase_add_test(tests, a_second_recovery_takes_a_server_that_had_joined_as_its_seed);
     tcase_add_test(tests, a_damaged_single_server_is_made_usable);
     tcase_add_test(tests, what_a_void_start_claims_to_have_promised_is_not_remembered);
