@@ -25,10 +25,9 @@ static void remove_ephemerals(struct state *s, struct session *session, struct s
 
 static void end_session(struct state *s, struct session *session, bool was_expired, struct state_effects *fx)
 {
-    s->ending = session->id;
     remove_ephemerals(s, session, fx);
+    effects_hand_out_all(s, fx); /* while it is known who it is: it may hear of this, too */
     change_session_end_life(s, session, was_expired);
-    s->ending = 0;
     fx->session_change = STATE_SESSION_ENDED;
 }
 

@@ -93,12 +93,17 @@ void effects_finish(struct state_effects *fx)
     }
 }
 
-void effects_hand_out(struct state *s, struct state_effects *fx)
+void effects_hand_out_all(struct state *s, struct state_effects *fx)
 {
-    size_t bytes = fx->arena.len + fx->event_count * sizeof *fx->events;
-    if (fx->portion == NULL || bytes < STATE_EVENTS_PORTION_BYTES)
+    if (fx->portion == NULL || fx->event_count == 0)
         return;
     effects_finish(fx);
     fx->portion(fx->portion_arg, fx);
     effects_drop_events(s, fx);
+}
+
+void effects_hand_out(struct state *s, struct state_effects *fx)
+{
+    if (fx->arena.len + fx->event_count * sizeof *fx->events >= STATE_EVENTS_PORTION_BYTES)
+        effects_hand_out_all(s, fx);
 }

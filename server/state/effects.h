@@ -12,3 +12,4 @@ void effects_drop_events(struct state *s, struct state_effects *fx);
 void effects_finish(struct state_effects *fx);
 /* Between two changes that stand whatever follows: if the events so far are many, the caller takes them. */
 void effects_hand_out(struct state *s, struct state_effects *fx);
+void effects_hand_out_all(struct state *s, struct state_effects *fx); /* the same, however few they are */

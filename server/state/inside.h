@@ -72,7 +72,6 @@ struct state {
     state_guest_fn *guest; /* of sessions that are not here; NULL: there are none */
     void *guest_arg;
     uint64_t *looks; /* the reader's, who wants to know how many nodes lists have looked at; NULL: nobody does */
-    uint64_t ending; /* the session that is at its end while its events are handed out: it has no rights any more */
     struct zk_buf path;  /* of the create at hand */
     struct zk_buf list;  /* the ACL at hand */
     struct quotas quotas;
@@ -103,7 +102,7 @@ struct state *state_bare(void);
 struct zk_stat node_stat(const struct node *n);
 /* May one with these identities do one of `perms`? */
 bool node_allows(const struct state *s, const struct node *n, int32_t perms, struct zk_slice identities);
-/* What a session has proven; nothing if it is at its end, or unknown. */
+/* What a session has proven; nothing if it has ended, or is unknown. */
 struct zk_slice state_identities(const struct state *s, uint64_t session);
 /* The node that the session may read by one of `perms`, or NULL and the error. */
 const struct node *state_find_readable(const struct state *s, uint64_t session, struct zk_slice path, int32_t perms,

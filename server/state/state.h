@@ -65,8 +65,9 @@ struct state_effects {
     struct state_watch_event *events;
     size_t event_cap;
     struct zk_buf arena; /* bytes the events point into */
-    state_portion_fn *portion; /* the caller's: gets the events of a session's end while it is applied, in order, when
-                                  they are many; only the rest is in `events`. NULL: all are */
+    state_portion_fn *portion; /* the caller's: gets events, in order, while the command is applied: all of a session's
+                                  end, as long as it has its identities; of others when they are many. Only the rest is
+                                  in `events`. NULL: all are */
     void *portion_arg;
     struct zk_buf warning; /* a soft quota was passed: whose, and by what. For the log of the server that was asked */
 };

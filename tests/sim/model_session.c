@@ -118,8 +118,8 @@ bool model_may(const struct model *m, uint64_t session, struct zk_slice acl, int
     const struct model_session *s = model_session_at(m, session);
     if (!s || s->opened_zxid > zxid)
         s = model_guest_of(m, session);
-    if (s && s->ended_zxid && s->ended_zxid <= zxid)
-        s = NULL; /* of what its own end does it hears as anybody would */
+    if (s && s->ended_zxid && s->ended_zxid < zxid)
+        s = NULL; /* of what its own end does it hears as who it was */
     for (int32_t i = 0; i < count; i++) {
         struct zk_acl entry = zk_acl_decode(&in);
         if ((entry.perms & perm) && has_identity(s, &entry, zxid))

@@ -284,6 +284,53 @@ START_TEST(digest_credentials_open_what_only_their_owner_may_read)
 }
 END_TEST
 
+static void send_secret_ephemeral(uint64_t conn, int32_t xid, const char *path)
+{
+    struct zk_buf acl;
+    zk_buf_init(&acl);
+    zk_jute_put_int(&acl, 1);
+    zk_acl_encode(&acl, &(struct zk_acl){ZK_PERM_ALL, zk_slice_str("auth"), zk_slice_str("")});
+    begin(xid, ZK_OP_CREATE);
+    zk_create_request_encode(&frame, &(struct zk_create_request){zk_slice_str(path), zk_slice_str("secret"),
+                                                                 zk_buf_slice(&acl), ZK_FLAG_EPHEMERAL});
+    send_frame(conn);
+    zk_buf_fini(&acl);
+}
+
+static void send_add_watch(uint64_t conn, int32_t xid, const char *path)
+{
+    begin(xid, ZK_OP_ADD_WATCH);
+    zk_path_kind_encode(&frame, (struct zk_path_kind){zk_slice_str(path), ZK_ADD_WATCH_PERSISTENT});
+    send_frame(conn);
+}
+
+/* By its client's wish and by its silence. */
+START_TEST(of_its_own_end_a_session_hears_as_who_it_was_and_a_stranger_as_a_stranger)
+{
+    open_session(1);
+    join_for(2, 2000);
+    begin(ZK_XID_AUTH, ZK_OP_AUTH);
+    zk_auth_packet_encode(&frame, &(struct zk_auth_packet){0, zk_slice_str("digest"), zk_slice_str("ann:secret")});
+    send_frame(1);
+    send_secret_ephemeral(1, 1, "/mine");
+    send_add_watch(1, 2, "/mine");
+    send_add_watch(2, 1, "/mine");
+    pass(50);
+    ck_assert_int_eq(expect_reply(1, ZK_XID_AUTH), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+    ck_assert_int_eq(expect_reply(2, 1), ZK_ERR_OK);
+    if (_i == 0)
+        send_bare(1, 3, ZK_OP_CLOSE_SESSION);
+    pass(1000);
+    expect_event(1, ZK_EVENT_DELETED, "/mine");
+    if (_i == 0)
+        ck_assert_int_eq(expect_reply(1, 3), ZK_ERR_OK);
+    ck_assert(is_silent(1) && lines[1].closed && !exists("/mine"));
+    ck_assert(is_silent(2) && !lines[2].closed);
+}
+END_TEST
+
 START_TEST(sync_is_answered_with_its_path_behind_the_writes_before_it)
 {
     open_session(1);
@@ -728,6 +775,7 @@ int main(void)
     tcase_add_test(tc, a_malformed_record_is_an_answer_and_the_connection_stays);
     tcase_add_test(tc, credentials_of_an_unknown_scheme_are_refused_and_the_connection_closed);
     tcase_add_test(tc, digest_credentials_open_what_only_their_owner_may_read);
+    tcase_add_loop_test(tc, of_its_own_end_a_session_hears_as_who_it_was_and_a_stranger_as_a_stranger, 0, 2);
     tcase_add_test(tc, sync_is_answered_with_its_path_behind_the_writes_before_it);
     tcase_add_test(tc, set_watches_tells_what_was_missed_and_sets_the_rest_again);
     tcase_add_test(tc, a_recursive_watch_hears_of_what_is_below_until_it_is_removed);

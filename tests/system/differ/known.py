@@ -90,6 +90,11 @@ KNOWN = [
           "defect: what setWatches finds is told to who may not read the node; CVE-2024-23944 is closed for other events only"),
     Known("what setWatches finds is only for who may read it", r"^\('c', 'setWatches2'",
           r"(?:c: event Node\w+ /shut state=3 err=0 zxid=-1\n){3}(c: setWatches2 err=0 zxid=~z5 xid=-8)", r"\1", "the same"),
+    Known("a session that expires under an open connection hears of its own end", "'pause'",
+          r"(?:a: event Node\w+ \S+ state=3 err=0 zxid=-1\n)*a: closed",
+          r"a: event NodeDeleted /shut/mine state=3 err=0 zxid=-1\n"
+          r"a: event NodeChildrenChanged /shut state=3 err=0 zxid=-1\na: closed",
+          "defect: of its end a session that expires hears what has left before its connection is cut; ours sends all first"),
     Known("who a server is stands where programs look for it", "'(envi|srvr)', .*ersion",
           r"(a: \w+: .*ersion(?:=|: ))3\.8\.0(-'\])", r"\13\.9\.5\2", "the version is that of the server which zkd is like"),
     Known("a quota below a quota", "'getData', '/zookeeper/quota/q/zookeeper_stats'",

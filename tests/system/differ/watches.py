@@ -283,6 +283,36 @@ scenario(
     ("a", "create", "/shut", b"", OPEN, 0),
 )
 
+SHUT = [(31, "auth", "")]
+scenario(
+    "of its own end a session hears as who it was",
+    ("a", "auth", 0, "digest", b"ann:secret"),
+    ("a", "create", "/shut", b"", SHUT, 0),
+    ("a", "create", "/shut/mine", b"", SHUT, EPHEMERAL),
+    ("a", EXIST, "/shut/mine", True),
+    ("a", CHILD, "/shut", True),
+    ("a", "addWatch", "/", RECURSIVE),
+    ("b", "addWatch", "/", RECURSIVE),
+    ("b", "addWatch", "/shut", PERSISTENT),
+    ("a", "closeSession"),
+    ("a", "connect", {}),
+    ("a", "auth", 0, "digest", b"ann:secret"),
+    ("a", "getChildren2", "/shut", False),
+)
+
+scenario(
+    "a session that expires under an open connection hears of its own end",
+    ("a", "connect", {"timeout_ms": 1500}),
+    ("a", "auth", 0, "digest", b"ann:secret"),
+    ("a", "create", "/shut", b"", SHUT, 0),
+    ("a", "create", "/shut/mine", b"", SHUT, EPHEMERAL),
+    ("a", EXIST, "/shut/mine", True),
+    ("a", CHILD, "/shut", True),
+    ("b", "addWatch", "/", RECURSIVE),
+    ("b", "pause", "a", 4.0),
+    ("a", "await"),
+)
+
 # --- as 3.9 does it: checked against what its sources say ---
 
 FRESH = "version=0 cversion=0 aversion=0 ephemeralOwner=0 dataLength=0 numChildren=0"
