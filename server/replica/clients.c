@@ -42,8 +42,14 @@ static void pop(struct replica *r, struct client *c)
     request_free(r, q);
 }
 
+bool client_is_leaving(const struct client *c)
+{
+    return (c->is_closing || stall_ends_in_close(c)) && !c->wants_memory;
+}
+
 void client_drop(struct replica *r, struct client *c)
 {
+    bool is_leaving = client_is_leaving(c);
     c->phase = CLIENT_GONE;
     outbox_forget(r, c);
     local_leave(r, c);
@@ -54,8 +60,10 @@ void client_drop(struct replica *r, struct client *c)
         forward_abandon(r, c->joining);
     watches_drop_conn(r->watches, c->conn);
     struct tracked *t = c->session ? tracker_find(r, c->session) : NULL;
-    if (t != NULL && t->conn == c->conn)
+    if (t != NULL && t->conn == c->conn) {
         t->conn = 0;
+        t->is_unwanted |= is_leaving;
+    }
     HASH_DEL(r->clients, c);
     free(c);
 }

@@ -110,6 +110,7 @@ struct tracked {
     bool expiring;       /* EXPIRE is on its way */
     bool was_heard;      /* since its clock was set back: it is by what its server reported */
     bool restarted;      /* its clock was set back for a loss, and nothing has been heard of it since */
+    bool is_unwanted;    /* here it was asked to end */
     struct tracked *bucket_prev, *bucket_next; /* leader: in the list of its bucket */
     uint64_t bucket;     /* 0: in none */
 };
@@ -318,6 +319,8 @@ void outbox_fini(struct replica *r);
 /* clients.c: connections and their queues */
 struct client *client_find(struct replica *r, uint64_t conn);
 void client_drop(struct replica *r, struct client *c);
+/* Has it asked for its session's end? Not one of libzk's, who comes back to ask again, behind what it sends again. */
+bool client_is_leaving(const struct client *c);
 void client_join_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx);
 void client_write_result(struct replica *r, struct client *c, const struct command *cmd, const struct state_effects *fx);
 void client_serve_queue(struct replica *r, struct client *c);

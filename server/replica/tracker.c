@@ -101,6 +101,25 @@ static void close_local(struct replica *r, const struct tracked *t)
         outbox_close(r, c);
 }
 
+/* To another server, or to a newer connection here. What was asked on the old one and is not in the log yet does not
+ * happen, as in Apache's server; but for the session's end, which is not refused there either. Nobody comes back to what
+ * he has asked to end, but an ATTACH of before may still have been on its way. */
+static void moved_away(struct replica *r, struct tracked *t)
+{
+    struct client *c = t->conn ? client_find(r, t->conn) : NULL;
+    if (c != NULL)
+        t->is_unwanted |= client_is_leaving(c);
+    close_local(r, t);
+}
+
+static void end_unwanted(struct replica *r, const struct tracked *t)
+{
+    outbox_news(r, REPLICA_INFO, "session 0x%llx ends: it was asked to before it came to server %d",
+                (unsigned long long)t->session, t->server);
+    forward_unawaited(
+        r, &(struct command){.kind = COMMAND_EXPIRE, .session = t->session, .generation = t->generation});
+}
+
 static void attached(struct replica *r, const struct state_effects *fx, uint64_t conn)
 {
     struct state_session s;
@@ -108,7 +127,7 @@ static void attached(struct replica *r, const struct state_effects *fx, uint64_t
         return;
     struct tracked *t = track(r, s.id);
     if (t->conn != conn)
-        close_local(r, t); /* moved: to another server, or to a newer connection here */
+        moved_away(r, t);
     t->conn = conn;
     t->timeout_ms = s.timeout_ms;
     t->server = s.server;
@@ -117,6 +136,8 @@ static void attached(struct replica *r, const struct state_effects *fx, uint64_t
     t->restarted = false;
     start_clock(r, t);
     t->was_heard = true; /* by its connect request */
+    if (t->is_unwanted)
+        end_unwanted(r, t);
 }
 
 void tracker_applied(struct replica *r, const struct state_effects *fx, uint64_t conn)

@@ -18,6 +18,7 @@ struct touches {
     uint64_t verdict_of; /* the server that last decided that it expires; 0: none has */
     uint64_t silence_us; /* how long nobody had heard of it then */
     uint64_t untold_us;  /* how long that server had not */
+    bool is_unwanted;    /* a server has said that it was asked to end */
 };
 
 static struct {
@@ -146,14 +147,16 @@ static uint64_t silence_us(const struct world *w, const struct touches *t)
 }
 
 /* A server's word for the log: is it a leader's verdict on a session? What is heard of it from now on comes too late.
- */
+ * Or does its client not want it any more? */
 void check_verdict(struct host *h, struct zk_slice line)
 {
     char text[64];
     uint64_t session;
     snprintf(text, sizeof(text), "%.*s", (int)(line.len < 63 ? line.len : 63), (const char *)line.ptr);
-    struct touches *t = sscanf(text, "session 0x%" SCNx64 " expires", &session) == 1 ? find(session) : NULL;
-    if (!t)
+    struct touches *t = sscanf(text, "session 0x%" SCNx64, &session) == 1 ? find(session) : NULL;
+    if (t && strstr(text, " ends: it was asked to"))
+        t->is_unwanted = true;
+    if (!t || !strstr(text, " expires"))
         return;
     t->verdict_of = h->id;
     t->silence_us = silence_us(h->world, t);
@@ -164,7 +167,7 @@ static void check_expired(struct world *w, const struct ledger_entry *e)
 {
     const struct model_session *s = model_session(ledger_model(w->ledger), e->session);
     const struct touches *t = find(e->session);
-    if (!s || !t || !t->was_told)
+    if (!s || !t || !t->was_told || t->is_unwanted)
         return;
     if (t->verdict_of == 0)
         world_fail(w, "I18", "session %" PRIx64 " expires though no leader said so", e->session);

@@ -157,6 +157,31 @@ START_TEST(a_close_whose_connection_ends_in_the_same_breath_still_happens)
 }
 END_TEST
 
+/* Another connection's ATTACH comes into the log before it; the first connection is there still, or gone. libzk comes back
+ * and asks again, behind the writes that it sends again. */
+START_TEST(an_end_that_was_asked_for_is_not_lost_when_the_session_moves)
+{
+    bool is_gone = _i % 2, is_ours = _i / 2;
+    int32_t protocol = is_ours ? ZK_PROTOCOL_MEMORY : ZK_PROTOCOL_APACHE;
+    struct zk_connect_response given = join(1, NULL, protocol, true);
+    uint8_t password[ZK_PASSWORD_BYTES];
+    memcpy(password, given.password.ptr, sizeof password);
+    send_create(1, 1, "/e", ZK_FLAG_EPHEMERAL);
+    pass(50);
+    send_connect(2, &(struct zk_connect_request){.protocol_version = protocol, .timeout_ms = 2000,
+                                                 .session_id = given.session_id, .has_read_only = true,
+                                                 .password = zk_slice(password, sizeof password)});
+    send_bare(1, 2, ZK_OP_CLOSE_SESSION);
+    if (is_gone)
+        replica_client_closed(r, 1);
+    pass(100);
+    ck_assert(lines[1].closed != is_gone);
+    ck_assert_int_eq(expect_connected(2).session_id, given.session_id);
+    ck_assert_uint_eq(count_news(" ends: it was asked to before it came to server 1"), !is_ours);
+    ck_assert(exists("/e") == is_ours && lines[2].closed != is_ours);
+}
+END_TEST
+
 /* --- requests --- */
 
 START_TEST(replies_leave_in_the_order_of_requests_and_reads_see_the_writes_before_them)
@@ -767,6 +792,7 @@ int main(void)
     tcase_add_test(tc, who_is_heard_of_in_the_turn_of_its_verdict_lives);
     tcase_add_test(tc, close_session_answers_and_then_closes);
     tcase_add_test(tc, a_close_whose_connection_ends_in_the_same_breath_still_happens);
+    tcase_add_loop_test(tc, an_end_that_was_asked_for_is_not_lost_when_the_session_moves, 0, 4);
     tcase_add_test(tc, replies_leave_in_the_order_of_requests_and_reads_see_the_writes_before_them);
     tcase_add_test(tc, a_write_is_answered_only_when_it_is_on_the_disk);
     tcase_add_test(tc, a_watch_event_comes_before_the_reply_to_the_write_that_caused_it);

@@ -38,6 +38,9 @@ OVERSHOOT = ("defect: each part of a multi is held against the counts from befor
              " one makes free is not there for the next; ours sees what the parts before have done")
 FORGED = "defect: who may write a quota's stats can make himself room without end; ours counts again what is there"
 
+# Of a moved session's old connection, at a follower of Apache's.
+MOVED = "a session that has moved (is ended from|writes on) its old connection"
+
 KNOWN = [
     Known("what a world allows that may do (nothing|write|create|delete|admin|all but read)", r"^\('a', 'exists', '/n', ",
           rf"a: exists err=0 (zxid=~z4) {STAT}", r"a: exists err=-102 \1",
@@ -73,6 +76,19 @@ KNOWN = [
           rf"d: getData err=0 zxid=\S+ data=b'moved' {STAT}", "d: is not connected", "the same"),
     Known("a session that moves leaves its old connection behind", r"^\('b', 'closeSession'",
           r"(b: closeSession err=0 zxid=\S+\nb: closed)\nd: closed", r"\1", "the same"),
+    Known(MOVED, r"^\('b', 'connect'",
+          r"(b: connected version=0 timeout=30000 same session password=same\(16\) readOnly=absent)", r"\1\na: closed",
+          "the same"),
+    Known("a session that has moved writes on its old connection", r"^\('a', 'setData'", "a: closed", "a: is not connected",
+          "the same"),
+    Known("a session that has moved is ended from its old connection", r"^\('a', 'closeSession'",
+          r"a: closeSession err=0 zxid=~z1\na: closed\nb: closed", "a: is not connected",
+          "ours: whom a session has left is told so at once, and cannot end it any more under the one who has it; what he had"
+          " asked before that counts, the session ends. Apache's server closes his connection only when he writes"),
+    Known("a session that has moved is ended from its old connection", r"^\('b', 'getData'", "b: is not connected",
+          rf"b: getData err=0 zxid=~z1 data=b'' {STAT}", "the same"),
+    Known("a session that has moved is ended from its old connection", r"^\('c', 'exists'", "c: exists err=-101 zxid=~z1",
+          rf"c: exists err=0 zxid=~z1 {STAT}", "the same"),
     Known("a ping behind writes", "'pipeline'",
           r"((?:a: create err=0 .*\n){2})(a: ping err=0 zxid=)~z3( xid=-2)\n(a: exists .*)",
           r"a: before 2 others:\n\2~z1\3\n\1\4",

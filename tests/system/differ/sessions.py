@@ -94,6 +94,26 @@ scenario(
 )
 
 scenario(
+    "a session that has moved is ended from its old connection",
+    ("a", "connect", {}),
+    ("a", "create", "/e", b"", OPEN, EPHEMERAL),
+    ("b", "connect", {"session": "a"}),
+    ("a", "closeSession"),
+    ("b", "getData", "/e", False),
+    ("c", "exists", "/e", False),
+)
+
+scenario(
+    "a session that has moved writes on its old connection",
+    ("a", "connect", {}),
+    ("a", "create", "/e", b"", OPEN, EPHEMERAL),
+    ("b", "connect", {"session": "a"}),
+    ("a", "setData", "/e", b"x", -1),
+    ("b", "setData", "/e", b"y", -1),
+    ("b", "getData", "/e", False),
+)
+
+scenario(
     "who has seen the future is sent away",
     ("a", "create", "/n", b"", OPEN, 0),
     ("a", "mark", "now"),
