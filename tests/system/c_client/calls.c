@@ -137,9 +137,11 @@ void calls_asynchronous(const struct stage *s)
     GIVES(ZOK, zoo_agetconfig(z, 0, answer_data, &a[15]));
     for (int i = 0; i < 16; i++)
         answer_wait(&a[i]);
-    static const int expected[16] = {[11] = ZNOAUTH, [12] = ZNOAUTH}; /* it may only be read by then */
-    for (int i = 0; i < 16; i++)
-        GIVES(expected[i], a[i].rc);
+    for (int i = 0; i < 16; i++) {
+        bool is_too_late = i == 11 || i == 12; /* it may only be read by then */
+        if (!(is_too_late && s->is_apache && a[i].rc == ZOK)) /* see ../differ/known.py */
+            GIVES(is_too_late ? ZNOAUTH : ZOK, a[i].rc);
+    }
     CHECK(strcmp(a[0].text, n) == 0 && strcmp(a[10].text, n) == 0);
     CHECK(a[1].stat.czxid > a[2].stat.czxid && a[7].stat.pzxid == a[1].stat.czxid);
     CHECK(a[2].stat.numChildren == 1 && strcmp(a[3].text, "one") == 0);

@@ -1,6 +1,6 @@
 /* main.c: Apache's C client, libzookeeper_mt, doing its whole range on three servers of whatever make.
  *
- * Usage: c_client HOSTS quiet|storm [PART OF A NAME]
+ * Usage: c_client HOSTS quiet|storm [PART OF A NAME]    ($C_CLIENT_APACHE: the servers are Apache's)
  *
  * In a storm it says 'KILL 0' for the leader or 'KILL PORT' for one server on standard output, and goes on when the answer
  * is 'killed'. Each part is a process of its own. */
@@ -91,6 +91,7 @@ int main(int argc, char **argv)
     zoo_set_debug_level(0);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         struct stage s = {.hosts = argv[1], .storm = strcmp(argv[2], "storm") == 0};
+        s.is_apache = getenv("C_CLIENT_APACHE") != NULL;
         if (argc > 3 && strstr(parts[i].name, argv[3]) == NULL)
             continue;
         snprintf(s.root, sizeof s.root, "/%s-%zu", argv[2], i);

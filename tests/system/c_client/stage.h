@@ -17,6 +17,7 @@
 struct stage {
     const char *hosts; /* host:port of three servers, with commas */
     bool storm;
+    bool is_apache; /* the servers are, whose defects are excused where they are named */
     char root[64];
 };
 

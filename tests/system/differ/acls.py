@@ -217,3 +217,22 @@ scenario(
     ("b", "exists", "/shut/no", True),
     ("b", "getChildren", "/shut", False),
 )
+
+# Ten creates in front: what is behind them is asked before the list has come to force, whatever the disk's speed.
+AHEAD = [("create", f"/before{i}", b"", OPEN, 0) for i in range(10)]
+scenario(
+    "what a list takes away is refused right behind it",
+    ("a", "create", "/n", b"", OPEN, 0),
+    ("a", "pipeline", *AHEAD, ("setACL", "/n", READ_ONLY, -1), ("setData", "/n", b"x", -1)),
+)
+scenario(
+    "what the parent's list takes away is refused right behind it",
+    ("a", "create", "/n", b"", OPEN, 0),
+    ("a", "create", "/n/c", b"", OPEN, 0),
+    ("a", "pipeline", *AHEAD, ("setACL", "/n", READ_ONLY, -1), ("delete", "/n/c", -1)),
+)
+scenario(
+    "what a list gives is granted right behind it",
+    ("a", "create", "/n", b"", world(ALL - WRITE), 0),
+    ("a", "pipeline", *AHEAD, ("setACL", "/n", OPEN, -1), ("setData", "/n", b"x", -1)),
+)

@@ -38,6 +38,9 @@ OVERSHOOT = ("defect: each part of a multi is held against the counts from befor
              " one makes free is not there for the next; ours sees what the parts before have done")
 FORGED = "defect: who may write a quota's stats can make himself room without end; ours counts again what is there"
 
+STALE_LIST = ("defect: until a new ACL has come to force everywhere, what is asked behind it is judged by the old one, as the"
+              " leader's record of the change under way keeps that: who writes on and on keeps a right that was taken from him;"
+              " ours judges in the order of the log")
 # Of a moved session's old connection, at a follower of Apache's.
 MOVED = "a session that has moved (is ended from|writes on) its old connection"
 
@@ -89,6 +92,15 @@ KNOWN = [
           rf"b: getData err=0 zxid=~z1 data=b'' {STAT}", "the same"),
     Known("a session that has moved is ended from its old connection", r"^\('c', 'exists'", "c: exists err=-101 zxid=~z1",
           rf"c: exists err=0 zxid=~z1 {STAT}", "the same"),
+    Known("what a list takes away is refused right behind it", "'pipeline'",
+          rf"((?:a: create .*\n)*a: setACL err=0 zxid=z12 {STAT}\n)a: setData err=0 zxid=z13 {STAT}",
+          r"\1a: setData err=-102 zxid=~z12", STALE_LIST),
+    Known("what the parent's list takes away is refused right behind it", "'pipeline'",
+          rf"((?:a: create .*\n)*a: setACL err=0 zxid=z13 {STAT}\n)a: delete err=0 zxid=z14",
+          r"\1a: delete err=-102 zxid=~z13", "the same"),
+    Known("what a list gives is granted right behind it", "'pipeline'",
+          rf"((?:a: create .*\n)*a: setACL err=0 zxid=z12 {STAT}\n)a: setData err=-102 zxid=~z12",
+          rf"\1a: setData err=0 zxid=z13 {STAT}", "the same"),
     Known("a ping behind writes", "'pipeline'",
           r"((?:a: create err=0 .*\n){2})(a: ping err=0 zxid=)~z3( xid=-2)\n(a: exists .*)",
           r"a: before 2 others:\n\2~z1\3\n\1\4",
