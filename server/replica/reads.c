@@ -28,6 +28,12 @@ bool read_is_local(int32_t op)
     }
 }
 
+/* Nodes that lists have looked at, and entries of access lists, to find out whether they may be shown. */
+static uint64_t looks_so_far(const struct replica *r)
+{
+    return r->looks + state_work(r->state);
+}
+
 #define WARN_EVERY_MS 1000
 
 static size_t watches_bytes_max(const struct replica *r)
@@ -177,7 +183,7 @@ static int read_step(struct replica *r, struct client *c, int32_t op, struct zk_
  * exists and Keeper's lists. */
 static int multi_read(struct replica *r, struct client *c, struct zk_jute *in, struct zk_buf *out)
 {
-    uint64_t looks_end = r->looks + REPLICA_MULTI_READ_LOOKS_MAX;
+    uint64_t looks_end = looks_so_far(r) + REPLICA_MULTI_READ_LOOKS_MAX;
     for (;;) {
         struct zk_multi_header h = zk_multi_header_decode(in);
         if (in->bad)
@@ -186,7 +192,7 @@ static int multi_read(struct replica *r, struct client *c, struct zk_jute *in, s
             break;
         if (!is_multi_read_op(h.type) || read_step(r, c, h.type, in, out) == ZK_ERR_MARSHALLING_ERROR)
             return ZK_ERR_MARSHALLING_ERROR;
-        if (out->len > REPLICA_GATHERED_BYTES_MAX || r->looks > looks_end)
+        if (out->len > REPLICA_GATHERED_BYTES_MAX || looks_so_far(r) > looks_end)
             return ZK_ERR_BAD_ARGUMENTS;
     }
     zk_multi_header_encode(out, ZK_MULTI_END);
@@ -255,8 +261,7 @@ static bool rearm(struct replica *r, struct client *c, enum rearm_kind kind, str
     r->looks++;
     if (type == ZK_EVENT_NONE)
         return read_watch(r, c, path, kinds[kind]) == ZK_ERR_OK;
-    struct zk_slice acl = state_acl_of(r->state, path);
-    if (acl.ptr == NULL || state_may_read(r->state, c->session, acl))
+    if (state_may_read_at(r->state, c->session, path))
         client_tell(r, c, type, path, -1);
     return true;
 }
@@ -327,11 +332,11 @@ static int serve(struct replica *r, struct client *c, int32_t op, struct zk_jute
 void read_serve(struct replica *r, struct client *c, const struct request *q, struct zk_slice record)
 {
     struct zk_jute in = zk_jute(record);
-    uint64_t looks = r->looks;
+    uint64_t looks = looks_so_far(r);
     zk_buf_reset(&r->record);
     int err = serve(r, c, q->op, &in, &r->record);
     client_reply(r, c, q, err, zk_buf_slice(&r->record));
-    pace_note_looks(r, c, r->looks - looks);
+    pace_note_looks(r, c, looks_so_far(r) - looks);
     if (r->record.cap > REPLICA_CLIENT_TURN_BYTES)
         zk_buf_fini(&r->record); /* once large is not for ever */
 }

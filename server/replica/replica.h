@@ -34,9 +34,10 @@
 #define REPLICA_CLIENT_TURN_BYTES (1u << 20)
 /* The same for all clients together. */
 #define REPLICA_TURN_BYTES (64u << 20)
-/* A list may cost much that its answer does not show: each node that it looks at counts as so many bytes more. */
+/* A list may cost much that its answer does not show: each node that it looks at counts as so many bytes more, and so
+ * does each entry of an access list that is looked at for who asks. */
 #define REPLICA_LOOK_BYTES 32
-/* Nodes that the parts of one multiRead look at; more is BAD_ARGUMENTS. */
+/* Nodes and entries that the parts of one multiRead look at; more is BAD_ARGUMENTS. */
 #define REPLICA_MULTI_READ_LOOKS_MAX 4000000
 /* Of one client: its watches, and the bytes of their paths. */
 #define REPLICA_WATCHES_PER_CLIENT_MAX 1000000

@@ -194,8 +194,8 @@ bool state_may_read(const struct state *s, uint64_t session, struct zk_slice acl
     return (acl_grants(acl, s->asker) & ZK_PERM_READ) != 0;
 }
 
-struct zk_slice state_acl_of(const struct state *s, struct zk_slice path)
+bool state_may_read_at(const struct state *s, uint64_t session, struct zk_slice path)
 {
     uint32_t handle = path.ptr ? tree_find(&s->tree, path) : 0;
-    return handle ? node_acl(s, state_node(s, handle)) : zk_slice(NULL, 0);
+    return handle == 0 || node_allows(s, state_node(s, handle), ZK_PERM_READ, state_identities(s, session));
 }

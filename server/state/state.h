@@ -87,8 +87,8 @@ int32_t state_level(const struct state *s);
  * every replica. */
 uint64_t state_size_bytes(const struct state *s);
 /* Steps taken so far in what a client could make long: quotas looked for and written, entries of ACLs looked at, nodes
- * put in order. For tests, which prove that a command takes no more of them than its size allows, however large the
- * tree is. */
+ * put in order. For who paces reads, and for tests, which prove that a command takes no more of them than its size
+ * allows, however large the tree is. */
 uint64_t state_work(const struct state *s);
 size_t state_node_count(const struct state *s);
 size_t state_ephemeral_count(const struct state *s);
@@ -156,8 +156,8 @@ void state_who_am_i(const struct state *s, uint64_t session, struct zk_buf *out)
 bool state_stat(const struct state *s, struct zk_slice path, struct zk_stat *ret_stat);
 /* May `session` read what this encoded ACL protects? The one function that decides; used for events at delivery. */
 bool state_may_read(const struct state *s, uint64_t session, struct zk_slice acl);
-/* The encoded ACL of a node; absent slice if there is no such node. */
-struct zk_slice state_acl_of(const struct state *s, struct zk_slice path);
+/* May it read the node at this path? So it may if there is none. */
+bool state_may_read_at(const struct state *s, uint64_t session, struct zk_slice path);
 
 /* --- sessions --- */
 

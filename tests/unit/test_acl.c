@@ -182,8 +182,8 @@ START_TEST(each_permission_guards_what_apache_says)
         ck_assert_int_eq(state_get_children(k.s, other, zk_slice_str("/a"), true, SIZE_MAX, &out), want[0]);
         ck_assert_int_eq(state_get_acl(k.s, other, zk_slice_str("/a"), &out),
                          perms[i] == ZK_PERM_ADMIN ? 0 : want[0]);
-        ck_assert(state_may_read(k.s, other, state_acl_of(k.s, zk_slice_str("/a"))) == (want[0] == 0));
-        ck_assert(state_may_read(k.s, owner, state_acl_of(k.s, zk_slice_str("/a"))));
+        ck_assert(state_may_read_at(k.s, other, zk_slice_str("/a")) == (want[0] == 0));
+        ck_assert(state_may_read_at(k.s, owner, zk_slice_str("/a")));
         ck_assert_int_eq(kit_set(&k, other, "/a", "", -1), want[1]);
         ck_assert_int_eq(kit_create(&k, other, "/a/y", "", 0), want[2]);
         ck_assert_int_eq(kit_delete(&k, other, "/a/y", -1), i == 2   ? ZK_ERR_NO_AUTH

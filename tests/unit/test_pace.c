@@ -359,6 +359,48 @@ START_TEST(whether_a_watcher_may_hear_of_a_change_is_not_asked_for_each_of_its_e
 }
 END_TEST
 
+/* "/list" with children of whom each has a list of its own, which gives its reader nothing but at its end. */
+static void make_guarded_directory(int children, int entries)
+{
+    char path[32], id[20];
+    struct zk_buf acl = {0};
+    send_create(1, 1, "/list", 0);
+    for (int i = 0; i < children; i++) {
+        acl.len = 0;
+        put_long_acl(&acl, entries);
+        snprintf(id, sizeof id, "10.9.0.%d", i);
+        zk_acl_encode(&acl, &(struct zk_acl){ZK_PERM_READ, zk_slice_str("ip"), zk_slice_str(id)});
+        zk_acl_encode(&acl, &(struct zk_acl){ZK_PERM_READ, zk_slice_str("ip"), zk_slice_str("127.0.0.1")});
+        zk_jute_set_int(&acl, 0, entries + 2);
+        snprintf(path, sizeof path, "/list/%03d", i);
+        begin(1, ZK_OP_CREATE);
+        struct zk_create_request child = {zk_slice_str(path), zk_slice_str(""), zk_buf_slice(&acl), 0};
+        zk_create_request_encode(&frame, &child);
+        send_frame(1);
+    }
+    zk_buf_fini(&acl);
+    pass(100);
+    zk_buf_reset(&lines[1].in);
+}
+
+START_TEST(a_list_whose_nodes_are_well_guarded_counts_for_what_it_takes_to_find_out_who_may_see_it)
+{
+    make_guarded_directory(100, 400);
+    for (int32_t xid = 1; xid <= 2; xid++) {
+        begin(xid, ZK_OP_FILTERED_LIST);
+        zk_filtered_list_request_encode(
+            &frame, ZK_OP_FILTERED_LIST,
+            &(struct zk_filtered_list_request){.path = zk_slice_str("/list"), .type = ZK_LIST_EPHEMERAL});
+        send_frame(1);
+    }
+    turn();
+    ck_assert_int_eq(expect_reply(1, 1), ZK_ERR_OK);
+    ck_assert(is_silent(1));
+    turn();
+    ck_assert_int_eq(expect_reply(1, 2), ZK_ERR_OK);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("all");
@@ -372,6 +414,7 @@ int main(void)
     tcase_add_test(tc, small_answers_that_cost_much_wait_for_later_turns_too);
     tcase_add_test(tc, so_do_watches_that_are_set_again);
     tcase_add_test(tc, what_the_parts_of_one_request_cost_together_is_bounded);
+    tcase_add_test(tc, a_list_whose_nodes_are_well_guarded_counts_for_what_it_takes_to_find_out_who_may_see_it);
     tcase_add_test(tc, who_watches_more_than_it_can_be_told_of_at_once_is_closed_and_its_memory_given_back);
     tcase_add_test(tc, whether_a_watcher_may_hear_of_a_change_is_not_asked_for_each_of_its_events);
     tcase_set_timeout(tc, 30);
