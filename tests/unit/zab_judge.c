@@ -20,6 +20,10 @@ void judge_trouble(struct world *w, const char *format, ...)
 void judge_applied(struct world *w, size_t i, const struct entry *e)
 {
     struct server *s = &w->servers[i];
+    if (s->index > w->ledger_count) {
+        judge_trouble(w, "server %zu took over a state that nobody had", i + 1); /* who sent it lied: garble */
+        return;
+    }
     if (s->index == w->ledger_count) {
         if (w->ledger_count == w->ledger_cap) {
             w->ledger_cap = w->ledger_cap ? 2 * w->ledger_cap : 256;

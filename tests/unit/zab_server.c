@@ -57,7 +57,8 @@ static void take_state(struct zk_slice key, struct zk_slice value, size_t *ret_i
 void world_checkpoint(struct world *w, uint64_t id, bool purge)
 {
     struct server *s = &w->servers[id - 1];
-    if (!s->zab || s->checkpointing || s->index == 0 || zab_committed(s->zab) != s->applied)
+    if (!s->zab || s->checkpointing || s->index == 0 || s->index > w->ledger_count ||
+        zab_committed(s->zab) != s->applied)
         return;
     struct zk_buf members, rows;
     zk_buf_init(&members);
