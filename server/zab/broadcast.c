@@ -37,9 +37,10 @@ static void propose_one(struct zab *z, uint64_t zxid, uint8_t kind, struct zk_sl
 void lead(struct zab *z)
 {
     z->role = ROLE_LEADING;
+    z->candidate = false;
     z->leader = z->self;
     z->attempts_failed = z->votes_failed = 0;
-    z->granted_until_ms = 0;
+    z->granted_until_ms = z->way_until_ms = 0;
     z->leading_since_ms = z->now_ms;
     z->newleader_zxid = zxid_make(z->epoch, 0);
     z->elected_commit = z->commit;

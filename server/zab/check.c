@@ -76,6 +76,8 @@ const char *zab_check(const struct zab *z)
         return "F1: a follower has promised another epoch than it follows";
     if (z->role == ROLE_STANDING && z->promised != z->epoch)
         return "E2: a candidate has promised another epoch";
+    if (z->candidate && (z->role == ROLE_LEADING || z->role == ROLE_FOLLOWING))
+        return "E2: grants still count for one that leads or follows";
     if (z->acked_durable > z->durable_zxid && z->role == ROLE_FOLLOWING && !ZK_PLANTED(1) && !ZK_PLANTED(2) &&
         !ZK_PLANTED(3))
         return "F4: acknowledged more than is on the disk";

@@ -260,10 +260,15 @@ struct zab {
     uint32_t attempts_failed;
     uint32_t votes_failed; /* of these: for want of grants in time */
     uint32_t prevotes;
+    bool candidate; /* it stood for `promised`, the newest it promised: grants of that one count */
     uint32_t votes;
     uint32_t rivals; /* who stand for the very epoch that we stand for */
+    bool outranked;  /* by one of them */
+    uint32_t refused; /* they, and who granted it to one of them */
+    uint64_t stood_at_ms;
     uint64_t give_up_at_ms;
     uint64_t granted_until_ms; /* a grant is out: let its candidate work */
+    uint64_t way_until_ms;     /* another's pre-vote was answered with yes: let it stand. 0: not since our own last */
     uint64_t seen_promised;
 
     /* following */
@@ -374,8 +379,10 @@ void look(struct zab *z, uint64_t delay_ms, const char *why);
 void on_resign(struct zab *z, size_t peer, const struct zab_msg *m);
 void promise(struct zab *z, uint64_t epoch);
 void stand(struct zab *z);
-void election_ask(struct zab *z);     /* the candidate's promise is durable */
+void election_ask(struct zab *z, uint64_t epoch); /* the candidate's promise is durable */
+void election_granted(struct zab *z, uint64_t epoch); /* now its candidate has some time */
 void election_tick(struct zab *z);
+uint64_t election_at_ms(const struct zab *z); /* who looks for a leader tries to be elected then */
 void election_hurry(struct zab *z);   /* something changed for the better: a peer came, a leader is gone */
 uint64_t election_delay(struct zab *z); /* preference by id, and chance */
 bool on_hold(const struct zab *z);

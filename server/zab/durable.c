@@ -143,6 +143,7 @@ static void send_grant(struct zab *z, const struct pending *p)
         return;
     struct zab_msg m = {.type = TELL_VOTED, .epoch = p->zxid, .yes = true, .promised = p->zxid};
     fx_send(z, p->peer, true, &m);
+    election_granted(z, p->zxid);
 }
 
 static void run_one(struct zab *z, const struct pending *p)
@@ -162,8 +163,7 @@ static void run_one(struct zab *z, const struct pending *p)
         send_grant(z, p);
         break;
     case PENDING_ASK:
-        if (z->role == ROLE_STANDING && z->epoch == p->epoch)
-            election_ask(z);
+        election_ask(z, p->epoch);
         break;
     case PENDING_HELLO:
         say_hello_to_all(z);

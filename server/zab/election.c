@@ -6,10 +6,15 @@
  * E1  a grant of e needs e > promised, strictly, and a candidate whose last zxid is not behind; compared by
  *     everything that was handed to the storage on both sides, and durable behind it before it leaves.
  * E2  a candidate asks only when its own promise is durable; a grant counts only for the epoch it names, which no
- *     server stands for twice.
+ *     server stands for twice, and as long as its candidate has promised, led and followed nothing newer: however late
+ *     it comes.
  * E3  a promise of e ends whatever was led or followed below e, and drops acknowledgements that wait for the disk.
  * E4  a stranger neither grants nor stands. Who is readmitted to a vacant seat grants, for the candidate's log may seat
  *     it already, but does not stand.
+ *
+ * Machines may be slow, all of them, and then everything that waits for a fixed time would be done again and again, each
+ * time a little too early. So none gives up because of its own disk; late grants count; who would follow another lets it
+ * stand first (give_way); and those that stood for the same epoch all know which of them goes on (settle_rivals).
  */
 #include "server/zab/core.h"
 
@@ -28,13 +33,17 @@ static uint32_t shift_of(uint32_t failed)
     return failed < FAILED_SHIFT_MAX ? failed : FAILED_SHIFT_MAX;
 }
 
+static uint64_t most_ms(const struct zab *z)
+{
+    return zk_max_u64((uint64_t)z->config.tick_ms * z->config.sync_limit, 4);
+}
+
 /* For grants: doubling with each time that they did not come, for they may all be longer on their way than that, by a
  * far network or a slow disk. Whom nobody hears within the sync limit could not lead. */
 static uint64_t vote_wait_ms(struct zab *z)
 {
     uint64_t quarter = zk_max_u64(z->config.tick_ms / 4, 4) << shift_of(z->votes_failed);
-    uint64_t most = (uint64_t)z->config.tick_ms * z->config.sync_limit;
-    return zk_min_u64(quarter + zk_rng_below(&z->rng, (uint32_t)quarter), zk_max_u64(most, 4));
+    return zk_min_u64(quarter + zk_rng_below(&z->rng, (uint32_t)quarter), most_ms(z));
 }
 
 uint64_t election_delay(struct zab *z)
@@ -144,6 +153,7 @@ void promise(struct zab *z, uint64_t epoch)
 {
     ZK_ASSERT(epoch > z->promised);
     z->promised = epoch;
+    z->candidate = false;
     if (!ZK_PLANTED(110))
         pending_drop_acks(z);
     fx_op(z, &(struct storage_op){.kind = STORAGE_PROMISE, .epoch = epoch});
@@ -180,27 +190,46 @@ void stand(struct zab *z)
     z->leader = NOBODY;
     z->epoch = highest + 1;
     promise(z, z->epoch);
-    z->votes = z->rivals = 0;
-    z->give_up_at_ms = z->now_ms + vote_wait_ms(z);
+    z->candidate = true;
+    z->votes = z->rivals = z->refused = 0;
+    z->outranked = false;
+    z->stood_at_ms = z->now_ms;
+    z->give_up_at_ms = z->now_ms + most_ms(z); /* until its own disk answers: election_ask */
     pending_add(z, PENDING_ASK, 0, NOBODY, 0);
 }
 
-void election_ask(struct zab *z)
+/* Grants count as long as nothing newer is promised, also when the wait for them is over: on a slow machine they come
+ * late, and to ask for a newer epoch would only make everybody begin again. */
+static void count_votes(struct zab *z)
 {
-    struct zab_msg m = {.type = TELL_VOTE, .epoch = z->epoch, .zxid = z->tail.last_zxid};
+    if (!(z->votes & 1u << z->self) || !quorum_has(&z->quorum, z->votes))
+        return;
+    leave_role(z, false);
+    z->epoch = z->promised;
+    lead(z);
+}
+
+void election_ask(struct zab *z, uint64_t epoch)
+{
+    if (!z->candidate || z->promised != epoch)
+        return;
+    struct zab_msg m = {.type = TELL_VOTE, .epoch = epoch, .zxid = z->tail.last_zxid};
     struct zk_slice bytes = fx_encode(z, &m);
     for (size_t i = 0; i < z->config.member_count; i++)
         if (i != z->self && is_participant(z, i) && z->peers[i].out.hello)
             fx_send_bytes(z, i, false, bytes);
     z->votes |= 1u << z->self;
-    if (quorum_has(&z->quorum, z->votes))
-        lead(z);
+    /* The others' disks will hardly be faster than ours, nor their machines less busy. */
+    uint64_t own_ms = z->now_ms - z->stood_at_ms;
+    z->give_up_at_ms = z->now_ms + zk_min_u64(vote_wait_ms(z) + 2 * own_ms, most_ms(z));
+    count_votes(z);
 }
 
 static void pre_vote(struct zab *z)
 {
     z->attempt++;
     z->asking = true;
+    z->way_until_ms = 0;
     z->prevotes = 1u << z->self;
     if (quorum_has(&z->quorum, z->prevotes)) {
         stand(z);
@@ -222,6 +251,17 @@ void election_hurry(struct zab *z)
     z->elect_at_ms = zk_min_u64(z->elect_at_ms, z->now_ms + 2 * unit_ms(z) + election_delay(z));
 }
 
+/* The disk is still at the last promise: another one would only come after it. */
+static bool is_promising(const struct zab *z)
+{
+    return z->durable_promised < z->promised;
+}
+
+uint64_t election_at_ms(const struct zab *z)
+{
+    return zk_max_u64(z->elect_at_ms, zk_max_u64(z->granted_until_ms, z->way_until_ms));
+}
+
 void election_tick(struct zab *z)
 {
     if (z->role == ROLE_STANDING && z->now_ms >= z->give_up_at_ms) {
@@ -229,11 +269,11 @@ void election_tick(struct zab *z)
         look(z, retry_ms(z), "no quorum granted it in time");
         return;
     }
-    if (z->role != ROLE_LOOKING || z->now_ms < z->elect_at_ms || z->now_ms < z->granted_until_ms)
+    if (z->role != ROLE_LOOKING || z->now_ms < election_at_ms(z))
         return;
     z->redial_until_ms = 0;
     z->asking = false;
-    if (may_stand(z) && quorum_has(&z->quorum, reachable(z)))
+    if (may_stand(z) && quorum_has(&z->quorum, reachable(z)) && !is_promising(z))
         pre_vote(z);
     else
         z->elect_at_ms = z->now_ms + zk_max_u64(z->config.tick_ms / 10, 2);
@@ -257,12 +297,32 @@ static bool not_behind(const struct zab *z, uint64_t zxid)
     return zxid >= z->tail.last_zxid;
 }
 
+/* Which of two that could both be elected shall be? Not the one whose state is wrong, if it can be helped. */
+static bool outranks(const struct zab *z, size_t peer, uint64_t zxid)
+{
+    if (z->wants_state)
+        return true;
+    return zxid != z->tail.last_zxid ? zxid > z->tail.last_zxid : peer > z->self;
+}
+
+/* Who would follow another lets it try first, and of two that ask at once only one goes on; else both would stand,
+ * each having promised itself. But only once for each attempt of our own: the other may not be able to win. */
+static void give_way(struct zab *z, size_t peer, uint64_t zxid)
+{
+    if (z->role != ROLE_LOOKING || z->way_until_ms || (z->asking && !outranks(z, peer, zxid)))
+        return;
+    z->asking = false;
+    z->way_until_ms = z->now_ms + vote_wait_ms(z);
+}
+
 void on_prevote(struct zab *z, size_t peer, const struct zab_msg *m)
 {
-    bool busy = z->role == ROLE_STANDING || z->now_ms < z->granted_until_ms;
+    bool busy = z->role == ROLE_STANDING || is_promising(z) || z->now_ms < z->granted_until_ms;
     bool yes = eligible(z, peer) && !busy && !hears_leader(z) && not_behind(z, m->zxid);
     struct zab_msg answer = {.type = TELL_PREVOTED, .number = m->number, .yes = yes, .promised = z->promised};
     fx_send(z, peer, true, &answer);
+    if (yes)
+        give_way(z, peer, m->zxid);
 }
 
 void on_prevoted(struct zab *z, size_t peer, const struct zab_msg *m)
@@ -278,18 +338,39 @@ void on_prevoted(struct zab *z, size_t peer, const struct zab_msg *m)
         stand(z);
 }
 
-/* Two that stood at once have each promised themselves: without the other neither is elected, and to wait for grants
- * that cannot come would be the longest part of an election. The one that is behind, or has the lower id, steps back; the
- * other asks again at once. */
+/* Could one of those who stand for our epoch too still be elected, with all whose grant we do not have? */
+static bool rival_may_win(const struct zab *z)
+{
+    uint32_t others = reachable(z) & ~(z->votes | z->rivals | 1u << z->self);
+    for (size_t i = 0; i < z->config.member_count; i++)
+        if (z->rivals & 1u << i && quorum_has(&z->quorum, others | 1u << i))
+            return true;
+    return false;
+}
+
+/* Those that stood at once have each promised themselves, and the others may be divided among them: then nobody is
+ * elected, and to wait for grants that cannot come would be the longest part of an election. The one that is behind, or
+ * has the lower id, steps back; the other asks for a newer epoch at once: it had its pre-vote. */
+static void settle_rivals(struct zab *z)
+{
+    if (z->role != ROLE_STANDING || !z->rivals || quorum_has(&z->quorum, reachable(z) & ~z->refused))
+        return;
+    if (z->outranked) {
+        look(z, vote_wait_ms(z), "a rival takes precedence");
+    } else if (!rival_may_win(z) && may_stand(z)) {
+        fx_news(z, "not elected in epoch %" PRIu64 ": a rival stood too, and yields", z->epoch);
+        stand(z);
+    }
+}
+
 static void meet_rival(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     if (z->role != ROLE_STANDING || m->epoch != z->epoch)
         return;
     z->rivals |= 1u << peer;
-    if (quorum_has(&z->quorum, reachable(z) & ~z->rivals))
-        return;
-    bool yields = m->zxid != z->tail.last_zxid ? m->zxid > z->tail.last_zxid : peer > z->self;
-    look(z, yields ? vote_wait_ms(z) : 0, yields ? "a rival takes precedence" : "a rival stood too");
+    z->refused |= 1u << peer;
+    z->outranked |= outranks(z, peer, m->zxid);
+    settle_rivals(z);
 }
 
 void on_vote(struct zab *z, size_t peer, const struct zab_msg *m)
@@ -302,12 +383,19 @@ void on_vote(struct zab *z, size_t peer, const struct zab_msg *m)
         fx_send(z, peer, true, &no);
         return;
     }
-    uint64_t wait = vote_wait_ms(z);
-    give_up(z, wait + election_delay(z), "another server was promised a newer one", true);
+    give_up(z, 0, "another server was promised a newer one", true);
     z->leader = NOBODY;
     promise(z, m->epoch);
-    z->granted_until_ms = z->now_ms + wait;
+    election_granted(z, m->epoch); /* and anew when it is on the disk and leaves */
     pending_add(z, PENDING_GRANT, m->epoch, peer, z->peers[peer].in.generation);
+}
+
+void election_granted(struct zab *z, uint64_t epoch)
+{
+    if (z->role != ROLE_LOOKING || z->promised != epoch)
+        return;
+    z->granted_until_ms = z->now_ms + vote_wait_ms(z);
+    z->elect_at_ms = z->granted_until_ms + election_delay(z);
 }
 
 void on_voted(struct zab *z, size_t peer, const struct zab_msg *m)
@@ -316,11 +404,16 @@ void on_voted(struct zab *z, size_t peer, const struct zab_msg *m)
     z->seen_promised = zk_max_u64(z->seen_promised, m->promised);
     if (m->yes)
         witness_word(z, peer, c, m->epoch);
-    if (z->role != ROLE_STANDING || m->epoch != z->epoch || z->promised != z->epoch || !m->yes)
+    if (!z->candidate || m->epoch != z->promised)
         return;
+    if (!m->yes) {
+        z->refused |= 1u << peer;
+        settle_rivals(z);
+        return;
+    }
     if (c->is_void || !member_counts(z, peer, c->incarnation, 0))
         return;
     z->votes |= 1u << peer;
-    if (z->votes & 1u << z->self && quorum_has(&z->quorum, z->votes))
-        lead(z);
+    count_votes(z);
+    settle_rivals(z);
 }

@@ -37,12 +37,13 @@ void follow(struct zab *z, size_t peer, uint64_t epoch)
 {
     look(z, 0, z->role == ROLE_STANDING ? "another server was elected" : "there is a newer leader");
     z->role = ROLE_FOLLOWING;
+    z->candidate = false;
     z->leader = peer;
     z->epoch = epoch;
     z->sync = SYNC_WAITING;
     z->heard_ms = z->sync_progress_ms = z->now_ms;
     z->attempts_failed = z->votes_failed = 0;
-    z->granted_until_ms = 0;
+    z->granted_until_ms = z->way_until_ms = 0;
     z->level = NEVER;
     z->acked_durable = 0;
     if (epoch > z->promised)

@@ -133,6 +133,7 @@ static void take_new_name(struct zab *z, size_t peer)
             z->peers[peer].member.id);
     look(z, 0, "this store has lost what it once vouched for");
     z->pending_count = 0;
+    z->candidate = false;
     do
         z->next_incarnation = zk_rng_u64(&z->rng);
     while (z->next_incarnation == 0 || z->next_incarnation == z->incarnation);

@@ -786,7 +786,7 @@ uint64_t zab_deadline_ms(const struct zab *z)
     /* From the last tick, not from now: other events must not put the tick off. */
     uint64_t at = z->ticked_ms + zk_max_u64(z->config.tick_ms / 4, 1);
     if (z->role == ROLE_LOOKING)
-        sooner(&at, zk_max_u64(z->elect_at_ms, z->granted_until_ms));
+        sooner(&at, election_at_ms(z));
     if (z->role == ROLE_STANDING)
         sooner(&at, z->give_up_at_ms);
     if (z->role == ROLE_LEADING) {

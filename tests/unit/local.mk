@@ -48,6 +48,7 @@ UNIT_TESTS = \
 	tests/unit/test_tree \
 	tests/unit/test_watches \
 	tests/unit/test_zab \
+	tests/unit/test_zab_elections \
 	tests/unit/test_zab_lives \
 	tests/unit/test_zab_parts
 if WITH_LIBEVENT
@@ -136,13 +137,18 @@ ZAB_WORLD = \
 	tests/unit/zab_judge.c tests/unit/zab_server.c tests/unit/zab_wire.c \
 	tests/unit/zab_world.c tests/unit/zab_world.h tests/unit/zab_world_impl.h
 ZAB_LIFE = tests/unit/zab_life.c tests/unit/zab_life.h $(ZAB_WORLD)
-check_PROGRAMS += tests/unit/zab_seeds
+ZAB_FAILOVER = tests/unit/zab_failover.c tests/unit/zab_failover.h $(ZAB_WORLD)
+check_PROGRAMS += tests/unit/zab_elections tests/unit/zab_seeds
 tests_unit_test_group_LDADD = libgroup.la $(CHECK_LIBS)
 tests_unit_test_zab_SOURCES = tests/unit/test_zab.c $(ZAB_WORLD)
 tests_unit_test_zab_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
+tests_unit_test_zab_elections_SOURCES = tests/unit/test_zab_elections.c $(ZAB_FAILOVER)
+tests_unit_test_zab_elections_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
 tests_unit_test_zab_lives_SOURCES = tests/unit/test_zab_lives.c $(ZAB_LIFE)
 tests_unit_test_zab_lives_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
 tests_unit_test_zab_parts_LDADD = libzab.la $(CHECK_LIBS)
+tests_unit_zab_elections_SOURCES = tests/unit/zab_elections.c $(ZAB_FAILOVER)
+tests_unit_zab_elections_LDADD = libzab.la libdisk.la
 tests_unit_zab_seeds_SOURCES = tests/unit/zab_seeds.c $(ZAB_LIFE)
 tests_unit_zab_seeds_LDADD = libzab.la libdisk.la
 
