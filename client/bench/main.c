@@ -233,7 +233,8 @@ static bool take_option(struct bench_config *c, int letter, const char *value)
         break;
     case 'p':
         c->root = value;
-        good = value[0] == '/' && value[1] != '\0' && strlen(value) < 400 && strcmp(value, "/zookeeper") != 0;
+        good = value[0] == '/' && value[1] != '\0' && strlen(value) < 400 &&
+               (strncmp(value, "/zookeeper", 10) != 0 || (value[10] != '\0' && value[10] != '/'));
         break;
     case 'n':
         good = take_number(value, 1, BENCH_SESSIONS_MAX, &number);
