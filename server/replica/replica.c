@@ -437,6 +437,8 @@ static const char *check_queues(const struct replica *r)
         }
         if (count != c->request_count || bytes != c->request_bytes)
             return "a client's queue is not as long as it says";
+        if (count + c->stalled_count > REPLICA_CLIENT_REQUESTS_MAX)
+            return "I28: more of a client's requests were taken than it may have";
         outstanding += count;
         put_off += c->is_put_off ? count : 0;
     }
@@ -471,6 +473,9 @@ const char *replica_check(const struct replica *r)
         bytes += p->len;
     if (bytes != r->pending_bytes)
         return "pending commands do not add up";
+    /* Reading pauses above the limit: each client may have passed it by one. */
+    if (bytes > REPLICA_PENDING_BYTES_MAX + HASH_COUNT(r->clients) * 2ull * r->config.jute_max_buffer)
+        return "I28: more commands wait for the leader than may";
     const char *why = check_queues(r);
     if (why == NULL)
         why = check_locals(r);

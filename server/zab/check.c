@@ -38,6 +38,17 @@ static const char *check_members(const struct zab *z)
     return NULL;
 }
 
+/* What is proposed and not committed; one body may pass the limit, and what is zab's own is not asked. */
+static const char *check_pipeline(const struct zab *z)
+{
+    uint64_t bytes = 0;
+    size_t groups = 0;
+    for (size_t i = z->tail.count; i-- > 0 && tail_group_at(&z->tail, i)->last > z->commit; groups++)
+        bytes += tail_group_at(&z->tail, i)->len;
+    bool is_full = bytes > PIPELINE_BYTES_MAX + (uint64_t)GROUP_BYTES_MAX || groups > PIPELINE_GROUPS_MAX + ZAB_MEMBERS_MAX;
+    return is_full ? "I28: more is proposed and not committed than may be" : NULL;
+}
+
 static const char *check_leader(const struct zab *z)
 {
     if (z->promised != z->epoch || z->leader != z->self)
@@ -53,12 +64,14 @@ static const char *check_leader(const struct zab *z)
         const struct stream *s = &z->peers[i].stream;
         if (i == z->self)
             continue;
+        if (s->flight_bytes > WINDOW_BYTES_MAX + (uint64_t)GROUP_BYTES_MAX)
+            return "I28: more is on the way to a follower than its window holds";
         if (s->flight_count > WINDOW_GROUPS_MAX || s->cursor > z->tail.last_zxid)
             return "S4: a stream beyond its window or the log";
         if (s->state == STREAM_GROUPS && s->told_commit > s->cursor)
             return "a follower was told to commit what it was not sent";
     }
-    return NULL;
+    return check_pipeline(z);
 }
 
 const char *zab_check(const struct zab *z)
