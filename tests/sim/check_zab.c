@@ -16,6 +16,14 @@ struct orphan {
     uint64_t hash;
 };
 
+/* Who stood for an epoch, and whose votes were given. */
+struct vote {
+    uint64_t epoch;
+    uint64_t candidate;
+    unsigned voters; /* itself too */
+    bool has_readmitted;
+};
+
 /* What the checks remember of a seed. */
 static struct {
     size_t epoch_count;
@@ -27,11 +35,13 @@ static struct {
     size_t served_count;
     size_t orphan_count;
     struct orphan orphans[256];
+    size_t vote_count;
+    struct vote votes[256];
 } seen;
 
 void checks_begin(struct world *w)
 {
-    seen.epoch_count = seen.served_count = seen.orphan_count = 0;
+    seen.epoch_count = seen.served_count = seen.orphan_count = seen.vote_count = 0;
 }
 
 /* --- I1, and that a leader has all there is --- */
@@ -54,6 +64,46 @@ static void check_complete(struct host *h, uint64_t epoch)
                    h->id, epoch, last->entry.zxid, last->first_server);
 }
 
+/* --- votes --- */
+
+static struct vote *find_vote(uint64_t epoch, uint64_t candidate)
+{
+    for (size_t i = 0; i < seen.vote_count; i++)
+        if (seen.votes[i].epoch == epoch && seen.votes[i].candidate == candidate)
+            return &seen.votes[i];
+    return NULL;
+}
+
+static void note_candidate(const struct host *h, uint64_t epoch)
+{
+    if (find_vote(epoch, h->id) || seen.vote_count == ZK_COUNT_OF(seen.votes))
+        return;
+    for (size_t i = 0; i < seen.vote_count; i++)
+        if (seen.votes[i].epoch == epoch)
+            world_count(h->world, MARK_TWO_CANDIDATES);
+    seen.votes[seen.vote_count++] = (struct vote){.epoch = epoch, .candidate = h->id, .voters = 1};
+}
+
+static void note_grant(const struct host *h, uint64_t candidate, uint64_t epoch)
+{
+    struct vote *vote = find_vote(epoch, candidate);
+    if (!vote)
+        return;
+    vote->voters++;
+    vote->has_readmitted = vote->has_readmitted || h->was_readmitted;
+}
+
+/* No vote more than it took, and one of them was a server's that had lost what it had promised before. */
+static void note_election(const struct host *h, uint64_t epoch)
+{
+    const struct vote *vote = find_vote(epoch, h->id);
+    unsigned participants = 0;
+    for (size_t i = 0; i < h->world->host_count; i++)
+        participants += !h->world->hosts[i]->is_observer;
+    if (vote && vote->has_readmitted && vote->voters == participants / 2 + 1)
+        world_count(h->world, MARK_READMITTED_DECIDED);
+}
+
 static void note_leader(struct host *h, uint64_t epoch, bool serves)
 {
     size_t i = 0;
@@ -64,6 +114,7 @@ static void note_leader(struct host *h, uint64_t epoch, bool serves)
         seen.epochs[seen.epoch_count].epoch = epoch;
         seen.epochs[seen.epoch_count].leader = h->id;
         seen.epochs[seen.epoch_count++].served = false;
+        note_election(h, epoch);
         /* A leader elected at an epoch that has been passed can commit nothing any more: it may lack what has been.
          */
         if (epoch > zxid_epoch(ledger_last(h->world->ledger)))
@@ -182,6 +233,8 @@ void check_news(struct host *h, struct zk_slice news)
         enum tally_kind mark;
     } TEXTS[] = {
         {"opening a new epoch: the counter", MARK_EPOCH_ROLLED},
+        {"opening a new epoch: a server", MARK_LET_IN},
+        {"no quorum has disk space", MARK_NO_ROOM},
         {"disk does not answer", MARK_STEPPED_DOWN_SLOW_DISK},
         {"the state was rebuilt", MARK_REBUILT},
     };
@@ -203,6 +256,7 @@ static void check_stranger(struct host *h, const struct replica_report *report)
     }
     if (!is_stranger && h->was_stranger) {
         SAY(h->world, "s%" PRIu64 " is readmitted", h->id);
+        h->was_readmitted = h->was_readmitted || h->is_impaired; /* not who was blank when all were */
         world_count(h->world, MARK_READMITTED);
     }
     h->was_stranger = is_stranger;
@@ -296,6 +350,10 @@ void check_message(struct host *h, uint64_t peer, bool inbound, struct zk_slice 
     if (is_promise && m.epoch > disk_promised(h->disk))
         world_fail(h->world, "I10", "server %" PRIu64 " promises %" PRIu64 ", its disk knows of %" PRIu64, h->id,
                    m.epoch, disk_promised(h->disk));
+    if (m.type == TELL_VOTE)
+        note_candidate(h, m.epoch);
+    else if (is_promise)
+        note_grant(h, peer, m.epoch);
     if (is_stranger && (m.type == TELL_ACK || is_promise))
         world_fail(h->world, "I36", "server %" PRIu64 " is a stranger and says %u", h->id, m.type);
 }
@@ -345,7 +403,13 @@ void check_host_falls(struct host *h)
         keep_orphans(h);
         if (tap_last(h->tap) > ledger_last(w->ledger))
             world_count(w, MARK_LEADER_DIED_UNCOMMITTED);
+        if (h->seen_phase == ZAB_ELECTED)
+            world_count(w, MARK_LEADER_DIED_ELECTED);
     }
+    if (h->seen_phase == ZAB_SYNCING && !tap_is_staging(h->tap))
+        world_count(w, MARK_DIFF_INTERRUPTED);
+    if (tap_is_truncating(h->tap))
+        world_count(w, MARK_TRUNC_INTERRUPTED);
     if (tap_durable(h->tap) < tap_submitted(h->tap))
         world_count(w, MARK_CRASH_BEFORE_DURABLE);
     if (tap_is_staging(h->tap))

@@ -95,6 +95,7 @@ struct host {
     uint64_t seen_epoch;
     uint64_t served_epoch;
     bool was_stranger;
+    bool was_readmitted; /* ever in this seed */
     uint64_t turns;
 };
 

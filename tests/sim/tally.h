@@ -5,9 +5,11 @@
 enum tally_kind {
 #define FAULT(name, text) FAULT_##name,
 #define MARK(name, text)  MARK_##name,
+#define RARE(name, text)  MARK_##name,
 #include "tests/sim/tally.def"
 #undef FAULT
 #undef MARK
+#undef RARE
     TALLY_KINDS,
 };
 
@@ -25,6 +27,6 @@ struct tally {
 };
 
 void tally_add(struct tally *sum, const struct tally *more);
-/* Prints volumes, faults and marks. Returns how many marks were never hit. */
+/* Prints volumes, faults and marks. Returns how many marks were never hit, the rare ones apart. */
 size_t tally_print(const struct tally *t);
 const char *tally_text(enum tally_kind kind);

@@ -25,6 +25,8 @@ struct tap {
     uint64_t snap_hash;
     bool is_staging;
     bool is_checkpointing;
+    uint64_t trunc_seq; /* the last TRUNC and the group behind it; 0: none since the start */
+    bool trunc_is_open; /* no group is behind it yet */
     bool may_trunc_uncommitted; /* restarted with an uncommitted tail, which a TRUNC may take */
     uint64_t promised;
     uint64_t commit;
@@ -161,6 +163,9 @@ static void see_trunc(struct tap *t, const struct storage_op *op)
         world_count(t->world, MARK_TRUNC);
         if (t->may_trunc_uncommitted)
             world_count(t->world, MARK_TRUNC_AFTER_RESTART);
+        for (size_t i = keep_count; i < t->count; i++)
+            if (t->entries[i].kind > ENTRY_NEWLEADER && t->entries[i].kind < ENTRY_COMMAND)
+                world_count(t->world, MARK_MEMBERSHIP_CUT);
     }
     t->may_trunc_uncommitted = false;
     t->count = keep_count;
@@ -297,8 +302,13 @@ static void add_milestone(struct tap *t)
 static uint64_t do_submit(void *self, const struct storage_op *ops, size_t count)
 {
     struct tap *t = self;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         see_op(t, &ops[i]);
+        if (ops[i].kind == STORAGE_TRUNC || (t->trunc_is_open && ops[i].kind == STORAGE_APPEND)) {
+            t->trunc_seq = t->submitted + i + 1;
+            t->trunc_is_open = ops[i].kind == STORAGE_TRUNC;
+        }
+    }
     uint64_t seq = t->disk.ops->submit(t->disk.self, ops, count);
     if (seq != t->submitted + count)
         world_fail(t->world, "storage", "server %" PRIu64 ": operation %" PRIu64 " is numbered %" PRIu64, t->server,
@@ -390,6 +400,8 @@ struct storage tap_open(struct tap *t, struct storage disk)
     t->commit = t->image->commit;
     t->submitted = 0;
     t->durable = 0;
+    t->trunc_seq = 0;
+    t->trunc_is_open = false;
     if (disk.ops->each_group(disk.self, t->base_zxid, load_group, t) != 0)
         world_fail(t->world, "storage", "server %" PRIu64 ": the log cannot be read", t->server);
     if (tap_last(t) != t->image->last_zxid || last_hash(t) != t->image->last_hash)
@@ -433,6 +445,11 @@ bool tap_is_staging(const struct tap *t)
 bool tap_is_checkpointing(const struct tap *t)
 {
     return t->is_checkpointing;
+}
+
+bool tap_is_truncating(const struct tap *t)
+{
+    return t->trunc_is_open || t->trunc_seq > t->durable;
 }
 
 const struct storage_image *tap_image(const struct tap *t)

@@ -37,5 +37,6 @@ uint64_t tap_durable(const struct tap *t);
 uint64_t tap_durable_zxid(const struct tap *t);
 bool tap_is_staging(const struct tap *t); /* a snapshot comes in */
 bool tap_is_checkpointing(const struct tap *t);
+bool tap_is_truncating(const struct tap *t); /* a TRUNC, or the group behind it, is not yet known to be durable */
 /* The disk's verdict when it was opened. */
 const struct storage_image *tap_image(const struct tap *t);
