@@ -204,7 +204,8 @@ static void dial_now(struct peer *p)
     if (p->hurried_ms != 0 && now_ms - p->hurried_ms < PEERS_WAIT_MAX_MS)
         return;
     p->hurried_ms = now_ms;
-    loop_arm(p->redial, 0);
+    p->wait_ms = 0;
+    dial_later(p);
 }
 
 /* The link is proven: settle who is who at this end. */
