@@ -199,10 +199,10 @@ void stand(struct zab *z)
 }
 
 /* Grants count as long as nothing newer is promised, also when the wait for them is over: on a slow machine they come
- * late, and to ask for a newer epoch would only make everybody begin again. */
+ * late, and to ask for a newer epoch would only make everybody begin again. Not for one that may not stand any more. */
 static void count_votes(struct zab *z)
 {
-    if (!(z->votes & 1u << z->self) || !quorum_has(&z->quorum, z->votes))
+    if (!(z->votes & 1u << z->self) || !quorum_has(&z->quorum, z->votes) || !may_stand(z))
         return;
     leave_role(z, false);
     z->epoch = z->promised;
