@@ -6,7 +6,7 @@
 
 static uint64_t hash_of(const void *owner, uint32_t id)
 {
-    return ((const struct acls *)owner)->by_id[id]->hash;
+    return ((const struct acls *)owner)->by_id[id]->place;
 }
 
 static uint32_t *chain_of(void *owner, uint32_t id)
@@ -64,16 +64,17 @@ static uint8_t world_perms(struct zk_slice encoded)
 
 uint32_t acls_intern(struct acls *acls, struct zk_slice encoded)
 {
-    uint64_t hash = XXH3_64bits(encoded.ptr, encoded.len);
-    for (uint32_t id = *index_bucket(&acls->index, hash); id != 0; id = acls->by_id[id]->chain) {
+    uint64_t place = XXH3_64bits_withSeed(encoded.ptr, encoded.len, acls->index.secret);
+    for (uint32_t id = *index_bucket(&acls->index, place); id != 0; id = acls->by_id[id]->chain) {
         struct acl *known = acls->by_id[id];
-        if (known->hash == hash && zk_slice_eq(acl_bytes(known), encoded)) {
+        if (known->place == place && zk_slice_eq(acl_bytes(known), encoded)) {
             known->refs++;
             return id;
         }
     }
     struct acl *acl = zk_alloc(sizeof *acl + encoded.len);
-    *acl = (struct acl){.hash = hash, .refs = 1, .len = (uint32_t)encoded.len, .world = world_perms(encoded)};
+    *acl = (struct acl){.hash = XXH3_64bits(encoded.ptr, encoded.len), .place = place, .refs = 1,
+                        .len = (uint32_t)encoded.len, .world = world_perms(encoded)};
     memcpy(acl->bytes, encoded.ptr, encoded.len);
     uint32_t id = take_id(acls);
     acls->by_id[id] = acl;

@@ -18,7 +18,8 @@
 #define ACL_EXPANDED_MAX 16777216
 
 struct acl {
-    uint64_t hash; /* XXH3 of the bytes */
+    uint64_t hash; /* XXH3 of the bytes, for the digest */
+    uint64_t place; /* the same with a secret, for the index (tree.h says why) */
     uint32_t refs;  /* by its id */
     uint32_t holds; /* acl_hold */
     uint32_t chain;

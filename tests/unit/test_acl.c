@@ -1,6 +1,7 @@
 /* test_acl.c: proves server/state/acl.c and address.c, and what reads make of ACLs. */
 #include "server/state/acl.h"
 #include "server/state/address.h"
+#include "tests/unit/alike.h"
 #include "tests/unit/state_kit.h"
 #include <malloc.h>
 
@@ -466,6 +467,37 @@ START_TEST(what_a_checkpoint_keeps_of_what_changes_has_no_copies_of_its_list)
 }
 END_TEST
 
+START_TEST(lists_of_one_hash_do_not_stand_in_one_chain)
+{
+    enum { ALIKE = 4096 };
+    struct acls acls;
+    struct zk_buf list = {0};
+    char text[ALIKE_LEN + 1];
+    acls_init(&acls);
+    for (uint32_t i = 0; i < ALIKE; i++) {
+        alike_path(text, i);
+        const size_t before_id = 4 + 4 + 4 + strlen("digest") + 4;
+        list.len = 0;
+        zk_jute_put_int(&list, 1);
+        struct zk_acl entry = {ZK_PERM_ALL, zk_slice_str("digest"), zk_slice_str(text + before_id)};
+        zk_acl_encode(&list, &entry);
+        uint32_t id = acls_intern(&acls, zk_buf_slice(&list));
+        ck_assert_uint_eq(acls_at(&acls, id)->hash, acls_at(&acls, 1)->hash);
+        ck_assert_uint_eq(id, i + 1);
+    }
+    int longest = 0;
+    for (uint64_t bucket = 0; bucket < acls.index.bucket_count; bucket++) {
+        int len = 0;
+        for (uint32_t id = *index_at(&acls.index, bucket); id != 0; id = acls_at(&acls, id)->chain)
+            len++;
+        longest = len > longest ? len : longest;
+    }
+    ck_assert_int_lt(longest, 20);
+    zk_buf_fini(&list);
+    acls_fini(&acls);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("acl");
@@ -484,5 +516,6 @@ int main(void)
     tcase_add_test(tc, what_a_list_gives_is_remembered_for_who_asked_and_what_they_had_proven);
     tcase_add_test(tc, lists_count_as_memory_and_what_auth_makes_of_them_has_a_limit);
     tcase_add_test(tc, what_a_checkpoint_keeps_of_what_changes_has_no_copies_of_its_list);
+    tcase_add_test(tc, lists_of_one_hash_do_not_stand_in_one_chain);
     return run_tests("acl", tc);
 }
