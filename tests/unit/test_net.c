@@ -218,7 +218,7 @@ static void setup(void)
     config = (struct conns_config){.count_max = 100,
                                    .per_address_max = 50,
                                    .frame_bytes_max = FRAME_MAX,
-                                   .sessionless_ms = 100,
+                                   .sessionless_ms = 10000,
                                    .unsent_bytes_max = CONNS_UNSENT_BYTES_MAX,
                                    .words = &words};
 }
@@ -560,6 +560,7 @@ END_TEST
 
 START_TEST(who_has_no_session_in_time_is_closed_however_it_drips)
 {
+    config.sessionless_ms = 100;
     start();
     int silent = dial(), dripping = dial();
     char byte;
@@ -603,7 +604,6 @@ END_TEST
 START_TEST(no_limit_for_an_address_is_none)
 {
     config.per_address_max = 0;
-    config.sessionless_ms = 10000;
     start();
     int fds[90];
     for (size_t i = 0; i < ZK_COUNT_OF(fds); i++) {
