@@ -114,8 +114,8 @@ bool shell_number(const char *command, const char *text, int64_t least, int64_t 
 
 void shell_keep_identity(struct shell *sh, char *identity)
 {
-    char **more = realloc(sh->auths, ((size_t)sh->auth_count + 1) * sizeof *more);
-    if (more == NULL || identity == NULL) {
+    char **more = identity ? realloc(sh->auths, ((size_t)sh->auth_count + 1) * sizeof *more) : NULL;
+    if (more == NULL) {
         perror("zk-shell: an identity is forgotten");
         free(identity);
         return;

@@ -58,7 +58,9 @@ static inline void alike_path(char path[ALIKE_LEN + 1], uint32_t number)
                 continue;
             used[s] = used[t] = true;
             for (int i = 32; i < 64 && bits < ALIKE_BITS; i++)
-                if (i % 8 < 4 && (difference >> i & 1) == 0)
-                    (number >> bits++ & 1 ? a : b)[i / 8] ^= (char)(1 << i % 8);
+                if (i % 8 < 4 && (difference >> i & 1) == 0) {
+                    char *at = (number >> bits++ & 1 ? a : b) + i / 8;
+                    *at = (char)(*at ^ 1 << i % 8);
+                }
         }
 }

@@ -32,20 +32,25 @@ static bool is_storm;
 
 #define CHECK(holds) \
     do { \
-        if (!(holds)) { \
-            printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #holds); \
-            exit(1); \
-        } \
+        if (!(holds)) \
+            fail(__LINE__, #holds); \
     } while (0)
 /* Turns the loop until it is so. */
 #define UNTIL(holds) \
     do { \
         for (long long end_ = now_ms() + PATIENCE_MS; !(holds); turn()) \
-            CHECK(now_ms() < end_ && #holds); \
+            if (now_ms() >= end_) \
+                fail(__LINE__, #holds); \
     } while (0)
 
 static struct client clients[2];
 static int count; /* of them that are open */
+
+static _Noreturn void fail(int line, const char *what)
+{
+    printf("%s:%d: not so: %s\n", __FILE__, line, what);
+    exit(1);
+}
 
 static long long now_ms(void)
 {
