@@ -90,7 +90,7 @@ SEEN_BY_ALL = (
 )
 scenario(
     "every kind of watch hears of the end of a TTL node",
-    ("a", "createTTL", "/n", b"", OPEN, TTL, 3000),
+    ("a", "createTTL", "/n", b"", OPEN, TTL, 8000),
     *SEEN_BY_ALL,
     ("b", "await"),
     ("a", "exists", "/n", False),
