@@ -259,6 +259,8 @@ void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes)
     if (peer == r->leader && peer != r->config.zab.self)
         set_refused(r, flags & BEAT_WRITES_REFUSED, "the leader refuses client writes: no disk space or memory left");
     judge(r, p, zxid, digest);
-    if (peer == r->leader && r->phase == ZAB_FOLLOWING)
-        judge_self(r, agreed_zxid, agreed_digest);
+    if (peer != r->leader || r->phase != ZAB_FOLLOWING)
+        return;
+    judge_self(r, agreed_zxid, agreed_digest);
+    lag_heard(r, zxid);
 }

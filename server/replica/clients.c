@@ -293,7 +293,7 @@ static void connect_frame(struct replica *r, struct client *c, struct zk_slice f
 {
     struct zk_jute in = zk_jute(frame);
     struct zk_connect_request request = zk_connect_request_decode(&in);
-    if (in.bad || frame.len > REPLICA_CONNECT_BYTES_MAX || r->rebuilding) {
+    if (in.bad || frame.len > REPLICA_CONNECT_BYTES_MAX || r->rebuilding || r->is_lagging) {
         outbox_close(r, c);
         return;
     }

@@ -231,6 +231,10 @@ struct replica {
     uint64_t leader;
     uint64_t epoch;
     uint64_t leaderless_since_ms;
+    uint64_t leader_zxid;  /* applied by the leader, as it said last */
+    uint64_t lag_mark;     /* applied by the leader at lag_since_ms, and here not yet, or not when last looked */
+    uint64_t lag_since_ms;
+    bool is_lagging;       /* nobody is served before this server is level (lag.c) */
     bool told_leaderless; /* those who come back meanwhile are closed without a line each */
     uint64_t leading_since_ms;
     uint64_t last_turn_ms;
@@ -475,6 +479,12 @@ void beat_received(struct replica *r, uint64_t peer, struct zk_slice bytes);
 uint64_t beat_agreed(const struct replica *r, uint64_t *ret_digest);
 size_t participants(const struct replica *r); /* this server among them, unless it observes */
 
+/* lag.c: a follower that stays behind its leader serves nobody */
+void lag_heard(struct replica *r, uint64_t leader_zxid); /* what the leader had applied when it said so */
+void lag_stood_still(struct replica *r, uint64_t for_ms); /* what came meanwhile has not been looked at yet */
+void lag_step(struct replica *r);
+const char *lag_sentence(const struct replica *r); /* why nobody is served */
+
 /* rebuild.c: a state that differs from the quorum's is put aside, and a leader's takes its place */
 void rebuild_step(struct replica *r);
 void rebuild_done(struct replica *r);
@@ -488,5 +498,5 @@ static inline uint64_t replica_patience_ms(const struct replica *r)
 static inline bool replica_serves(const struct replica *r)
 {
     bool has_leader = zab_phase_leads(r->phase) || r->phase == ZAB_FOLLOWING;
-    return has_leader && !r->rebuilding;
+    return has_leader && !r->rebuilding && !r->is_lagging;
 }

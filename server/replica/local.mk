@@ -17,6 +17,7 @@ libreplica_la_SOURCES = \
 	server/replica/figures.c \
 	server/replica/forward.c \
 	server/replica/keeper.c \
+	server/replica/lag.c \
 	server/replica/locals.c \
 	server/replica/outbox.c \
 	server/replica/pace.c \

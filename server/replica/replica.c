@@ -92,8 +92,10 @@ void replica_time(struct replica *r, uint64_t now_ms, int64_t wall_ms)
     /* We stood still: what was not heard meanwhile is our fault, not the clients'. */
     if (zab_phase_leads(r->phase) && now_ms - r->last_turn_ms > r->config.zab.tick_ms)
         tracker_stood_still(r, now_ms - r->last_turn_ms);
-    if (now_ms - r->last_turn_ms > r->config.zab.tick_ms)
+    if (now_ms - r->last_turn_ms > r->config.zab.tick_ms) {
         locals_restart(r);
+        lag_stood_still(r, now_ms - r->last_turn_ms);
+    }
     r->last_turn_ms = now_ms;
 }
 
@@ -125,6 +127,7 @@ static void keep_house(struct replica *r)
     forward_touch_flush(r);
     pace_resume_all(r);
     close_if_leaderless(r);
+    lag_step(r);
     locals_sweep(r);
     if (r->phase == ZAB_LEADING)
         forget_old_memories(r);
@@ -254,6 +257,8 @@ static void note_phase(struct replica *r, bool changed)
     r->epoch = zab_epoch(r->zab);
     if (!changed && phase == was)
         return;
+    if (phase != ZAB_FOLLOWING)
+        r->is_lagging = false;
     if (was_leading && !zab_phase_leads(r->phase))
         forward_lost_leadership(r);
     if (phase == ZAB_LEADING && was != ZAB_HANDING_OVER) {
@@ -402,7 +407,7 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
     ret_report->leading_since_ms = r->leading_since_ms;
     ret_report->free_bytes = r->free_bytes;
     ret_report->total_bytes = r->total_bytes;
-    ret_report->waiting_for = zab_waiting_for(r->zab);
+    ret_report->waiting_for = r->is_lagging ? lag_sentence(r) : zab_waiting_for(r->zab);
 }
 
 bool replica_client_report_get(const struct replica *r, uint64_t conn, struct replica_client_report *ret_report)

@@ -41,6 +41,8 @@ void check_session_entry(struct world *w, const struct ledger_entry *e);
 
 /* The ensemble is as it should be when nothing has been wrong for a while: true, or why not yet. */
 bool check_converged(struct world *w, char *why, size_t size);
+/* Every client has its answers, whether or not all servers are level. */
+bool check_answered(struct world *w, char *why, size_t size);
 /* All sessions have ended: so have their connections, watches and nodes. */
 bool check_quiet(struct world *w, char *why, size_t size);
 /* Every server's state, whole. */

@@ -33,6 +33,16 @@ static bool is_level(const struct world *w, const struct host *h, char *why, siz
     return true;
 }
 
+bool check_answered(struct world *w, char *why, size_t size)
+{
+    for (size_t i = 0; i < w->person_count; i++)
+        if (!person_is_idle(w->persons[i])) {
+            snprintf(why, size, "client %zu waits for answers", i);
+            return false;
+        }
+    return true;
+}
+
 bool check_converged(struct world *w, char *why, size_t size)
 {
     size_t leaders = 0;
@@ -45,12 +55,7 @@ bool check_converged(struct world *w, char *why, size_t size)
         snprintf(why, size, "%zu servers lead", leaders);
         return false;
     }
-    for (size_t i = 0; i < w->person_count; i++)
-        if (!person_is_idle(w->persons[i])) {
-            snprintf(why, size, "client %zu waits for answers", i);
-            return false;
-        }
-    return true;
+    return check_answered(w, why, size);
 }
 
 struct overdue {

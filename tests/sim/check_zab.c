@@ -235,6 +235,7 @@ void check_news(struct host *h, struct zk_slice news)
         {"opening a new epoch: the counter", MARK_EPOCH_ROLLED},
         {"opening a new epoch: a server", MARK_LET_IN},
         {"no quorum has disk space", MARK_NO_ROOM},
+        {"short of disk space: serving nobody", MARK_SENT_AWAY},
         {"disk does not answer", MARK_STEPPED_DOWN_SLOW_DISK},
         {"the state was rebuilt", MARK_REBUILT},
     };

@@ -270,7 +270,7 @@ static struct replica_config make_config(struct host *h)
         .container_check_ms = s->container_check_ms,
         .container_max_per_minute = s->container_max_per_minute,
         .container_never_used_ms = s->container_never_used_ms,
-        .space_low_bytes = s->disk_full_every_us ? 100000 : 0,
+        .space_low_bytes = s->disk_full_every_us ? HOST_SPACE_LOW : 0,
         .random = draw_secret,
         .random_arg = w,
     };

@@ -15,6 +15,9 @@
 #include "tests/sim/wire.h"
 #include "tests/sim/world.h"
 
+/* Free bytes below which a server is short of space. */
+#define HOST_SPACE_LOW 100000
+
 /* One connection to or from another server. */
 struct channel {
     struct channel *next; /* of the host's accepted ones */

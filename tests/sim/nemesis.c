@@ -262,14 +262,19 @@ static void room_event(struct world *w, void *arg, uint64_t token)
     disk_set_capacity(h->disk, 0);
 }
 
-static void fill_disk(struct world *w)
+static void leave_room(struct host *h, uint64_t room)
 {
-    struct host *h = pick(w);
+    struct world *w = h->world;
     world_count(w, FAULT_DISK_FULL);
-    uint64_t room = world_below(w, WORLD_CHANCE_DISK, 200000);
     SAY(w, "s%" PRIu64 "'s disk has %" PRIu64 " bytes left", h->id, room);
     h->may_die = h->may_refuse = true;
     disk_set_capacity(h->disk, disk_used_bytes(h->disk) + room);
+}
+
+static void fill_disk(struct world *w)
+{
+    struct host *h = pick(w);
+    leave_room(h, world_below(w, WORLD_CHANCE_DISK, 200000));
     world_after(w, world_about(w, WORLD_CHANCE_DISK, 5000 * MILLISECOND), room_event, h, 0);
 }
 
@@ -476,6 +481,13 @@ void nemesis_begin(struct world *w)
     for (size_t i = 0; i < ZK_COUNT_OF(STRIKES); i++)
         if (every_us(w, &STRIKES[i]))
             world_after(w, world_about(w, WORLD_CHANCE_PROCESS, every_us(w, &STRIKES[i])), strike_event, NULL, i);
+}
+
+struct host *nemesis_leave_one_full(struct world *w)
+{
+    struct host *h = pick(w);
+    leave_room(h, HOST_SPACE_LOW / 2);
+    return h;
 }
 
 void nemesis_end(struct world *w)

@@ -10,6 +10,8 @@
 void nemesis_begin(struct world *w);
 /* Everything heals: links, machines, disks; whoever is down starts, whoever is paused goes on. */
 void nemesis_end(struct world *w);
+/* Behind its end: one server is left with so little room on its disk that it is spared while others are a quorum. */
+struct host *nemesis_leave_one_full(struct world *w);
 /* A turn is over: moments that luck alone would rarely hit tempt it. */
 void nemesis_turn(struct host *h);
 /* This server sends somebody its state. */

@@ -71,6 +71,20 @@ static void wait_until(struct world *w, bool (*is_so)(struct world *, char *, si
     }
 }
 
+/* I33: whoever asks is answered, also where a disk has been full for long and the others are a quorum. */
+static void one_full_disk(struct world *w)
+{
+    if (!w->swarm.disk_full_every_us || w->swarm.servers < 3)
+        return;
+    struct host *h = nemesis_leave_one_full(w);
+    world_run(w, w->now_us + 2 * SECOND + 4ull * w->swarm.tick_ms * MILLISECOND); /* the leader has heard of it */
+    for (size_t i = 0; i < w->person_count; i++)
+        person_submit(w->persons[i], &(struct zkc_request){.op = ZK_OP_CREATE, .path = zk_slice_str("/full")});
+    wait_until(w, check_answered, "I33");
+    disk_set_capacity(h->disk, 0);
+    wait_until(w, check_converged, "I31");
+}
+
 /* I34: a new client connects, writes, and reads what it wrote. */
 static void last_words(struct world *w)
 {
@@ -103,6 +117,7 @@ void seed_run(uint64_t seed, bool is_talking, bool is_loud, struct tally *ret_ta
     SAY(w, "--- the faults are over%s", "");
     nemesis_end(w);
     wait_until(w, check_converged, "I31");
+    one_full_disk(w);
     world_run(w, w->now_us + 2 * SECOND +
                      4ull * w->swarm.tick_ms * MILLISECOND); /* who refused writes hears that it need not */
     last_words(w);

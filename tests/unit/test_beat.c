@@ -1,11 +1,13 @@
-/* test_beat.c: proves server/replica/beat.c: what a leader and a follower make of others' digests. White box: a replica
- * of five servers on an empty disk, its role and its peers' heartbeats set by hand. */
+/* test_beat.c: proves server/replica/beat.c: what a leader and a follower make of others' digests; and lag.c: what a
+ * follower makes of how far its leader is. White box: a replica of five servers on an empty disk, its role and its peers'
+ * heartbeats set by hand. */
 #include "server/replica/core.h"
 #include "tests/sim/disk.h"
 #include "tests/unit/run.h"
 
 #define SERVERS 5
 #define TICK_MS 100
+#define SYNC_MS 500
 
 static struct disk *disk;
 static struct replica *r;
@@ -21,7 +23,8 @@ static void setup(void)
 {
     agreed_zxid = agreed_digest = 0;
     struct replica_config config = {
-        .zab = {.self = 1, .member_count = SERVERS, .tick_ms = TICK_MS, .init_limit = 10, .sync_limit = 5, .seed = 7},
+        .zab = {.self = 1, .member_count = SERVERS, .tick_ms = TICK_MS, .init_limit = 10,
+                .sync_limit = SYNC_MS / TICK_MS, .seed = 7},
         .min_session_timeout_ms = 200, .max_session_timeout_ms = 2000, .jute_max_buffer = 0xfffff, .random = fill,
     };
     for (uint64_t id = 1; id <= SERVERS; id++)
@@ -220,6 +223,70 @@ START_TEST(what_was_not_compared_is_neither_agreement_nor_dissent)
 }
 END_TEST
 
+/* Its leader is at `zxid` all the time, and it looks after the house as often as a replica does. */
+static void behind_for(uint64_t zxid, uint64_t ms)
+{
+    for (uint64_t end = r->now_ms + ms; r->now_ms < end;) {
+        replica_time(r, r->now_ms + TICK_MS / 2, 1000);
+        hear(2, zxid, 0);
+        lag_step(r);
+    }
+}
+
+static bool is_let_in(uint64_t conn)
+{
+    static const uint8_t zeros[ZK_PASSWORD_BYTES];
+    struct zk_buf frame;
+    zk_buf_init(&frame);
+    zk_connect_request_encode(&frame, &(struct zk_connect_request){.password = zk_slice(zeros, sizeof zeros)});
+    replica_client_open(r, conn, "127.0.0.1");
+    replica_client_frame(r, conn, zk_buf_slice(&frame));
+    zk_buf_fini(&frame);
+    return !client_find(r, conn)->close_due;
+}
+
+START_TEST(a_follower_that_stays_behind_its_leader_sends_its_clients_away_until_it_is_level)
+{
+    follow(2);
+    behind_for(0, 10 * SYNC_MS); /* nothing happens anywhere: that is no lag */
+    ck_assert(is_let_in(1));
+    behind_for(8, SYNC_MS - TICK_MS);
+    ck_assert(is_let_in(2) && replica_serves(r));
+    behind_for(9, 2 * TICK_MS);
+    ck_assert(!replica_serves(r) && client_find(r, 1)->close_due && client_find(r, 2)->close_due);
+    ck_assert(!is_let_in(3));
+    state_skip(r->state, 8); /* as far as the leader was, but not as far as it is */
+    behind_for(9, TICK_MS);
+    ck_assert(!is_let_in(4));
+    state_skip(r->state, 9);
+    behind_for(9, TICK_MS);
+    ck_assert(is_let_in(5) && replica_serves(r));
+}
+END_TEST
+
+START_TEST(a_follower_that_goes_on_is_not_behind_however_busy_its_leader_is)
+{
+    follow(2);
+    for (uint64_t zxid = 8; zxid < 40; zxid++) {
+        behind_for(zxid, TICK_MS);
+        state_skip(r->state, zxid - 3);
+    }
+    ck_assert(replica_serves(r));
+}
+END_TEST
+
+START_TEST(a_server_that_stood_still_looks_at_what_has_come_before_it_counts_as_behind)
+{
+    follow(2);
+    behind_for(8, TICK_MS);
+    replica_time(r, r->now_ms + 10 * SYNC_MS, 1000);
+    lag_step(r);
+    ck_assert(replica_serves(r));
+    behind_for(8, SYNC_MS);
+    ck_assert(!replica_serves(r));
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("beat");
@@ -234,5 +301,8 @@ int main(void)
     tcase_add_test(tc, who_agreed_before_two_differed_does_not_say_which_is_right);
     tcase_add_test(tc, a_server_that_lost_its_store_holds_no_other_state);
     tcase_add_test(tc, what_was_not_compared_is_neither_agreement_nor_dissent);
+    tcase_add_test(tc, a_follower_that_stays_behind_its_leader_sends_its_clients_away_until_it_is_level);
+    tcase_add_test(tc, a_follower_that_goes_on_is_not_behind_however_busy_its_leader_is);
+    tcase_add_test(tc, a_server_that_stood_still_looks_at_what_has_come_before_it_counts_as_behind);
     return run_tests("beat", tc);
 }
