@@ -481,6 +481,7 @@ size_t participants(const struct replica *r); /* this server among them, unless 
 
 /* lag.c: a follower that stays behind its leader serves nobody */
 void lag_heard(struct replica *r, uint64_t leader_zxid); /* what the leader had applied when it said so */
+void lag_restart(struct replica *r); /* whom it follows, if anybody, it follows anew */
 void lag_stood_still(struct replica *r, uint64_t for_ms); /* what came meanwhile has not been looked at yet */
 void lag_step(struct replica *r);
 const char *lag_sentence(const struct replica *r); /* why nobody is served */

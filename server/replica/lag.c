@@ -18,6 +18,12 @@ void lag_heard(struct replica *r, uint64_t leader_zxid)
     r->lag_since_ms = r->now_ms;
 }
 
+void lag_restart(struct replica *r)
+{
+    r->is_lagging = false;
+    r->lag_since_ms = r->now_ms;
+}
+
 void lag_stood_still(struct replica *r, uint64_t for_ms)
 {
     r->lag_since_ms += for_ms;

@@ -257,8 +257,7 @@ static void note_phase(struct replica *r, bool changed)
     r->epoch = zab_epoch(r->zab);
     if (!changed && phase == was)
         return;
-    if (phase != ZAB_FOLLOWING)
-        r->is_lagging = false;
+    lag_restart(r);
     if (was_leading && !zab_phase_leads(r->phase))
         forward_lost_leadership(r);
     if (phase == ZAB_LEADING && was != ZAB_HANDING_OVER) {

@@ -287,6 +287,19 @@ START_TEST(a_server_that_stood_still_looks_at_what_has_come_before_it_counts_as_
 }
 END_TEST
 
+START_TEST(who_follows_anew_has_the_sync_limit_again_to_come_as_far_as_anybody_was)
+{
+    follow(2);
+    behind_for(8, SYNC_MS + TICK_MS);
+    ck_assert(!replica_serves(r));
+    lag_restart(r);
+    behind_for(8, SYNC_MS - TICK_MS);
+    ck_assert(replica_serves(r));
+    behind_for(8, 2 * TICK_MS);
+    ck_assert(!replica_serves(r));
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("beat");
@@ -304,5 +317,6 @@ int main(void)
     tcase_add_test(tc, a_follower_that_stays_behind_its_leader_sends_its_clients_away_until_it_is_level);
     tcase_add_test(tc, a_follower_that_goes_on_is_not_behind_however_busy_its_leader_is);
     tcase_add_test(tc, a_server_that_stood_still_looks_at_what_has_come_before_it_counts_as_behind);
+    tcase_add_test(tc, who_follows_anew_has_the_sync_limit_again_to_come_as_far_as_anybody_was);
     return run_tests("beat", tc);
 }
