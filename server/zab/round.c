@@ -112,12 +112,11 @@ void knock(struct zab *z)
     }
 }
 
-/* Somebody has promised more than we lead, so it cannot follow: a new epoch above it lets it in. Not at once, for it
- * may be about to be elected, or to grant somebody. */
-static void consider_roll(struct zab *z, uint64_t promised)
+/* Not at once, for it may be about to be elected, or to grant somebody. */
+void consider_roll(struct zab *z, uint64_t promised)
 {
     uint64_t wait = zk_max_u64(z->config.tick_ms / 10, 2);
-    if (promised > z->epoch && z->roll_at_ms == 0)
+    if (z->role == ROLE_LEADING && promised > z->epoch && z->roll_at_ms == 0)
         z->roll_at_ms = z->now_ms + wait + zk_rng_below(&z->rng, (uint32_t)wait);
 }
 

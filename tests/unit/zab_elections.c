@@ -40,6 +40,7 @@ int main(int argc, char **argv)
     struct failover_load load = {n[0], n[1], n[2], n[3], n[4], n[5], n[6]};
     size_t each = (n[0] - 1) / 2, count = 0;
     uint32_t *ms = zk_calloc(n[7] * each, sizeof *ms), *epochs = zk_calloc(n[7] * each, sizeof *epochs);
+    uint32_t *all_ms = zk_calloc(n[7] * each, sizeof *all_ms);
     for (uint64_t seed = n[8] ? n[8] : 1; count < n[7] * each; seed++) {
         struct failover_sample samples[FAILOVER_SAMPLES_MAX];
         const char *why = failover_life(&load, seed, show, samples);
@@ -50,11 +51,14 @@ int main(int argc, char **argv)
         for (size_t k = 0; k < each; k++, count++) {
             ms[count] = samples[k].ms;
             epochs[count] = samples[k].epochs;
+            all_ms[count] = samples[k].all_ms;
         }
     }
     print_distribution("ms", ms, count);
+    print_distribution("all_ms", all_ms, count);
     print_distribution("epochs", epochs, count);
     free(ms);
     free(epochs);
+    free(all_ms);
     return EXIT_SUCCESS;
 }

@@ -56,6 +56,16 @@ static const struct zab *await_leader(struct life *l, uint64_t epoch)
     return leader;
 }
 
+static bool all_serve(const struct life *l, uint64_t epoch)
+{
+    for (size_t i = 0; i < l->w->count; i++) {
+        const struct zab *z = l->w->servers[i].zab;
+        if (z && ((zab_phase(z) != ZAB_LEADING && zab_phase(z) != ZAB_FOLLOWING) || zab_epoch(z) <= epoch))
+            return false;
+    }
+    return true;
+}
+
 static uint64_t highest_promise(const struct life *l)
 {
     uint64_t epoch = 0;
@@ -82,6 +92,10 @@ static void lose_leader(struct life *l, struct failover_sample *ret_sample)
     await_leader(l, epoch);
     ret_sample->ms = (uint32_t)(world_now_ms(l->w) - from_ms);
     ret_sample->epochs = (uint32_t)(highest_promise(l) - before);
+    while (!all_serve(l, epoch) && ret_sample->all_ms < FAILOVER_PATIENCE_MS) {
+        pass(l, 1);
+        ret_sample->all_ms++;
+    }
 }
 
 const char *failover_life(const struct failover_load *load, uint64_t seed, bool trace,

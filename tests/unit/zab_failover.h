@@ -14,6 +14,7 @@ struct failover_load {
 
 struct failover_sample {
     uint32_t ms;     /* from the leader's end until another one serves; FAILOVER_PATIENCE_MS: nobody did */
+    uint32_t all_ms; /* from then until every other one that is left follows too: clients of one that does not wait as well */
     uint32_t epochs; /* so many were promised anew meanwhile: 1 is an election that nobody disturbed */
 };
 
