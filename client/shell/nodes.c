@@ -177,7 +177,13 @@ static bool take_data(const char *command, const char *arg, struct data *ret)
         if (len < cap)
             break;
     }
+    int error = ferror(stdin) ? errno : 0;
     clearerr(stdin); /* at a terminal, what comes after Ctrl-D is not this node's */
+    if (error != 0) {
+        fprintf(stderr, "zk-shell: %s: stdin cannot be read: %s\n", command, strerror(error));
+        free(ret->owned);
+        return false;
+    }
     ret->bytes = ret->owned;
     ret->len = len;
     return true;
