@@ -154,7 +154,7 @@ int state_get_ephemerals(const struct state *s, uint64_t session, struct zk_slic
 void state_who_am_i(const struct state *s, uint64_t session, struct zk_buf *out);
 /* For setWatches and the reads' watches: false if there is no such node. */
 bool state_stat(const struct state *s, struct zk_slice path, struct zk_stat *ret_stat);
-/* May `session` read what this encoded ACL protects? The one function that decides; used for events at delivery. */
+/* May `session` read what this encoded ACL protects? For events, which bring it along. */
 bool state_may_read(const struct state *s, uint64_t session, struct zk_slice acl);
 /* May it read the node at this path? So it may if there is none. */
 bool state_may_read_at(const struct state *s, uint64_t session, struct zk_slice path);

@@ -55,7 +55,6 @@ final class Framework {
         Stage.same(30, client.getChildren().forPath(s.root).size(), "nodes");
     }
 
-    /** A second try of what happened already is no failure. */
     /** Its client does not try again: what a broken connection made of a delete is found out behind its back. */
     static void guaranteedDelete(Stage s) throws Exception {
         CuratorFramework judge = s.client();
@@ -83,6 +82,7 @@ final class Framework {
         }
     }
 
+    /** A second try of what happened already is no failure. */
     static void idempotence(Stage s) throws Exception {
         CuratorFramework client = s.client();
         for (int i = 0; i < 30; i++) {
