@@ -6,6 +6,7 @@
  */
 #pragma once
 #define XXH_INLINE_ALL
+#include "server/state/index.h"
 #include <xxhash.h>
 #include <ctype.h>
 #include <string.h>
@@ -63,4 +64,17 @@ static inline void alike_path(char path[ALIKE_LEN + 1], uint32_t number)
                     *at = (char)(*at ^ 1 << i % 8);
                 }
         }
+}
+
+/* What they would make long in an index that trusted XXH3. */
+static inline int alike_longest_chain(const struct index *index)
+{
+    int longest = 0;
+    for (uint64_t bucket = 0; bucket < index->bucket_count; bucket++) {
+        int len = 0;
+        for (uint32_t at = *index_at(index, bucket); at != 0; at = *index->ops->chain(index->owner, at))
+            len++;
+        longest = len > longest ? len : longest;
+    }
+    return longest;
 }
