@@ -106,6 +106,26 @@ void watches_global(const struct stage *s)
     stage_close(writer);
 }
 
+/* Of a node's data and children, both of which were watched, only the latter are still. */
+static void expect_children_watched(struct stage_client *c, struct stage_client *writer, const char *n)
+{
+    change(writer, n);
+    make(writer, stage_path(c->stage, "n/c"));
+    EVENTUALLY(stage_count(c, ZOO_CHILD_EVENT, n) == 1);
+    CHECK(stage_count(c, ZOO_CHANGED_EVENT, n) == 0);
+}
+
+/* Now nothing of it is, but "later", which does not exist. */
+static void expect_nothing_watched(struct stage_client *c, struct stage_client *writer, const char *n)
+{
+    const char *later = stage_path(c->stage, "later");
+    change(writer, n);
+    make(writer, stage_path(c->stage, "n/d"));
+    make(writer, later);
+    EVENTUALLY(stage_count(c, ZOO_CREATED_EVENT, later) == 1);
+    CHECK(stage_count(c, ZOO_CHANGED_EVENT, n) == 0 && stage_count(c, ZOO_CHILD_EVENT, n) == 1);
+}
+
 void watches_removed(const struct stage *s)
 {
     struct stage_client *c = stage_open(s, NULL), *writer = stage_open(s, NULL);
@@ -119,18 +139,11 @@ void watches_removed(const struct stage *s)
     stage_wait_connected(c);
     watch_being(c, stage_path(s, "later"), ZNONODE); /* which waits until the connection is back, if it broke */
     GIVES(ZOK, zoo_remove_watches(c->handle, n, ZWATCHTYPE_DATA, stage_watcher, c, 0));
-    change(writer, n);
-    make(writer, stage_path(s, "n/c"));
-    EVENTUALLY(stage_count(c, ZOO_CHILD_EVENT, n) == 1);
-    CHECK(stage_count(c, ZOO_CHANGED_EVENT, n) == 0);
+    expect_children_watched(c, writer, n);
     watch_data(c, n, ZOK);
     watch_children(c, n, ZOK);
     GIVES(ZOK, zoo_remove_all_watches(c->handle, n, ZWATCHTYPE_ANY, 0));
-    change(writer, n);
-    make(writer, stage_path(s, "n/d"));
-    make(writer, stage_path(s, "later"));
-    EVENTUALLY(stage_count(c, ZOO_CREATED_EVENT, stage_path(s, "later")) == 1);
-    CHECK(stage_count(c, ZOO_CHANGED_EVENT, n) == 0 && stage_count(c, ZOO_CHILD_EVENT, n) == 1);
+    expect_nothing_watched(c, writer, n);
     stage_close(c);
     stage_close(writer);
 }
@@ -200,19 +213,13 @@ void watches_removed_asynchronously(const struct stage *s)
     GIVES(ZOK, zoo_aremove_watches(c->handle, n, ZWATCHTYPE_DATA, stage_watcher, c, 0, removed, &a[1]));
     answer_wait(&a[1]);
     GIVES(ZOK, a[1].rc);
-    change(writer, n);
-    make(writer, stage_path(s, "n/c"));
-    EVENTUALLY(stage_count(c, ZOO_CHILD_EVENT, n) == 1);
+    expect_children_watched(c, writer, n);
     watch_data(c, n, ZOK);
     watch_children(c, n, ZOK);
     GIVES(ZOK, zoo_aremove_all_watches(c->handle, n, ZWATCHTYPE_ANY, 0, removed, &a[2]));
     answer_wait(&a[2]);
     GIVES(ZOK, a[2].rc);
-    change(writer, n);
-    make(writer, stage_path(s, "n/d"));
-    make(writer, stage_path(s, "later"));
-    EVENTUALLY(stage_count(c, ZOO_CREATED_EVENT, stage_path(s, "later")) == 1);
-    CHECK(stage_count(c, ZOO_CHANGED_EVENT, n) == 0 && stage_count(c, ZOO_CHILD_EVENT, n) == 1);
+    expect_nothing_watched(c, writer, n);
     stage_close(c);
     stage_close(writer);
 }

@@ -93,11 +93,14 @@ scenario(
     ("c", "exists", "/e", False),
 )
 
-scenario(
-    "a session that has moved is ended from its old connection",
+MOVED = (
     ("a", "connect", {}),
     ("a", "create", "/e", b"", OPEN, EPHEMERAL),
     ("b", "connect", {"session": "a"}),
+)
+scenario(
+    "a session that has moved is ended from its old connection",
+    *MOVED,
     ("a", "closeSession"),
     ("b", "getData", "/e", False),
     ("c", "exists", "/e", False),
@@ -105,9 +108,7 @@ scenario(
 
 scenario(
     "a session that has moved writes on its old connection",
-    ("a", "connect", {}),
-    ("a", "create", "/e", b"", OPEN, EPHEMERAL),
-    ("b", "connect", {"session": "a"}),
+    *MOVED,
     ("a", "setData", "/e", b"x", -1),
     ("b", "setData", "/e", b"y", -1),
     ("b", "getData", "/e", False),

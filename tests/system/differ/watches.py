@@ -220,10 +220,11 @@ scenario(
     ("a", "setWatches2", 0, [], [], [], [Verbatim("x")], [Verbatim("/x/")]),
 )
 
+SHUT = [(31, "auth", "")]
 scenario(
     "what setWatches finds is only for who may read it",
     ("a", "auth", 0, "digest", b"ann:secret"),
-    ("a", "create", "/shut", b"", [(31, "auth", "")], 0),
+    ("a", "create", "/shut", b"", SHUT, 0),
     ("a", "create", "/open", b"", OPEN, 0),
     ("a", "mark", "then"),
     ("a", "setData", "/shut", b"x", -1),
@@ -264,7 +265,7 @@ scenario(
 scenario(
     "events are only for who may read the node",
     ("a", "auth", 0, "digest", b"ann:secret"),
-    ("a", "create", "/shut", b"", [(31, "auth", "")], 0),
+    ("a", "create", "/shut", b"", SHUT, 0),
     ("a", "create", "/open", b"", OPEN, 0),
     ("b", "addWatch", "/shut", PERSISTENT),
     ("b", "addWatch", "/", RECURSIVE),
@@ -283,14 +284,16 @@ scenario(
     ("a", "create", "/shut", b"", OPEN, 0),
 )
 
-SHUT = [(31, "auth", "")]
-scenario(
-    "of its own end a session hears as who it was",
+WATCHED_BY_ITSELF = (
     ("a", "auth", 0, "digest", b"ann:secret"),
     ("a", "create", "/shut", b"", SHUT, 0),
     ("a", "create", "/shut/mine", b"", SHUT, EPHEMERAL),
     ("a", EXIST, "/shut/mine", True),
     ("a", CHILD, "/shut", True),
+)
+scenario(
+    "of its own end a session hears as who it was",
+    *WATCHED_BY_ITSELF,
     ("a", "addWatch", "/", RECURSIVE),
     ("b", "addWatch", "/", RECURSIVE),
     ("b", "addWatch", "/shut", PERSISTENT),
@@ -303,11 +306,7 @@ scenario(
 scenario(
     "a session that expires under an open connection hears of its own end",
     ("a", "connect", {"timeout_ms": 1500}),
-    ("a", "auth", 0, "digest", b"ann:secret"),
-    ("a", "create", "/shut", b"", SHUT, 0),
-    ("a", "create", "/shut/mine", b"", SHUT, EPHEMERAL),
-    ("a", EXIST, "/shut/mine", True),
-    ("a", CHILD, "/shut", True),
+    *WATCHED_BY_ITSELF,
     ("b", "addWatch", "/", RECURSIVE),
     ("b", "pause", "a", 4.0),
     ("a", "await"),
