@@ -65,6 +65,12 @@ static void hear(uint64_t peer, uint64_t zxid, uint64_t digest)
     zk_buf_fini(&beat);
 }
 
+static bool refuses_writes(void)
+{
+    beat_publish(r);
+    return r->writes_refused;
+}
+
 START_TEST(one_differing_follower_never_unseats_a_leader)
 {
     lead();
@@ -99,8 +105,7 @@ START_TEST(contradicting_voices_that_contradict_each_other_prove_nothing)
     replica_time(r, r->now_ms + TICK_MS * 5 + 1, r->wall_ms);
     for (uint64_t peer = 2; peer <= 4; peer++)
         hear(peer, 7, peer == 4 ? 0xbae : 0xbad);
-    beat_publish(r);
-    ck_assert(r->writes_refused);
+    ck_assert(refuses_writes());
     hear(4, 7, 0xbad);
     ck_assert_ptr_nonnull(r->rebuild_due);
 }
@@ -162,16 +167,13 @@ START_TEST(writes_are_refused_while_nobody_has_a_majority)
 {
     lead();
     hear(2, 7, 0xbad);
-    beat_publish(r);
-    ck_assert(!r->writes_refused); /* the others may not have spoken yet */
+    ck_assert(!refuses_writes()); /* the others may not have spoken yet */
     replica_time(r, r->now_ms + TICK_MS * 5 + 1, r->wall_ms);
     hear(2, 7, 0xbad);
-    beat_publish(r);
-    ck_assert(r->writes_refused);
+    ck_assert(refuses_writes());
     hear(3, 7, 0xabc);
     hear(4, 7, 0xabc);
-    beat_publish(r);
-    ck_assert(!r->writes_refused);
+    ck_assert(!refuses_writes());
 }
 END_TEST
 
@@ -185,17 +187,14 @@ START_TEST(who_agreed_before_two_differed_does_not_say_which_is_right)
     hear(2, 8, 0xbad);
     hear(3, 7, 0xabc);
     hear(4, 7, 0xabc);
-    beat_publish(r);
-    ck_assert(!r->writes_refused); /* they have not had the time to be where the other differs */
+    ck_assert(!refuses_writes()); /* they have not had the time to be where the other differs */
     replica_time(r, r->now_ms + TICK_MS, r->wall_ms);
     hear(2, 8, 0xbad);
     hear(3, 8, 0xabd);
     hear(4, 7, 0xabc);
-    beat_publish(r);
-    ck_assert(r->writes_refused);
+    ck_assert(refuses_writes());
     hear(4, 8, 0xabd);
-    beat_publish(r);
-    ck_assert(!r->writes_refused);
+    ck_assert(!refuses_writes());
 }
 END_TEST
 
