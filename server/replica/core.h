@@ -484,7 +484,7 @@ void lag_heard(struct replica *r, uint64_t leader_zxid); /* what the leader had 
 void lag_restart(struct replica *r); /* whom it follows, if anybody, it follows anew */
 void lag_stood_still(struct replica *r, uint64_t for_ms); /* what came meanwhile has not been looked at yet */
 void lag_step(struct replica *r);
-const char *lag_sentence(const struct replica *r); /* why nobody is served */
+const char *lag_sentence(const struct replica *r); /* why nobody is served; "": not for this */
 
 /* rebuild.c: a state that differs from the quorum's is put aside, and a leader's takes its place */
 void rebuild_step(struct replica *r);

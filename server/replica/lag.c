@@ -20,6 +20,8 @@ void lag_heard(struct replica *r, uint64_t leader_zxid)
 
 void lag_restart(struct replica *r)
 {
+    if (r->is_lagging)
+        r->leaderless_since_ms = r->now_ms; /* it had one until now */
     r->is_lagging = false;
     r->lag_since_ms = r->now_ms;
 }
@@ -31,15 +33,17 @@ void lag_stood_still(struct replica *r, uint64_t for_ms)
 
 const char *lag_sentence(const struct replica *r)
 {
-    return r->is_short_of_space ? "not level with the leader for the sync limit: short of disk space"
-                                : "not level with the leader for the sync limit";
+    if (r->is_lagging)
+        return r->is_short_of_space ? "not level with the leader for the sync limit: short of disk space"
+                                    : "not level with the leader for the sync limit";
+    return r->phase == ZAB_SYNCING && r->is_short_of_space ? "short of disk space" : "";
 }
 
 static void begin(struct replica *r)
 {
-    outbox_news(r, REPLICA_WARN, "%s: serving nobody until it is", lag_sentence(r));
-    r->is_lagging = true;
+    r->is_lagging = r->told_leaderless = true;
     r->leaderless_since_ms = r->now_ms;
+    outbox_news(r, REPLICA_WARN, "%s: serving nobody until it is", lag_sentence(r));
     clients_close_all(r, "they go where they are heard", false);
 }
 

@@ -18,7 +18,7 @@ static uint64_t begins_at_ms(const struct replica *r)
 static bool may_begin(const struct replica *r)
 {
     return r->config.read_only_mode && !r->is_read_only && !replica_serves(r) && !r->rebuilding &&
-           !r->is_lagging && r->config.zab.member_count > 1;
+           r->phase != ZAB_SYNCING && r->phase != ZAB_FOLLOWING && r->config.zab.member_count > 1;
 }
 
 uint64_t readonly_deadline_ms(const struct replica *r)

@@ -406,7 +406,8 @@ void replica_report_get(const struct replica *r, struct replica_report *ret_repo
     ret_report->leading_since_ms = r->leading_since_ms;
     ret_report->free_bytes = r->free_bytes;
     ret_report->total_bytes = r->total_bytes;
-    ret_report->waiting_for = r->is_lagging ? lag_sentence(r) : zab_waiting_for(r->zab);
+    const char *lag = lag_sentence(r);
+    ret_report->waiting_for = *lag != '\0' ? lag : zab_waiting_for(r->zab);
 }
 
 bool replica_client_report_get(const struct replica *r, uint64_t conn, struct replica_client_report *ret_report)

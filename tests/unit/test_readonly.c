@@ -73,6 +73,19 @@ START_TEST(it_begins_after_some_time_without_a_quorum_and_who_waited_is_sent_awa
 }
 END_TEST
 
+START_TEST(it_does_not_begin_while_a_leader_brings_this_server_level)
+{
+    for (r->phase = ZAB_SYNCING; r->now_ms - r->leaderless_since_ms < 2 * GRACE_MS; now_ms += STEP_MS) {
+        replica_time(r, now_ms, (int64_t)now_ms);
+        readonly_step(r);
+        ck_assert(!r->is_read_only);
+    }
+    r->phase = ZAB_LOOKING;
+    readonly_step(r);
+    ck_assert(r->is_read_only);
+}
+END_TEST
+
 START_TEST(nobody_is_served_where_it_is_not_switched_on)
 {
     pass(2 * GRACE_MS);
@@ -214,6 +227,7 @@ int main(void)
     TCase *tc = tcase_create("alone");
     tcase_add_checked_fixture(tc, setup_alone, teardown);
     tcase_add_test(tc, it_begins_after_some_time_without_a_quorum_and_who_waited_is_sent_away);
+    tcase_add_test(tc, it_does_not_begin_while_a_leader_brings_this_server_level);
     tcase_add_test(tc, who_did_not_ask_for_it_is_closed_without_a_word);
     tcase_add_test(tc, reads_are_answered_and_what_needs_a_quorum_is_refused_in_its_place);
     tcase_add_test(tc, its_clients_are_not_those_whom_the_sync_limit_closes);
