@@ -109,7 +109,7 @@ static void note_own_space(struct replica *r)
     r->is_short_of_space = r->free_bytes < (was ? SPACE_AGAIN(low) : low);
     if (was == r->is_short_of_space)
         return;
-    zab_set_short_of_space(r->zab, r->now_ms, r->is_short_of_space);
+    zab_set_short_of_space(r->zab, r->is_short_of_space);
     outbox_news(r, was ? REPLICA_INFO : REPLICA_ERROR, "%s: %llu MiB free of %llu MiB",
                 was ? "disk space is back" : "disk space is low", (unsigned long long)(r->free_bytes >> 20),
                 (unsigned long long)(r->total_bytes >> 20));

@@ -61,7 +61,7 @@ struct channel {
 
 enum stream_state {
     STREAM_NONE,
-    STREAM_HELD,      /* needs a state, and this leader must not send its own now */
+    STREAM_HELD,      /* needs a state, and must not be sent this leader's now */
     STREAM_MATCHING,  /* the log is being read for the last common entry */
     STREAM_OPENING,   /* a snapshot is asked for */
     STREAM_ROWS,
@@ -303,6 +303,7 @@ struct zab {
     uint64_t handover_until_ms; /* 0: no */
     size_t handover_target;
     bool handover_sent;
+    uint64_t handover_again_ms; /* not sooner, for want of disk space */
     bool is_short;
 
     /* founding */

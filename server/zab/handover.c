@@ -27,6 +27,7 @@ static size_t best_follower(const struct zab *z)
 static void handover_begin(struct zab *z)
 {
     z->handover_until_ms = z->now_ms + zk_max_u64(z->config.tick_ms, 2);
+    z->handover_again_ms = z->now_ms + (uint64_t)z->config.init_limit * z->config.tick_ms;
     z->handover_target = NOBODY;
     z->handover_sent = false;
 }
@@ -47,9 +48,15 @@ void handover_end(struct zab *z)
     z->handover_sent = false;
 }
 
+/* For want of space not again and again: each try stops the writes. */
+static bool ought_to_go(const struct zab *z)
+{
+    return z->wants_state || (z->is_short && z->now_ms >= z->handover_again_ms);
+}
+
 void handover_step(struct zab *z)
 {
-    if (z->wants_state && zab_phase(z) == ZAB_LEADING && best_follower(z) != NOBODY)
+    if (ought_to_go(z) && zab_phase(z) == ZAB_LEADING && best_follower(z) != NOBODY)
         handover_begin(z);
     if (z->role != ROLE_LEADING || !z->handover_until_ms)
         return;
@@ -76,15 +83,8 @@ void handover_step(struct zab *z)
     fx_news(z, "handing over to server %" PRIu64, z->peers[z->handover_target].member.id);
 }
 
-void zab_set_short_of_space(struct zab *z, uint64_t now_ms, bool is_short)
+void zab_set_short_of_space(struct zab *z, bool is_short)
 {
     z->is_short = is_short;
-    if (!is_short)
-        return;
-    for (size_t i = 0; zab_phase(z) == ZAB_LEADING && i < z->config.member_count; i++) {
-        if (!fit(z, i))
-            continue;
-        zab_hand_over(z, now_ms);
-        return;
-    }
+    z->handover_again_ms = 0;
 }

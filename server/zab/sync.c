@@ -4,7 +4,7 @@
  *          -> in memory: TRUNC to it, groups        (STREAM_GROUPS)
  *          -> on disk: read there (STREAM_MATCHING), TRUNC, groups
  *          -> not in the log any more: snapshot (STREAM_OPENING, STREAM_ROWS), the groups after it, LIVE;
- *             STREAM_HELD before, while the leader must not send its state
+ *             STREAM_HELD before, while this leader's must not be sent
  *   and on into live traffic: there is one stream, in the log's order, so a hole cannot arise.
  *
  * S1  one synchronisation a connection and epoch: an answer always belongs to the summary it answers.
@@ -24,8 +24,8 @@ void stream_reset(struct zab *z, size_t peer)
     struct stream *s = &z->peers[peer].stream;
     if (s->snap_token)
         fx_read(z, ZAB_SNAP_CLOSE, s->snap_token, 0, 0);
-    memset(s, 0, sizeof *s);
-    s->heard_ms = z->now_ms;
+    /* How full its disk is does not change with a connection: it is what it said last. */
+    *s = (struct stream){.heard_ms = z->now_ms, .is_short = s->is_short, .paused = s->paused};
 }
 
 static uint64_t new_token(struct zab *z)
@@ -145,7 +145,7 @@ static void spend(struct stream *s, size_t bytes)
 static void pump_rows(struct zab *z, size_t peer)
 {
     struct stream *s = &z->peers[peer].stream;
-    if (s->read_token || s->rows_sent - s->rows_got >= SNAP_CHUNKS_MAX || !allowed(z, s))
+    if (s->read_token || s->paused || s->rows_sent - s->rows_got >= SNAP_CHUNKS_MAX || !allowed(z, s))
         return;
     s->read_token = s->snap_token;
     fx_read(z, ZAB_SNAP_READ, s->snap_token, 0, CATCHUP_READ_BYTES);
@@ -238,12 +238,22 @@ static void answer_trunc(struct zab *z, size_t peer, uint64_t hash)
     s->state = STREAM_GROUPS;
 }
 
+/* Why it is sent no state now; NULL: it may be. */
+static const char *why_held(const struct zab *z, const struct stream *s)
+{
+    if (z->wants_state)
+        return "this leader's is wrong itself";
+    if (z->state_in_doubt)
+        return "this leader's is in doubt, for another server holds another";
+    return s->paused ? "its disk has no room for one" : NULL;
+}
+
 static void start_snapshot(struct zab *z, size_t peer, const char *why)
 {
     struct stream *s = &z->peers[peer].stream;
-    if (z->wants_state || z->state_in_doubt) {
-        fx_news(z, "server %" PRIu64 " needs a state, and this leader's is %s: it has to wait", z->peers[peer].member.id,
-                z->wants_state ? "wrong itself" : "in doubt, for another server holds another");
+    const char *held = why_held(z, s);
+    if (held != NULL) {
+        fx_news(z, "server %" PRIu64 " needs a state, and %s: it has to wait", z->peers[peer].member.id, held);
         s->state = STREAM_HELD;
         return;
     }
@@ -452,7 +462,7 @@ void stream_tick(struct zab *z)
         z->peers[i].stream.paused = enough && z->peers[i].stream.is_short && i != z->self;
     z->pump_at_ms = 0;
     for (size_t i = 0; i < z->config.member_count; i++) {
-        if (z->peers[i].stream.state == STREAM_HELD && !z->wants_state && !z->state_in_doubt)
+        if (z->peers[i].stream.state == STREAM_HELD && why_held(z, &z->peers[i].stream) == NULL)
             start_snapshot(z, i, "has waited for a state");
         if (i != z->self)
             stream_pump(z, i);

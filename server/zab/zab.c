@@ -751,6 +751,8 @@ uint64_t zab_purge_limit(const struct zab *z)
     uint64_t limit = zk_min_u64(z->applied, z->durable_commit);
     for (size_t i = 0; z->role == ROLE_LEADING && i < z->config.member_count; i++) {
         const struct stream *s = &z->peers[i].stream;
+        if (s->paused)
+            continue; /* or a full disk would fill the leader's: it gets a state when it has room */
         if (i != z->self && (s->state == STREAM_MATCHING || s->state == STREAM_ROWS || s->state == STREAM_GROUPS))
             limit = zk_min_u64(limit, s->cursor);
     }

@@ -100,8 +100,8 @@ void zab_hand_over(struct zab *z, uint64_t now_ms);
 #define ZAB_BEAT_MAX 65536
 void zab_set_beat(struct zab *z, struct zk_slice bytes);
 /* This server is short of disk space: a follower stops acknowledging while a quorum remains without it, a leader
- * hands over to one that is not short. */
-void zab_set_short_of_space(struct zab *z, uint64_t now_ms, bool is_short);
+ * hands over to one that is not short, and tries again after the init limit. */
+void zab_set_short_of_space(struct zab *z, bool is_short);
 
 /* --- effects: everything since the last drain; borrowed until the next call --- */
 

@@ -218,15 +218,22 @@ static void checkpoint_all(struct world *w, size_t count)
     world_run(w, 300);
 }
 
-START_TEST(a_wiped_server_gets_the_state_and_votes_again_once_readmitted)
+/* Three that have a checkpoint, and the log before it neither on the disk nor in memory. */
+static struct world *ensemble_with_a_past(void)
 {
     struct world *w = founded_ensemble(3, 0);
     write_some(w, 20);
     checkpoint_all(w, 3);
-    for (uint64_t id = 1; id <= 3; id++) /* so that the log's end is not in anybody's memory */
+    for (uint64_t id = 1; id <= 3; id++)
         world_crash(w, id, DISK_PROCESS_CRASH);
     world_start_all(w);
     ck_assert(world_settle(w, 3000));
+    return w;
+}
+
+START_TEST(a_wiped_server_gets_the_state_and_votes_again_once_readmitted)
+{
+    struct world *w = ensemble_with_a_past();
     uint64_t leader = world_leader(w, 10), victim = follower_of(leader);
     world_crash(w, victim, DISK_PROCESS_CRASH);
     world_wipe(w, victim);
@@ -787,9 +794,64 @@ START_TEST(a_leader_short_of_space_hands_over_to_one_that_is_not)
 {
     struct world *w = founded_ensemble(3, 0);
     uint64_t old = world_leader(w, 10);
-    zab_set_short_of_space(world_zab(w, old), world_now_ms(w), true);
+    zab_set_short_of_space(world_zab(w, old), true);
     world_run(w, 3000);
     expect_another_leader(w, old, 1000);
+    end(w);
+}
+END_TEST
+
+START_TEST(a_leader_short_of_space_hands_over_as_soon_as_somebody_has_room)
+{
+    struct world *w = founded_ensemble(3, 0);
+    uint64_t old = world_leader(w, 10), follower = follower_of(old);
+    for (uint64_t id = 1; id <= 3; id++)
+        zab_set_short_of_space(world_zab(w, id), true);
+    world_run(w, 3000);
+    zab_set_short_of_space(world_zab(w, old), true); /* and says so again, when nobody is better off */
+    world_run(w, 3000);
+    ck_assert_uint_eq(world_leader(w, 10), old);
+    zab_set_short_of_space(world_zab(w, follower), false);
+    world_run(w, 3000);
+    ck_assert_uint_eq(world_leader(w, 10), follower);
+    end(w);
+}
+END_TEST
+
+/* Sent away half, it would be dropped and sent again for as long as the disk is full. */
+START_TEST(a_server_short_of_space_is_sent_no_state_before_it_has_room)
+{
+    struct world *w = ensemble_with_a_past();
+    uint64_t leader = world_leader(w, 10), victim = follower_of(leader);
+    zab_set_short_of_space(world_zab(w, victim), true);
+    world_run(w, 3000);
+    world_crash(w, victim, DISK_PROCESS_CRASH);
+    world_wipe(w, victim);
+    world_start(w, victim);
+    zab_set_short_of_space(world_zab(w, victim), true);
+    world_run(w, 60000);
+    ck_assert(world_heard(w, leader, "its disk has no room for one"));
+    ck_assert_uint_eq(world_marks(w)->snaps, 0);
+    zab_set_short_of_space(world_zab(w, victim), false);
+    ck_assert(world_settle(w, 30000));
+    ck_assert_uint_eq(world_marks(w)->snaps_done, 1);
+    end(w);
+}
+END_TEST
+
+/* Or one full disk would fill the others' with log. */
+START_TEST(a_server_short_of_space_keeps_nobody_from_purging_the_log)
+{
+    struct world *w = founded_ensemble(3, 0);
+    uint64_t leader = world_leader(w, 10), victim = follower_of(leader);
+    zab_set_short_of_space(world_zab(w, victim), true);
+    world_run(w, 3000);
+    uint64_t before = world_applied(w, victim);
+    write_some(w, 20);
+    ck_assert_uint_lt(world_applied(w, victim), world_applied(w, leader));
+    ck_assert_uint_gt(zab_purge_limit(world_zab(w, leader)), before + 10);
+    zab_set_short_of_space(world_zab(w, victim), false);
+    ck_assert(world_settle(w, 30000));
     end(w);
 }
 END_TEST
@@ -864,6 +926,9 @@ int main(void)
     tcase_add_test(tests, servers_far_from_each_other_elect_a_leader_too);
     tcase_add_test(tests, an_observer_follows_and_is_never_counted);
     tcase_add_test(tests, a_leader_short_of_space_hands_over_to_one_that_is_not);
+    tcase_add_test(tests, a_leader_short_of_space_hands_over_as_soon_as_somebody_has_room);
+    tcase_add_test(tests, a_server_short_of_space_is_sent_no_state_before_it_has_room);
+    tcase_add_test(tests, a_server_short_of_space_keeps_nobody_from_purging_the_log);
     tcase_add_test(tests, a_configuration_that_names_other_members_than_the_log_is_an_error_at_start);
     return run_tests("zab", tests);
 }

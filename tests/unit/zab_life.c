@@ -160,7 +160,7 @@ static void act(struct world *w, enum act what, size_t i, size_t j)
         break;
     case ACT_SHORT:
         if (running) {
-            zab_set_short_of_space(s->zab, w->now_ms, chance(w, 2));
+            zab_set_short_of_space(s->zab, chance(w, 2));
             server_effects(w, i);
         }
         break;

@@ -62,7 +62,7 @@ void world_heal(struct world *w)
             world_pause(w, id_of(i), false);
         disk_set_latency(w->servers[i].disk, 0, 2);
         if (w->servers[i].zab) {
-            zab_set_short_of_space(w->servers[i].zab, w->now_ms, false);
+            zab_set_short_of_space(w->servers[i].zab, false);
             server_effects(w, i);
         }
     }
