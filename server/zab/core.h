@@ -426,8 +426,9 @@ void follow_ack(struct zab *z); /* everything handed over so far is to be acknow
 void on_beat(struct zab *z, size_t peer, const struct zab_msg *m);
 void knock(struct zab *z);
 void on_pong(struct zab *z, size_t peer, const struct zab_msg *m);
-/* Somebody has promised more than we lead, if we do, so it cannot follow: a new epoch above it lets it in. */
-void consider_roll(struct zab *z, uint64_t promised);
+/* Somebody has promised this, as it says: if it is more than we lead, it cannot follow, and a new epoch above it lets it
+ * in. */
+void hear_promise(struct zab *z, uint64_t promised);
 void on_round(struct zab *z, size_t peer, const struct zab_msg *m);
 void on_rounded(struct zab *z, size_t peer, const struct zab_msg *m);
 void beat_all(struct zab *z);

@@ -377,12 +377,11 @@ void on_vote(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     /* Who asks has promised it, durably. */
     witness_word(z, peer, &z->peers[peer].in, m->epoch);
-    z->seen_promised = zk_max_u64(z->seen_promised, m->epoch);
     meet_rival(z, peer, m);
     if (!eligible(z, peer) || m->epoch <= z->promised || !not_behind(z, m->zxid)) {
         struct zab_msg no = {.type = TELL_VOTED, .epoch = m->epoch, .yes = false, .promised = z->promised};
         fx_send(z, peer, true, &no);
-        consider_roll(z, m->epoch); /* it has promised that, whether it wins or not, and its clients wait */
+        hear_promise(z, m->epoch); /* it has promised that, whether it wins or not, and its clients wait */
         return;
     }
     give_up(z, 0, "another server was promised a newer one", true);

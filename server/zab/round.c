@@ -113,9 +113,12 @@ void knock(struct zab *z)
 }
 
 /* Not at once, for it may be about to be elected, or to grant somebody. */
-void consider_roll(struct zab *z, uint64_t promised)
+void hear_promise(struct zab *z, uint64_t promised)
 {
     uint64_t wait = zk_max_u64(z->config.tick_ms / 10, 2);
+    if (promised > z->promised + PROMISE_JUMP_MAX)
+        return;
+    z->seen_promised = zk_max_u64(z->seen_promised, promised);
     if (z->role == ROLE_LEADING && promised > z->epoch && z->roll_at_ms == 0)
         z->roll_at_ms = z->now_ms + wait + zk_rng_below(&z->rng, (uint32_t)wait);
 }
@@ -124,11 +127,8 @@ void on_pong(struct zab *z, size_t peer, const struct zab_msg *m)
 {
     struct peer *p = &z->peers[peer];
     witness_word(z, peer, &p->in, m->promised);
-    z->seen_promised = zk_max_u64(z->seen_promised, m->promised);
-    if (z->role != ROLE_LEADING)
-        return;
-    consider_roll(z, m->promised);
-    if (m->epoch != z->epoch || p->in.followed_epoch != z->epoch)
+    hear_promise(z, m->promised);
+    if (z->role != ROLE_LEADING || m->epoch != z->epoch || p->in.followed_epoch != z->epoch)
         return;
     p->stream.is_short = m->is_short;
     p->stream.round = zk_max_u64(p->stream.round, zk_min_u64(m->number, z->round));
