@@ -50,7 +50,8 @@ UNIT_TESTS = \
 	tests/unit/test_zab \
 	tests/unit/test_zab_elections \
 	tests/unit/test_zab_lives \
-	tests/unit/test_zab_parts
+	tests/unit/test_zab_parts \
+	tests/unit/test_zab_stores
 if WITH_LIBEVENT
 UNIT_TESTS += \
 	tests/unit/test_client_face \
@@ -140,8 +141,10 @@ ZAB_LIFE = tests/unit/zab_life.c tests/unit/zab_life.h $(ZAB_WORLD)
 ZAB_FAILOVER = tests/unit/zab_failover.c tests/unit/zab_failover.h $(ZAB_WORLD)
 check_PROGRAMS += tests/unit/zab_elections tests/unit/zab_seeds
 tests_unit_test_group_LDADD = libgroup.la $(CHECK_LIBS)
-tests_unit_test_zab_SOURCES = tests/unit/test_zab.c $(ZAB_WORLD)
+tests_unit_test_zab_SOURCES = tests/unit/test_zab.c tests/unit/zab_kit.h $(ZAB_WORLD)
 tests_unit_test_zab_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
+tests_unit_test_zab_stores_SOURCES = tests/unit/test_zab_stores.c tests/unit/zab_kit.h $(ZAB_WORLD)
+tests_unit_test_zab_stores_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
 tests_unit_test_zab_elections_SOURCES = tests/unit/test_zab_elections.c $(ZAB_FAILOVER)
 tests_unit_test_zab_elections_LDADD = libzab.la libdisk.la $(CHECK_LIBS)
 tests_unit_test_zab_lives_SOURCES = tests/unit/test_zab_lives.c $(ZAB_LIFE)
